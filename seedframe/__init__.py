@@ -1,0 +1,77 @@
+"""seedframe: essential data as code, for PostgreSQL. The public names are imported when first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from seedframe.changes import Change, Changes, Finding, Plan, Verdict
+    from seedframe.database.db import Db
+    from seedframe.errors import SeedframeError
+    from seedframe.markers import hookimpl
+    from seedframe.project import Project
+    from seedframe.resources.extension import Extension
+    from seedframe.resources.protocol import Resource
+    from seedframe.resources.rows import Rows
+    from seedframe.resources.tables import Tables
+    from seedframe.resources.values import column, ref, sql
+    from seedframe.secrets import Secret
+    from seedframe.seed import Seed
+    from seedframe.settings import Setting
+
+__version__ = "0.1.0"
+
+_HOMES: Final = {
+    "Change": "seedframe.changes",
+    "Changes": "seedframe.changes",
+    "Db": "seedframe.database.db",
+    "Extension": "seedframe.resources.extension",
+    "Finding": "seedframe.changes",
+    "Plan": "seedframe.changes",
+    "Project": "seedframe.project",
+    "Resource": "seedframe.resources.protocol",
+    "Rows": "seedframe.resources.rows",
+    "Secret": "seedframe.secrets",
+    "Seed": "seedframe.seed",
+    "SeedframeError": "seedframe.errors",
+    "Setting": "seedframe.settings",
+    "Tables": "seedframe.resources.tables",
+    "Verdict": "seedframe.changes",
+    "column": "seedframe.resources.values",
+    "hookimpl": "seedframe.markers",
+    "ref": "seedframe.resources.values",
+    "sql": "seedframe.resources.values",
+}
+
+__all__ = [
+    "Change",
+    "Changes",
+    "Db",
+    "Extension",
+    "Finding",
+    "Plan",
+    "Project",
+    "Resource",
+    "Rows",
+    "Secret",
+    "Seed",
+    "SeedframeError",
+    "Setting",
+    "Tables",
+    "Verdict",
+    "__version__",
+    "column",
+    "hookimpl",
+    "ref",
+    "sql",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'seedframe' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

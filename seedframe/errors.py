@@ -1,0 +1,218 @@
+"""The errors seedframe raises, each of which says what happened, where, and what to do next.
+
+SeedframeError
+├── UsageError                 the command line asks for something that does not fit
+├── ConfigError                seedframe.toml, the environment or .env (one or several mistakes)
+├── DiscoveryError             the seeds cannot be put together
+│   ├── NoSeeds                nothing was found
+│   ├── UnknownSeed            a name that no seed has
+│   ├── SeedImportFailed       a seed module raised while it was imported
+│   ├── HookMistake            an unknown hook, an unknown argument, apply without check
+│   └── RequirementMissing     REQUIRES names a seed that is absent, later, or not applied
+├── ConnectionFailed           no server, wrong password, no such database, connection lost
+├── LockTimeout                another run, or another session, holds what is needed
+├── LedgerError                seedframe's own tables cannot be read, made or trusted
+└── SeedError                  one seed failed; the run decides what that means
+    ├── DeclarationError       a resource does not fit the table it names
+    │   └── MissingTable       a table that must exist does not
+    ├── BadData                a source cannot be read, or a value does not fit its column
+    ├── RefError               ref() found no row, or several
+    ├── PermissionDenied       the role lacks a privilege
+    ├── ConstraintViolated     a constraint of the database refused a row
+    ├── DoesNotConverge        after apply, check still finds a difference
+    └── HookFailed             a hook raised, ended the transaction, or wrote where it may only read
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake, as data: what a report's `error` and each line on the terminal are made from."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    where: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.message}{advice}"
+
+
+class SeedframeError(Exception):
+    """Base of every error seedframe raises on purpose.
+
+    Args:
+        message: what happened, one line, without secrets or row contents.
+        hint: what to do next.
+        where: `file:line` (or file, key, table) the mistake is at.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The mistakes this error stands for: one, unless several were found at once."""
+        return (Problem(self.code, self.message, self.hint, self.where),)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class UsageError(SeedframeError):
+    """The command line asks for something that does not fit."""
+
+    code = "usage"
+
+
+class ConfigError(SeedframeError):
+    """The configuration does not fit. All mistakes are collected before this is raised."""
+
+    code = "config"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self._problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> "ConfigError":
+        """One error that carries every problem; the first one is its message."""
+        found = tuple(problems)
+        first = found[0]
+        return cls(first.message, hint=first.hint, where=first.where, problems=found)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._problems or super().problems
+
+
+class DiscoveryError(SeedframeError):
+    """The seeds cannot be put together."""
+
+    code = "discovery"
+
+
+class NoSeeds(DiscoveryError):
+    """No seed was found, or none is left after selection."""
+
+    code = "no_seeds"
+
+
+class UnknownSeed(DiscoveryError):
+    """A name that no seed has."""
+
+    code = "unknown_seed"
+
+
+class SeedImportFailed(DiscoveryError):
+    """A seed module raised while it was imported."""
+
+    code = "seed_import"
+
+
+class HookMistake(DiscoveryError):
+    """An unknown hook, an unknown argument, or `apply` without `check`."""
+
+    code = "hook"
+
+
+class RequirementMissing(DiscoveryError):
+    """`REQUIRES` names a seed that is absent, comes later, or was neither chosen nor applied before."""
+
+    code = "requirement"
+
+
+class ConnectionFailed(SeedframeError):
+    """The database cannot be reached, refuses the login, or the connection was lost."""
+
+    code = "connection"
+
+
+class LockTimeout(SeedframeError):
+    """Another run holds the lock of this project and schema, or another session a table."""
+
+    code = "lock"
+
+
+class LedgerError(SeedframeError):
+    """seedframe's own tables cannot be read, made or trusted."""
+
+    code = "ledger"
+
+
+class SeedError(SeedframeError):
+    """One seed failed."""
+
+    code = "seed"
+
+
+class DeclarationError(SeedError):
+    """A resource does not fit the table it names."""
+
+    code = "declaration"
+
+
+class MissingTable(DeclarationError):
+    """A table that must exist does not."""
+
+    code = "missing_table"
+
+
+class BadData(SeedError):
+    """A source cannot be read, or a value in it does not fit its column."""
+
+    code = "bad_data"
+
+
+class RefError(SeedError):
+    """`ref()` found no row, or several."""
+
+    code = "ref"
+
+
+class PermissionDenied(SeedError):
+    """The role lacks a privilege; the message names the privilege and the object."""
+
+    code = "permission"
+
+
+class ConstraintViolated(SeedError):
+    """A constraint of the database refused a row."""
+
+    code = "constraint"
+
+
+class DoesNotConverge(SeedError):
+    """After apply, check still finds a difference."""
+
+    code = "does_not_converge"
+
+
+class HookFailed(SeedError):
+    """A hook raised, ended the transaction, or wrote where it may only read."""
+
+    code = "hook_failed"
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
+    """A hint naming the known word nearest to `wrong`, or None when none is near."""
+    near = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else None

@@ -1,0 +1,26 @@
+"""What a run tells those who watch it: progress bars, logs, extensions."""
+
+from seedframe.report import ResourceOutcome, SeedOutcome
+from seedframe.seed import Seed
+
+
+class Observer:
+    """Every method does nothing; override what is wanted. Called in the run's own thread, between its steps."""
+
+    def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
+        """The seeds are ordered and the database answers."""
+
+    def waiting(self, what: str) -> None:
+        """The run waits for a lock or a server; `what` says which and who holds it."""
+
+    def seed_started(self, seed: Seed) -> None:
+        """The seed's transaction begins."""
+
+    def rows_read(self, seed: Seed, resource: str, rows: int) -> None:
+        """`rows` rows of the resource's source have been read so far; called every few thousand rows."""
+
+    def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:
+        """The resource was compared; nothing has been written yet."""
+
+    def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
+        """The seed's transaction has ended."""

@@ -1,0 +1,1 @@
+"""What a seed can declare, one file a kind."""

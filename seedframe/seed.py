@@ -1,0 +1,51 @@
+"""Seed: one discovered seed, whatever it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any
+
+from seedframe.errors import DiscoveryError
+
+if TYPE_CHECKING:
+    from seedframe.settings import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """One seed, as discovered; hooks ask for it as `seed`.
+
+    Attributes:
+        name: what identifies it: "reference". Renumbering changes nothing.
+        number: what orders it: 20, or `[seeds.reference] order`.
+        label: number and name as its author wrote them: "20_reference".
+        origin: "seeds/20_reference.py", or "seedframe-icd10 1.2.0" for a plugin's.
+        plugin: the module (or object) that has the hooks; None when it could not be imported.
+        files: the folder its data files are found in, which may be inside an installed package.
+        requires: names of seeds that must come earlier.
+        environments: the environments it is limited to; None for all.
+        settings: the variables it declares.
+        config: `[seeds.NAME]` less what is seedframe's own.
+        enabled: False when `[seeds.NAME] enabled = false`.
+        broken: why it cannot be used; such a seed is listed, and an error to everything else.
+    """
+
+    name: str
+    number: int
+    label: str
+    origin: str
+    plugin: object | None
+    files: Traversable | None
+    requires: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    environments: frozenset[str] | None = None
+    critical: bool = True
+    settings: tuple["Setting", ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    enabled: bool = True
+    broken: DiscoveryError | None = None
+    doc: str | None = None
+
+    def runs_in(self, env: str) -> bool:
+        """True when it is enabled and its environments include `env`."""
+        return self.enabled and (self.environments is None or env in self.environments)
