@@ -19,9 +19,7 @@ class Project:
     seeds: tuple[Seed, ...]
 
     @classmethod
-    def load(
-        cls, path: Path | None = None, *, env: str | None = None, disabled: Sequence[str] = ()
-    ) -> "Project":
+    def load(cls, path: Path | None = None, *, env: str | None = None, disabled: Sequence[str] = ()) -> "Project":
         """Read the configuration at or above `path` (default: the working directory) and discover the seeds.
 
         Errors: ConfigError, DiscoveryError.
