@@ -138,7 +138,7 @@ class PlannedResource:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The changes of one seed, in the order of its resources; `hook:check` last. A seed's `apply` asks for it as `plan`."""
+    """The changes of one seed, in the order of its resources; `hook:check` last. `apply` asks for it as `plan`."""
 
     seed: str
     resources: tuple[PlannedResource, ...] = ()

@@ -1,7 +1,10 @@
 """Db: what hooks and resources are given to talk to the database with."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
+
+from seedframe.changes import Severity
 
 
 class Db(Protocol):
@@ -9,6 +12,15 @@ class Db(Protocol):
 
     Read-only outside `apply`, enforced by the server.
     """
+
+    @property
+    def state_dir(self) -> Path:
+        """The project's `.seedframe/` folder, for what must outlive a crash and not be committed."""
+        ...
+
+    def note(self, text: str, severity: Severity = "info") -> None:
+        """Add a finding to the seed's outcome: something a person should be told."""
+        ...
 
     def scalar(self, sql: str, /, **params: Any) -> Any:
         """The first column of the first row; None when there is no row."""
