@@ -1,0 +1,198 @@
+"""Fixtures for all tests: a real PostgreSQL, a fresh database, a project's folder, and the command line."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+import pytest
+from psycopg import sql as compose
+
+from tests.servers import SUPERUSER, NoServer, Server, find_bindir, running
+
+_OUTSIDE = ("PG", "DATABASE_URL", "SEED")
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server of this session (of this worker, under pytest-xdist)."""
+    missing = ""
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(running(find_bindir()))
+        except NoServer as error:
+            missing = str(error)
+        if missing:
+            pytest.fail(missing, pytrace=False)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def _maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the developer's own databases and seeds reaches a test."""
+    for name in os.environ:
+        if name.startswith(_OUTSIDE) and name != "SEEDFRAME_TEST_PG":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def database(server: Server, _maintenance: psycopg.Connection[Any]) -> Iterator[str]:
+    """A fresh, empty database; its URL."""
+    name = f"t{next(_numbers)}"
+    _maintenance.execute(compose.SQL("CREATE DATABASE {}").format(compose.Identifier(name)))
+    yield server.url(name)
+    _maintenance.execute(compose.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(compose.Identifier(name)))
+
+
+class Connect(Protocol):
+    """Opens a connection to the test's database that is closed when the test ends."""
+
+    def __call__(self, *, user: str = SUPERUSER, autocommit: bool = True) -> psycopg.Connection[Any]: ...
+
+
+@pytest.fixture
+def connect(database: str) -> Iterator[Connect]:
+    """More connections to `database`: `connect(user="reader", autocommit=False)`."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(*, user: str = SUPERUSER, autocommit: bool = True) -> psycopg.Connection[Any]:
+            return stack.enter_context(
+                contextlib.closing(psycopg.connect(database, user=user, autocommit=autocommit)),
+            )
+
+        yield connect
+
+
+class Sql(Protocol):
+    """Runs SQL as superuser, each call in its own transaction; the rows, or [] where there are none."""
+
+    def __call__(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]: ...
+
+
+@pytest.fixture
+def sql(connect: Connect) -> Sql:
+    """SQL in `database`: `sql("select count(*) from t")` is `[(3,)]`. Several statements are fine without params."""
+    connection = connect()
+
+    def sql(query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        cursor = connection.execute(query.encode(), params)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    return sql
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command left: its exit code and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def __str__(self) -> str:
+        return f"exit code {self.returncode}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+class Cli(Protocol):
+    """Runs `seedframe ...` in a process of its own, with a clean environment."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        timeout: float = 120,
+    ) -> Result: ...
+
+
+def clean_variables(home: Path) -> dict[str, str]:
+    """The environment that commands are run in: what a process needs and nothing of the developer's."""
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    return {**kept, "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "120"}
+
+
+@pytest.fixture
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """`cli("apply", "--dry-run", cwd=folder.path, env={"DATABASE_URL": database})`, as a user would."""
+    home = tmp_path_factory.mktemp("home")
+
+    def cli(
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        timeout: float = 120,
+    ) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "seedframe", *arguments],
+            cwd=cwd,
+            env={**clean_variables(home), **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return cli
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A project's folder; `env` is what its commands run with (DATABASE_URL)."""
+
+    path: Path
+    cli: Cli
+    env: dict[str, str] = field(default_factory=dict)
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files, names relative to the folder, making folders as needed."""
+        for name, text in files.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> Result:
+        """`seedframe ...` in this folder, with its DATABASE_URL."""
+        return self.cli(*arguments, cwd=self.path, env={**self.env, **(env or {})}, stdin=stdin)
+
+
+ProjectFactory = Callable[..., Folder]
+
+DEFAULT_CONFIG = '[project]\nname = "shop"\n'
+
+
+@pytest.fixture
+def project(
+    tmp_path_factory: pytest.TempPathFactory, database: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> ProjectFactory:
+    """`project({"seeds/10_x.py": "..."}, config="...")`: a folder with seedframe.toml, seeds/ and these files.
+
+    DATABASE_URL points to `database`, for commands run with `folder.run(...)` and in this process too.
+    """
+    monkeypatch.setenv("DATABASE_URL", database)
+
+    def project(files: Mapping[str, str] | None = None, *, config: str = DEFAULT_CONFIG) -> Folder:
+        folder = Folder(tmp_path_factory.mktemp("project"), cli, {"DATABASE_URL": database})
+        (folder.path / "seeds").mkdir()
+        folder.write({"seedframe.toml": config, **(files or {})})
+        return folder
+
+    return project
