@@ -26,7 +26,7 @@ SeedframeError
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +51,36 @@ class SeedframeError(Exception):
         message: what happened, one line, without secrets or row contents.
         hint: what to do next.
         where: `file:line` (or file, key, table) the mistake is at.
+        problems: the mistakes it stands for, where several were found at once.
     """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        problems: Iterable[Problem] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.where = where
+        self._problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Self:
+        """One error that carries every problem; the first one is its message."""
+        found = tuple(problems)
+        first = found[0]
+        return cls(first.message, hint=first.hint, where=first.where, problems=found)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The mistakes this error stands for: one, unless several were found at once."""
-        return (Problem(self.code, self.message, self.hint, self.where),)
+        return self._problems or (Problem(self.code, self.message, self.hint, self.where),)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
@@ -80,28 +96,6 @@ class ConfigError(SeedframeError):
     """The configuration does not fit. All mistakes are collected before this is raised."""
 
     code = "config"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        where: str | None = None,
-        problems: Iterable[Problem] = (),
-    ) -> None:
-        super().__init__(message, hint=hint, where=where)
-        self._problems = tuple(problems)
-
-    @classmethod
-    def of(cls, problems: Iterable[Problem]) -> "ConfigError":
-        """One error that carries every problem; the first one is its message."""
-        found = tuple(problems)
-        first = found[0]
-        return cls(first.message, hint=first.hint, where=first.where, problems=found)
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return self._problems or super().problems
 
 
 class DiscoveryError(SeedframeError):

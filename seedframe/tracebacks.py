@@ -1,0 +1,90 @@
+"""An exception as text for people: its message and frames, never local variables or rows of the database."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from traceback import extract_tb, format_list
+from types import TracebackType
+from typing import Final
+
+# Their messages carry rows: DETAIL and CONTEXT lines, and the parameters of the statement.
+_DATABASE_MODULES: Final = ("psycopg", "sqlalchemy")
+_QUOTED_VALUE: Final = re.compile(r': "[^\n]*"$')
+_MESSAGE_LIMIT: Final = 500
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and runs of space made one space, cut after 500 characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _MESSAGE_LIMIT else flat[: _MESSAGE_LIMIT - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """`Type: message` in one line; of a database's error the SQLSTATE and the primary message only."""
+    name = type(error).__name__
+    if type(error).__module__.split(".")[0] in _DATABASE_MODULES:
+        return _describe_database_error(error)
+    if isinstance(error, SyntaxError):
+        return f"{name}: {one_line(error.msg)}"
+    if isinstance(error, KeyError):
+        return f"{name}: no key {one_line(str(error))}"
+    message = one_line(_text(error))
+    return f"{name}: {message}" if message else name
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - whatever a foreign __str__ raises, there must be a message
+        return f"(no message: its __str__ raised {type(broken).__name__})"
+
+
+def _describe_database_error(error: BaseException) -> str:
+    original = getattr(error, "orig", None)
+    served = original if isinstance(original, BaseException) else error
+    diag = getattr(served, "diag", None)
+    state = getattr(served, "sqlstate", None)
+    primary = getattr(diag, "message_primary", None) or _text(served).partition("\n")[0]
+    quiet = _QUOTED_VALUE.sub("", one_line(primary))
+    return f"{type(served).__name__}: {quiet}" + (f" [{state}]" if state else "")
+
+
+def deepest(error: BaseException, wanted: Callable[[str], bool]) -> tuple[str, int] | None:
+    """File and line of the innermost frame whose file is `wanted`; of a SyntaxError the place it names."""
+    if isinstance(error, SyntaxError) and error.filename and wanted(error.filename):
+        return error.filename, error.lineno or 1
+    found = None
+    for frame, line in _frames(error.__traceback__):
+        if wanted(frame):
+            found = (frame, line)
+    return found
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def inside(folder: Path) -> Callable[[str], bool]:
+    """A test for `deepest`: files in this folder, at any depth, symbolic links on the way or not."""
+    roots = {folder.absolute(), folder.resolve()}
+
+    def wanted(filename: str) -> bool:
+        path = Path(filename)
+        return any(path.is_relative_to(root) for root in roots)
+
+    return wanted
+
+
+def render(error: BaseException) -> str:
+    """A traceback like Python's own, causes first, with messages as `describe` gives them and no local variables."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = "".join(format_list(extract_tb(current.__traceback__)))
+        parts.append(f"Traceback (most recent call last):\n{frames}{describe(current)}\n")
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nwhich led to:\n\n".join(reversed(parts))
