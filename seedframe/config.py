@@ -1,13 +1,23 @@
 """seedframe.toml, the environment and .env, read into one frozen Config."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from seedframe.config_file import ConfigFile, find_config_file, shown_path
+from seedframe.config_schema import ENV, SEEDS, Layer, check_document, merge
+from seedframe.dotenv import read_dotenv
+from seedframe.errors import ConfigError, Problem, did_you_mean
 from seedframe.secrets import Secret
+from seedframe.variables import ENVIRONMENT, Variable, find_variable
 
-EMBEDDED = "embedded"
+EMBEDDED: Final = "embedded"
+DEFAULT_ENV: Final = "development"
+DOTENV: Final = ".env"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +27,7 @@ class DatabaseConfig:
     Attributes:
         url: `"embedded"`, a URL or libpq keywords; None leaves everything to libpq's own variables.
         source: where `url` came from, for messages: "DATABASE_URL", "seedframe.toml [database] url", "default" …
+        libpq: libpq keywords from PG… variables of .env, which libpq itself does not read; what `url` says wins.
     """
 
     url: Secret | None
@@ -26,6 +37,7 @@ class DatabaseConfig:
     lock_timeout_s: float = 5.0
     statement_timeout_s: float = 0.0
     connect_timeout_s: float = 10.0
+    libpq: Mapping[str, Secret] = field(default_factory=dict)
 
     @property
     def embedded(self) -> bool:
@@ -65,3 +77,172 @@ class Config:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_sources: Mapping[str, str] = field(default_factory=dict)
     baseline_rows: int = 10_000
+
+
+def load_config(
+    path: Path | None = None,
+    *,
+    env: str | None = None,
+    disabled: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Read the configuration of the project at or above `path`.
+
+    Args:
+        path: a configuration file, or a folder to search from upwards; default: the working directory.
+        env: the name of the environment; default: SEEDFRAME_ENV, else "development".
+        disabled: names of plugins not to load.
+        environ: the variables that are set; default: those of this process.
+
+    Raises:
+        ConfigError: with every mistake that was found, not only the first.
+    """
+    file = find_config_file(path)
+    root = file.path.parent
+    environ = os.environ if environ is None else environ
+    dotenv = read_dotenv(root / DOTENV, shown_path(root / DOTENV))
+    variables = {**dotenv.values, **environ}
+    sources = {name: DOTENV for name in dotenv.values if name not in environ}
+
+    base, overlays, mistakes = check_document(file.document)
+    problems = [*file.problems, *dotenv.problems]
+    problems += [file.problem(key, message, hint) for key, message, hint in mistakes]
+
+    name, env_problem = _choose_env(env, variables, sources, overlays, file)
+    overlay = overlays.get(name, {})
+    merged = merge(base, overlay)
+    database, url_problems = _database(
+        merged.get("database", {}), overlay.get("database", {}), name, file, variables, sources
+    )
+    project = merged.get("project", {}).get("name") or file.default_name
+    problems += [problem for problem in (env_problem, *url_problems) if problem is not None]
+    if not project:
+        problems.append(
+            file.problem(("project", "name"), "the project has no name", 'write name = "…" under [project]')
+        )
+    if problems:
+        raise ConfigError.of(problems)
+    return Config(
+        root=root,
+        file=file.path,
+        project=project,
+        env=name,
+        database=database,
+        seeds_dir=root / merged.get("project", {}).get("seeds", "seeds"),
+        migrations=merged.get("migrations", {}).get("command", ()),
+        plugins_allow=merged.get("plugins", {}).get("allow"),
+        plugins_disabled=frozenset(disabled),
+        seeds=MappingProxyType(merged.get(SEEDS, {})),
+        variables=MappingProxyType(variables),
+        variable_sources=MappingProxyType(sources),
+        **merged.get("ledger", {}),
+    )
+
+
+_ENV_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_ENV_VARIABLE: Final = "SEEDFRAME_ENV"
+
+
+def _choose_env(
+    chosen: str | None,
+    variables: Mapping[str, str],
+    sources: Mapping[str, str],
+    overlays: Mapping[str, Layer],
+    file: ConfigFile,
+) -> tuple[str, Problem | None]:
+    """The name of the environment. One that resembles an overlay of the file, without being it, is a mistake:
+    `--env prod` must not quietly run without the safeguards of [env.production]."""
+    name, where = chosen, "--env"
+    if name is None:
+        name, where = variables.get(_ENV_VARIABLE) or DEFAULT_ENV, sources.get(_ENV_VARIABLE, ENVIRONMENT)
+        where = _ENV_VARIABLE if where == ENVIRONMENT else f"{_ENV_VARIABLE} in {where}"
+    if not _ENV_NAME.fullmatch(name):
+        advice = "letters, digits, and - _ . after the first character"
+        return name, Problem(ConfigError.code, "not a name for an environment", advice, where)
+    if name in overlays or name == DEFAULT_ENV:
+        return name, None
+    similar = [known for known in overlays if known.startswith(name) or name.startswith(known)]
+    meant = f"did you mean {similar[0]!r}?" if similar else did_you_mean(name, overlays)
+    if meant is None:
+        return name, None
+    message = f"{shown_path(file.path)} has no environment {name!r}"
+    hint = f"{meant} If {name!r} is meant, add an empty table [{file.prefix}{ENV}.{name}]"
+    return name, Problem(ConfigError.code, message, hint, where)
+
+
+def _database(
+    table: Mapping[str, Any],
+    overlay: Mapping[str, Any],
+    env: str,
+    file: ConfigFile,
+    variables: Mapping[str, str],
+    sources: Mapping[str, str],
+) -> tuple[DatabaseConfig, list[Problem]]:
+    found = find_variable("DATABASE_URL", variables, sources, file.path.parent)
+    problems: list[Problem] = []
+    url: Secret | None
+    if isinstance(found, Problem):
+        url, source = None, "DATABASE_URL"
+        problems.append(found)
+    elif found is not None:
+        url, source = Secret(found.value.strip()), _url_source(found)
+    elif "url" in table:
+        header = f"{file.prefix}{ENV}.{env}.database" if "url" in overlay else f"{file.prefix}database"
+        url, source = Secret(table["url"].strip()), f"{file.path.name} [{header}] url"
+    else:
+        named = next((name for name in _LIBPQ_TARGET if variables.get(name)), None)
+        url, source = (Secret(EMBEDDED), "default") if named is None else (None, named)
+    libpq, libpq_problems = _libpq(variables, sources)
+    given = {f"{key}_s" if key.endswith("_timeout") else key: value for key, value in table.items() if key != "url"}
+    return DatabaseConfig(url=url, source=source, libpq=libpq, **given), [*problems, *libpq_problems]
+
+
+def _url_source(found: Variable) -> str:
+    if found.source == ENVIRONMENT:
+        return "DATABASE_URL"
+    return f"DATABASE_URL in {found.source}" if found.source == DOTENV else f"DATABASE_URL_FILE ({found.source})"
+
+
+# libpq reads these from the environment itself, but knows nothing of .env: from there they are handed over as keywords.
+_LIBPQ_KEYWORDS: Final = MappingProxyType(
+    {
+        "PGHOST": "host",
+        "PGHOSTADDR": "hostaddr",
+        "PGPORT": "port",
+        "PGDATABASE": "dbname",
+        "PGUSER": "user",
+        "PGPASSWORD": "password",
+        "PGPASSFILE": "passfile",
+        "PGSERVICE": "service",
+        "PGSSLMODE": "sslmode",
+        "PGSSLROOTCERT": "sslrootcert",
+        "PGSSLCERT": "sslcert",
+        "PGSSLKEY": "sslkey",
+        "PGSSLCRL": "sslcrl",
+        "PGCHANNELBINDING": "channel_binding",
+        "PGGSSENCMODE": "gssencmode",
+        "PGKRBSRVNAME": "krbsrvname",
+        "PGREQUIREAUTH": "require_auth",
+        "PGTARGETSESSIONATTRS": "target_session_attrs",
+        "PGAPPNAME": "application_name",
+        "PGOPTIONS": "options",
+    }
+)
+# Any of these says that a server is meant; the others only say how to talk to one.
+_LIBPQ_TARGET: Final = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICEFILE")
+_ENVIRONMENT_ONLY: Final = ("PGSERVICEFILE", "PGSYSCONFDIR")
+
+
+def _libpq(variables: Mapping[str, str], sources: Mapping[str, str]) -> tuple[Mapping[str, Secret], list[Problem]]:
+    """libpq's variables that .env sets, as keywords; and those that have no keyword, as mistakes."""
+    problems = [
+        Problem(ConfigError.code, f"{name} has no effect in .env", "set it in the environment", where=DOTENV)
+        for name in _ENVIRONMENT_ONLY
+        if variables.get(name) and name in sources
+    ]
+    keywords = {
+        keyword: Secret(variables[name])
+        for name, keyword in _LIBPQ_KEYWORDS.items()
+        if name in sources and variables.get(name)
+    }
+    return MappingProxyType(keywords), problems
