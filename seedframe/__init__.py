@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from seedframe.accounts.local import LocalAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
     from seedframe.database.db import Db
     from seedframe.errors import SeedframeError
     from seedframe.markers import hookimpl
     from seedframe.project import Project
+    from seedframe.resources.account import Account
     from seedframe.resources.extension import Extension
     from seedframe.resources.protocol import Resource
     from seedframe.resources.rows import Rows
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "Account": "seedframe.resources.account",
     "Change": "seedframe.changes",
     "Changes": "seedframe.changes",
     "Db": "seedframe.database.db",
     "Extension": "seedframe.resources.extension",
     "Finding": "seedframe.changes",
+    "LocalAccounts": "seedframe.accounts.local",
     "Plan": "seedframe.changes",
     "Project": "seedframe.project",
     "Resource": "seedframe.resources.protocol",
@@ -43,11 +47,13 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "Account",
     "Change",
     "Changes",
     "Db",
     "Extension",
     "Finding",
+    "LocalAccounts",
     "Plan",
     "Project",
     "Resource",

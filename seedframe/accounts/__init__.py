@@ -1,1 +1,1 @@
-"""Where accounts are kept."""
+"""Where accounts are kept, and how their passwords are made."""
