@@ -55,9 +55,7 @@ def resources() -> Iterator[Resource]:
 
 
 def verify(db: Db) -> Iterator[str]:
-    for row in db.rows(
-        "select name from medications group by name having not bool_or(active) order by name"
-    ):
+    for row in db.rows("select name from medications group by name having not bool_or(active) order by name"):
         yield f"{row['name']} cannot be prescribed: none of its products is active"
     if not db.scalar("select exists (select from pharmacies where tier = 'primary' and active)"):
         yield "no active primary pharmacy: orders have nowhere to go"

@@ -15,7 +15,9 @@ TYPES: Final = {
     "user_role": "'patient', 'provider', 'pharmacist', 'support', 'admin', 'super_admin'",
     "consultation_type": "'initial', 'follow_up', 'asynchronous', 'lab_review'",
     "treatment_category": "'weight_loss', 'erectile_dysfunction', 'hair_loss', 'longevity'",
-    "medication_form": "'injection', 'tablet', 'extended_release_tablet', 'capsule', 'topical_solution', 'topical_foam'",
+    "medication_form": (
+        "'injection', 'tablet', 'extended_release_tablet', 'capsule', 'topical_solution', 'topical_foam'"
+    ),
     "pharmacy_tier": "'primary', 'secondary'",
     "billing_interval": "'once', 'monthly', 'quarterly'",
 }
@@ -102,7 +104,7 @@ create table pharmacies (
     state char(2) not null check (state ~ '^[A-Z]{2}$'),
     postal_code text not null check (postal_code ~ '^[0-9]{5}(-[0-9]{4})?$'),
     license_states text[] not null
-        check (cardinality(license_states) > 0 and array_to_string(license_states, ',', '?') ~ '^[A-Z]{2}(,[A-Z]{2})*$'),
+        check (array_to_string(license_states, ',', '?') ~ '^[A-Z]{2}(,[A-Z]{2})*$'),
     capabilities jsonb not null default '{}' check (jsonb_typeof(capabilities) = 'object'),
     shipping_fee numeric(10, 2) not null default 0 check (shipping_fee >= 0),
     active boolean not null default true,
