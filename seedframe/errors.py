@@ -135,9 +135,25 @@ class RequirementMissing(DiscoveryError):
 
 
 class ConnectionFailed(SeedframeError):
-    """The database cannot be reached, refuses the login, or the connection was lost."""
+    """The database cannot be reached, refuses the login, or the connection was lost.
+
+    Attributes:
+        retryable: waiting may help: the server is starting, is not there yet, or has no connection left.
+    """
 
     code = "connection"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        problems: Iterable[Problem] = (),
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, where=where, problems=problems)
+        self.retryable = retryable
 
 
 class LockTimeout(SeedframeError):
