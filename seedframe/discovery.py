@@ -1,0 +1,348 @@
+"""The seeds folder and the allowed plugins, as one list of seeds; what is wrong with one does not hide the others."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files as resource_files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from seedframe.config import Config
+from seedframe.contract import Constants, hook_mistakes, read_constants
+from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, Problem, SeedImportFailed, did_you_mean
+from seedframe.local_modules import import_seed, open_folder
+from seedframe.own_files import OwnFiles
+from seedframe.plugins import SEED_NAME, SeedManager, build_manager
+from seedframe.seed import Seed
+from seedframe.tracebacks import describe
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from seedframe.installed import Distribution
+
+# What `[seeds.NAME]` says to seedframe; the rest is the seed's own.
+_OWN_KEYS: Final = ("order", "enabled", "environments")
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found.
+
+    Attributes:
+        seeds: every seed, broken ones included, in no particular order.
+        problems: what is wrong with the project rather than with one seed.
+        plugins: the manager that the usable seeds are registered with.
+        distributions: installed plugins and what became of them; empty where the project has no `[plugins] allow`.
+        extensions: names of the extensions that were loaded, with the distribution each is from.
+    """
+
+    seeds: tuple[Seed, ...]
+    problems: tuple[DiscoveryError, ...]
+    plugins: SeedManager
+    distributions: "tuple[Distribution, ...]" = ()
+    extensions: Mapping[str, str] = field(default_factory=dict)
+
+
+def discover(config: Config) -> Discovery:
+    """Find, import and check every seed of a project. Raises nothing that a user's mistake can cause."""
+    manager = build_manager(config.root)
+    local, problems = _local_seeds(config)
+    distributions: tuple[Distribution, ...] = ()
+    extensions: dict[str, str] = {}
+    foreign: list[Seed] = []
+    if config.plugins_allow:
+        # Reading the metadata of all that is installed costs time, which a project without plugins need not spend.
+        from seedframe.installed import installed, unmet
+
+        distributions, mistakes = installed(config)
+        problems += [*mistakes, *unmet(distributions)]
+        foreign, failures = _plugin_seeds(distributions, config, manager, extensions)
+        problems += failures
+    seeds = _without_duplicates([*local, *foreign])
+    seeds = [_registered(seed, manager) for seed in seeds]
+    seeds = [_configured(seed, config.seeds.get(seed.name, {})) for seed in seeds]
+    problems += _unknown_tables(config, seeds)
+    if not seeds:
+        problems.append(_nothing(config))
+    return Discovery(tuple(seeds), tuple(problems), manager, distributions, extensions)
+
+
+# -------------------------------------------------------------------------
+# The seeds folder
+# -------------------------------------------------------------------------
+
+
+def _local_seeds(config: Config) -> tuple[list[Seed], list[DiscoveryError]]:
+    folder = config.seeds_dir
+    own = OwnFiles((folder,), config.root)
+    try:
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        return [], [DiscoveryError(f"cannot be read: {error.strerror}", where=own.show(str(folder)))]
+    package = open_folder(folder)
+    seeds: list[Seed] = []
+    problems: list[DiscoveryError] = []
+    for entry in entries:
+        source = _source_of(entry)
+        if source is None:
+            continue
+        match = SEED_NAME.fullmatch(_stem(entry))
+        if match is not None and source.is_file():
+            seeds.append(_local_seed(package, entry, source, own, int(match["number"]), match["name"]))
+        elif not _is_beside_its_module(entry, entries):
+            problems.append(_stray(entry, own))
+    return seeds, problems
+
+
+def _source_of(entry: Path) -> Path | None:
+    """The file a seed would be read from; None for what is plainly no seed: data, helpers, editors' files."""
+    if entry.name.startswith((".", "_")):
+        return None
+    if entry.suffix == ".py" and not entry.is_dir():
+        return entry
+    if entry.is_dir() and ((entry / "__init__.py").is_file() or _holds_code_of_a_seed(entry)):
+        return entry / "__init__.py"
+    return None
+
+
+def _holds_code_of_a_seed(folder: Path) -> bool:
+    return SEED_NAME.fullmatch(folder.name) is not None and any(folder.glob("*.py"))
+
+
+def _is_beside_its_module(entry: Path, entries: Iterable[Path]) -> bool:
+    """A folder of the same name as a module, and without `__init__.py`, holds that module's data."""
+    return entry.is_dir() and entry.with_name(f"{entry.name}.py") in entries
+
+
+def _stem(entry: Path) -> str:
+    return entry.stem if entry.suffix == ".py" else entry.name
+
+
+def _stray(entry: Path, own: OwnFiles) -> DiscoveryError:
+    where = own.show(str(entry))
+    if entry.is_dir() and SEED_NAME.fullmatch(entry.name):
+        return DiscoveryError("a seed's folder without __init__.py", hint="add one with the hooks in it", where=where)
+    word = "".join(character if character.isalnum() and character.isascii() else "_" for character in _stem(entry))
+    digits = word[: len(word) - len(word.lstrip("0123456789"))]
+    rest = word[len(digits) :].strip("_") or "name"
+    numbered = f"{digits or '10'}_{rest if rest[0].isalpha() else 'x' + rest}"
+    ending = ".py" if entry.suffix == ".py" else ""
+    return DiscoveryError(
+        "neither a seed (NN_name) nor a helper (_name)",
+        hint=f"call it {numbered}{ending}, or _{rest}{ending} if it is a helper",
+        where=where,
+    )
+
+
+def _local_seed(package: str, entry: Path, source: Path, own: OwnFiles, number: int, name: str) -> Seed:
+    label = _stem(entry)
+    found = Seed(
+        name=name,
+        number=number,
+        label=label,
+        origin=own.show(str(source)),
+        plugin=None,
+        files=source.parent,
+    )
+    return _loaded(found, lambda: import_seed(package, label), own)
+
+
+# -------------------------------------------------------------------------
+# Plugins
+# -------------------------------------------------------------------------
+
+
+def _plugin_seeds(
+    distributions: "Iterable[Distribution]", config: Config, manager: SeedManager, extensions: dict[str, str]
+) -> tuple[list[Seed], list[DiscoveryError]]:
+    from seedframe.installed import is_disabled
+
+    seeds: list[Seed] = []
+    problems: list[DiscoveryError] = []
+    for dist in distributions:
+        if dist.state != "allowed":
+            continue
+        for entry_point in dist.entry_points:
+            if is_disabled(entry_point, config.plugins_disabled):
+                continue
+            match = SEED_NAME.fullmatch(entry_point.name)
+            if match is not None:
+                seeds.append(_plugin_seed(dist.origin, entry_point, int(match["number"]), match["name"]))
+                continue
+            try:
+                _load_extension(dist.origin, entry_point, manager)
+                extensions[entry_point.name] = dist.origin
+            except DiscoveryError as error:
+                problems.append(error)
+    return seeds, problems
+
+
+def _plugin_seed(origin: str, entry_point: "EntryPoint", number: int, name: str) -> Seed:
+    found = Seed(name=name, number=number, label=entry_point.name, origin=origin, plugin=None, files=None)
+    seed = _loaded(found, entry_point.load, None)
+    if seed.plugin is None:
+        return seed
+    return replace(seed, files=_plugin_files(seed.plugin))
+
+
+def _plugin_files(plugin: object) -> Traversable | None:
+    """The folder, real or in an archive, of the package that the seed's module is in."""
+    module = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
+    package = module if getattr(plugin, "__path__", None) is not None else module.rpartition(".")[0]
+    if package:
+        return resource_files(package)
+    file = getattr(plugin, "__file__", None)
+    return Path(file).parent if file else None
+
+
+def _load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager) -> None:
+    plugin = _import(entry_point.load, origin, None)
+    try:
+        manager.add_extension(entry_point.name, plugin)
+    except HookMistake as error:
+        raise HookMistake(
+            f"plugin {origin}, extension {entry_point.name!r}: {error.message}", hint=error.hint, where=error.where
+        ) from error
+
+
+# -------------------------------------------------------------------------
+# One seed
+# -------------------------------------------------------------------------
+
+
+def _import(load: Callable[[], object], origin: str, own: OwnFiles | None) -> Any:
+    try:
+        return load()
+    except KeyboardInterrupt:
+        raise  # somebody wants the command to stop
+    except BaseException as error:
+        raise _import_failed(error, origin, own) from error
+
+
+def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> SeedImportFailed:
+    where = own.raised_at(error) if own is not None else _innermost(error)
+    hint = None
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        hint = f"is {error.name.partition('.')[0]!r} installed in this environment?"
+    if isinstance(error, SystemExit):
+        return SeedImportFailed("calls sys.exit() while it is imported", where=where or origin)
+    hint = hint or "run with -v for the traceback"
+    return SeedImportFailed(f"cannot be imported: {describe(error)}", hint=hint, where=where or origin)
+
+
+def _innermost(error: BaseException) -> str | None:
+    """The place of an error in an installed plugin: its last frame outside Python's import system."""
+    own = OwnFiles((Path("/"),), Path("/"))
+    place = own.raised_at(error)
+    return None if place is None or "importlib" in place else f"/{place}"
+
+
+def _loaded(found: Seed, load: Callable[[], object], own: OwnFiles | None) -> Seed:
+    """The seed with its module and constants, or with what is wrong in `broken`."""
+    try:
+        plugin = _import(load, found.origin, own)
+    except SeedImportFailed as error:
+        return replace(found, broken=error)
+    files = OwnFiles.of(plugin, own.base if own is not None else Path())
+    constants, problems = read_constants(plugin, files.place)
+    problems = [*hook_mistakes(plugin, files.place), *problems]
+    broken = HookMistake.of(_located(problem, found) for problem in problems) if problems else None
+    return replace(_with_constants(found, constants), plugin=plugin, doc=_doc(plugin), broken=broken)
+
+
+def _located(problem: Problem, seed: Seed) -> Problem:
+    """The problem with the seed in its place, where the place alone does not name it."""
+    where = problem.where or seed.origin
+    return replace(problem, where=where, message=f"seed {seed.label}: {problem.message}")
+
+
+def _with_constants(seed: Seed, constants: Constants) -> Seed:
+    return replace(
+        seed,
+        requires=constants.requires,
+        tags=constants.tags,
+        environments=constants.environments,
+        critical=constants.critical,
+        settings=constants.settings,
+    )
+
+
+def _doc(plugin: object) -> str | None:
+    """The first line of the docstring."""
+    doc = plugin.__doc__ if isinstance(plugin, ModuleType) else None
+    return doc.strip().partition("\n")[0].strip() or None if doc else None
+
+
+def _registered(seed: Seed, manager: SeedManager) -> Seed:
+    if seed.plugin is None or seed.broken is not None:
+        return seed
+    try:
+        manager.add_seed(seed.name, seed.plugin)
+    except HookMistake as error:
+        return replace(seed, broken=HookMistake(error.message, hint=error.hint, where=seed.origin))
+    return seed
+
+
+# -------------------------------------------------------------------------
+# All of them
+# -------------------------------------------------------------------------
+
+
+def _without_duplicates(seeds: list[Seed]) -> list[Seed]:
+    """Two seeds of one name are both broken: neither has more right to it."""
+    by_name: dict[str, list[Seed]] = {}
+    for seed in seeds:
+        by_name.setdefault(seed.name, []).append(seed)
+    return [_shared_name(seed, by_name[seed.name]) if len(by_name[seed.name]) > 1 else seed for seed in seeds]
+
+
+def _shared_name(seed: Seed, same: list[Seed]) -> Seed:
+    others = ", ".join(sorted(f"{other.label} of {other.origin}" for other in same if other is not seed))
+    hint = (
+        "rename one of them; the number does not make a name"
+        if all(s.origin.endswith(".py") for s in same)
+        else (f"rename the local one, or give -p no:{seed.label}")
+    )
+    return replace(
+        seed,
+        broken=DiscoveryError(
+            f"the name {seed.name!r} is taken twice, here and by {others}", hint=hint, where=seed.origin
+        ),
+    )
+
+
+def _configured(seed: Seed, table: Mapping[str, Any]) -> Seed:
+    environments = table.get("environments")
+    return replace(
+        seed,
+        number=table.get("order", seed.number),
+        enabled=table.get("enabled", True),
+        environments=frozenset(environments) if environments is not None else seed.environments,
+        config={key: value for key, value in table.items() if key not in _OWN_KEYS},
+    )
+
+
+def _unknown_tables(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:
+    names = {seed.name for seed in seeds}
+    labels = {seed.label: seed.name for seed in seeds}
+    for name in config.seeds:
+        if name in names:
+            continue
+        meant = f"write [seeds.{labels[name]}]" if name in labels else did_you_mean(name, names)
+        file = config.file.name if config.file is not None else "the configuration"
+        yield DiscoveryError(
+            f"no seed is called {name!r}",
+            hint=meant or f"the seeds are {', '.join(sorted(names)) or '(none)'}",
+            where=f"{file} [seeds.{name}]",
+        )
+
+
+def _nothing(config: Config) -> NoSeeds:
+    folder = OwnFiles((), config.root).show(str(config.seeds_dir))
+    state = "has no seeds" if config.seeds_dir.is_dir() else "does not exist"
+    return NoSeeds(
+        f"no seeds found: {folder}/ {state}",
+        hint=f"write {folder}/10_name.py with a function `resources`",
+    )

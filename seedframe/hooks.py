@@ -1,0 +1,96 @@
+"""Calls one seed's own hook: arguments by name, results as lists of the right things, failures as one clear line."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from seedframe.changes import Change, Finding
+from seedframe.contract import ARGUMENTS, hook_functions
+from seedframe.errors import HookFailed, SeedframeError
+from seedframe.plugins import SeedManager
+from seedframe.resources.protocol import Resource
+from seedframe.seed import Seed
+from seedframe.tracebacks import describe, one_line
+
+
+def has_hook(seed: Seed, hook: str) -> bool:
+    """True when the seed implements the hook."""
+    return seed.plugin is not None and hook in hook_functions(seed.plugin)
+
+
+def asks_for(seed: Seed, hook: str) -> frozenset[str]:
+    """The arguments that the seed's own hook wants; empty when it does not have it."""
+    functions = hook_functions(seed.plugin).get(hook, []) if seed.plugin is not None else []
+    names: set[str] = set()
+    for function in functions:
+        code = getattr(function, "__wrapped__", function).__code__
+        names.update(code.co_varnames[: code.co_argcount])
+    return frozenset(names & set(ARGUMENTS[hook]))
+
+
+def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[Any]:
+    """Call one hook of one seed; wrappers and what is built in take part, other seeds do not.
+
+    Args:
+        seed: the seed; it is given to the hook as `seed`, and its table as `config`.
+        plugins: the manager it was registered with.
+        hook: "resources", "check", "apply" or "verify".
+        arguments: what the hook may ask for: `db`, `env`, `settings`, and `plan` for `apply`. More is ignored.
+
+    Returns:
+        What the hook returned or yielded: resources, changes, findings (a text becomes one), nothing for `apply`. A
+        generator has been drained. Empty when the seed does not have the hook.
+
+    Raises:
+        HookFailed: the hook raised, or returned what it may not.
+        SeedframeError: as raised inside the hook, by `db` for instance.
+    """
+    given = {"seed": seed, "config": seed.config, **arguments}
+    try:
+        results = plugins.only(seed.name, hook)(**{name: given[name] for name in ARGUMENTS[hook]})
+    except SeedframeError:
+        raise
+    except SystemExit as error:
+        raise _failed(seed, plugins, hook, error, "called sys.exit()") from error
+    except Exception as error:
+        raise _failed(seed, plugins, hook, error, describe(error)) from error
+    accept = _ACCEPT[hook]
+    return [accept(item, seed, hook) for result in results for item in result] if accept is not None else []
+
+
+def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, what: str) -> HookFailed:
+    where = plugins.own_files(seed.plugin).raised_at(error) or seed.origin
+    return HookFailed(
+        f"`{hook}` of seed {seed.label} failed: {what}", hint="run with -v for the traceback", where=where
+    )
+
+
+def _resource(item: Any, seed: Seed, hook: str) -> Any:
+    return item if isinstance(item, Resource) else _refuse(item, seed, hook, "a resource: Rows(…), Tables(…) …")
+
+
+def _change(item: Any, seed: Seed, hook: str) -> Change:
+    return item if isinstance(item, Change) else _refuse(item, seed, hook, "a Change")
+
+
+def _finding(item: Any, seed: Seed, hook: str) -> Finding:
+    if isinstance(item, str):
+        return Finding(one_line(item))
+    return item if isinstance(item, Finding) else _refuse(item, seed, hook, "a text or a Finding, or nothing")
+
+
+def _refuse(item: object, seed: Seed, hook: str, wanted: str) -> Any:
+    kind = type(item).__name__
+    hint = f"return or yield {wanted}"
+    if isinstance(item, Iterable) and not isinstance(item, str | bytes):
+        hint += "; to yield each thing of a list, write `yield from`"
+    elif isinstance(item, bool):
+        hint += '; write `if not …: yield "what is wrong"`' if hook == "verify" else ""
+    raise HookFailed(f"`{hook}` of seed {seed.label} returned {kind}, not {wanted}", hint=hint, where=seed.origin)
+
+
+_ACCEPT: Final[dict[str, Callable[[Any, Seed, str], Any] | None]] = {
+    "resources": _resource,
+    "check": _change,
+    "apply": None,
+    "verify": _finding,
+}
