@@ -1,13 +1,14 @@
 """The report of a run: plain data that every format is derived from. It knows nothing of databases or terminals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, TypeAlias
 
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Verdict, worst_verdict
 from seedframe.errors import Problem
+from seedframe.secrets import Secret
 
 SCHEMA_VERSION: Final = 1
 
@@ -98,8 +99,8 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """The worst of the seeds; `failed` when the run itself could not go on."""
-        if self.error is not None:
+        """The worst of the seeds; `failed` when the run itself could not go on, or had no seeds at all."""
+        if self.error is not None or not self.seeds:
             return Status.FAILED
         return worst_status(outcome.status for outcome in self.seeds)
 
@@ -110,11 +111,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code, as DESIGN §6 has it."""
+        """The process's exit code, 0 to 3."""
         return exit_code(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON document of DESIGN §7; `error` is added only where the run itself failed."""
+        """The JSON document that docs/report.md describes; `error` is added only where the run itself failed."""
         document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
             "command": self.command,
@@ -131,51 +132,108 @@ class Report:
             },
             "status": self.status.value,
             "exit_code": self.exit_code,
-            "started_at": self.started_at.isoformat().replace("+00:00", "Z"),
+            "started_at": utc_text(self.started_at),
             "duration_s": round(self.duration_s, 6),
-            "summary": _counts_dict(self.summary),
+            "summary": counts_dict(self.summary),
             "seeds": [_seed_dict(outcome) for outcome in self.seeds],
         }
         if self.error is not None:
-            document["error"] = _problem_dict(self.error)
+            document["error"] = problem_dict(self.error)
         return document
 
 
-# What a verify that found trouble tells a monitor: missing tables and seeds are CRITICAL, not UNKNOWN.
+# The database could be looked at, and is not what it must be: for a monitor that is CRITICAL, not UNKNOWN.
 _CRITICAL_CODES: Final = frozenset({"missing_table", "does_not_converge"})
+# Errors of a seed that mean that the run, rather than the seed's content, could not be carried out.
+_COULD_NOT_RUN_CODES: Final = frozenset(
+    {
+        "usage",
+        "config",
+        "discovery",
+        "no_seeds",
+        "unknown_seed",
+        "seed_import",
+        "hook",
+        "requirement",
+        "connection",
+        "lock",
+        "ledger",
+    }
+)
 _SEVERE_VERDICTS: Final = frozenset({Verdict.DRIFT, Verdict.CONFLICT, Verdict.ORPHAN})
+_SEVERE_STATUSES: Final = frozenset({Status.DRIFT, Status.CONFLICT, Status.ORPHAN})
 
 
 def exit_code(report: Report) -> int:
-    """The exit code of a report: `verify` prefers 2, then 3, then 1; `apply` 3, then 1, then 2."""
+    """The exit code of a report, 0 to 3: `verify` prefers 2, then 3, then 1; `apply` 3, then 1, then 2.
+
+    A report without seeds is never 0: nothing was proven.
+    """
+    codes = {3} if report.error is not None or not report.seeds else set()
     if report.command == "verify":
-        codes = {_verify_code(outcome) for outcome in report.seeds}
-        if report.error is not None:
-            codes.add(3)
+        for outcome in report.seeds:
+            codes |= _verify_codes(outcome)
         return next((code for code in (2, 3, 1) if code in codes), 0)
-    if report.error is not None:
-        return 3
-    failed = [outcome for outcome in report.seeds if outcome.status is Status.FAILED]
-    if any(outcome.critical for outcome in failed) or (failed and report.strict):
-        return 1
+    for outcome in report.seeds:
+        codes |= _apply_codes(outcome, strict=report.strict)
     if report.mode == "dry_run" and report.detailed_exitcode and report.summary.changed:
-        return 2
-    return 0
+        codes.add(2)
+    return next((code for code in (3, 1, 2) if code in codes), 0)
 
 
-def _verify_code(outcome: SeedOutcome) -> int:
+def _apply_codes(outcome: SeedOutcome, *, strict: bool) -> set[int]:
+    if outcome.status is not Status.FAILED:
+        return set()
+    code = outcome.error.code if outcome.error is not None else None
+    if code == "seed_import":  # whether it is critical stands in the module that could not be imported
+        return {3}
+    if not (outcome.critical or strict):
+        return set()
+    return {3} if code in _COULD_NOT_RUN_CODES else {1}
+
+
+def _verify_codes(outcome: SeedOutcome) -> set[int]:
+    codes: set[int] = set()
     raised = outcome.error is not None and outcome.error.code not in _CRITICAL_CODES
     if raised:
-        return 3
-    found_error = any(finding.severity == "error" for finding in outcome.findings)
-    severe = outcome.verdict in _SEVERE_VERDICTS or outcome.error is not None or found_error
+        codes.add(3)
+    found_wrong = any(finding.severity == "error" for finding in outcome.findings)
+    # A difference that nobody gave a verdict is not explained by the seed having moved on.
+    unexplained = outcome.counts.changed > 0 and outcome.verdict is Verdict.IN_SYNC
+    severe = (
+        outcome.verdict in _SEVERE_VERDICTS
+        or outcome.status in _SEVERE_STATUSES
+        or (outcome.error is not None and not raised)
+        or found_wrong
+        or unexplained
+    )
     if severe:
-        return 2 if outcome.critical else 1
+        codes.add(2 if outcome.critical else 1)
+    if outcome.status is Status.FAILED and not codes:
+        codes.add(3)
     warned = any(finding.severity == "warning" for finding in outcome.findings)
-    return 1 if warned or outcome.verdict is Verdict.PENDING else 0
+    pending = outcome.verdict is Verdict.PENDING or outcome.status in {Status.PENDING, Status.CHANGED}
+    if warned or pending:
+        codes.add(1)
+    return codes
 
 
-def _counts_dict(counts: Counts) -> dict[str, int]:
+def as_cell(value: object) -> Cell:
+    """A value as a report may show it: what a seed's own `check` returned may be anything, a Secret included."""
+    if isinstance(value, Secret):
+        return Marker.SECRET
+    if value is None or isinstance(value, str):
+        return value
+    return str(value)
+
+
+def utc_text(moment: datetime) -> str:
+    """An instant as documents have it: ISO 8601 in UTC, with a `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def counts_dict(counts: Counts) -> dict[str, int]:
+    """Counts as documents have them."""
     return {
         "create": counts.create,
         "update": counts.update,
@@ -184,16 +242,18 @@ def _counts_dict(counts: Counts) -> dict[str, int]:
     }
 
 
-def _problem_dict(problem: Problem) -> dict[str, str | None]:
+def problem_dict(problem: Problem) -> dict[str, str | None]:
+    """An error as documents have it."""
     return {"code": problem.code, "message": problem.message, "hint": problem.hint, "where": problem.where}
 
 
-def _cell_json(cell: Cell) -> str | None | dict[str, bool]:
+def _cell_json(value: object) -> str | None | dict[str, bool]:
+    cell = as_cell(value)
     return {cell.value: True} if isinstance(cell, Marker) else cell
 
 
-def _cells_dict(cells: Any) -> dict[str, Any] | None:
-    return None if cells is None else {name: _cell_json(cell) for name, cell in cells.items()}
+def _cells_dict(cells: Mapping[str, Cell]) -> dict[str, Any]:
+    return {str(name): _cell_json(cell) for name, cell in cells.items()}
 
 
 def _change_dict(change: Change) -> dict[str, Any]:
@@ -201,8 +261,8 @@ def _change_dict(change: Change) -> dict[str, Any]:
         "action": change.action,
         "verdict": change.verdict.value if change.verdict is not None else None,
         "key": _cells_dict(change.key),
-        "before": _cells_dict(change.before),
-        "after": _cells_dict(change.after),
+        "before": None if change.before is None else _cells_dict(change.before),
+        "after": None if change.after is None else _cells_dict(change.after),
     }
     if change.reason is not None:
         document["reason"] = change.reason
@@ -213,7 +273,7 @@ def _resource_dict(outcome: ResourceOutcome) -> dict[str, Any]:
     return {
         "resource": outcome.resource,
         "verdict": outcome.verdict.value if outcome.verdict is not None else None,
-        "counts": _counts_dict(outcome.changes.counts),
+        "counts": counts_dict(outcome.changes.counts),
         "skipped_reason": outcome.changes.skipped_reason,
         "changes": [_change_dict(change) for change in outcome.changes.sample],
         "changes_omitted": outcome.changes.omitted,
@@ -227,8 +287,8 @@ def _seed_dict(outcome: SeedOutcome) -> dict[str, Any]:
         "status": outcome.status.value,
         "critical": outcome.critical,
         "duration_s": round(outcome.duration_s, 6),
-        "counts": _counts_dict(outcome.counts),
+        "counts": counts_dict(outcome.counts),
         "resources": [_resource_dict(resource) for resource in outcome.resources],
         "findings": [{"severity": finding.severity, "text": finding.text} for finding in outcome.findings],
-        "error": _problem_dict(outcome.error) if outcome.error is not None else None,
+        "error": problem_dict(outcome.error) if outcome.error is not None else None,
     }

@@ -1,0 +1,336 @@
+"""The text format: a report as a person reads it, on a terminal or in a pipe."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Final
+
+from seedframe.changes import Counts
+from seedframe.errors import Problem
+from seedframe.report import Mode, Report, SeedOutcome, Status
+from seedframe.reporting.cells import pad, text_width, visible
+from seedframe.reporting.changes import INDENT, change_lines, resource_text
+from seedframe.reporting.page import Line, Page, Span, Style, line_text
+from seedframe.reporting.signs import RICH_STYLES, signs_for
+from seedframe.reporting.words import counts_text, duration, holdings_text, number, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# After an apply the changes are history, and the first few tell what kind they were; -v shows the rest.
+_SHOWN_AFTER_APPLY: Final = 10
+_LABEL_COLUMNS: Final = 32
+
+_TROUBLE: Final = frozenset({Status.FAILED, Status.CONFLICT, Status.DRIFT, Status.ORPHAN, Status.PENDING})
+_FINDING_STYLES: Final[dict[str, Style]] = {"info": "dim", "warning": "warn", "error": "bad"}
+
+
+def render(report: Report, console: "Console", *, verbosity: int = 0, width: int | None = None) -> None:
+    """Print a report.
+
+    Args:
+        report: all that is shown comes from it.
+        console: where to; its colour system decides about colour.
+        verbosity: -1, 0 or 1, as `Page` has it.
+        width: columns to fit; None asks the console where it is a terminal, else a line is as long as it needs to be.
+    """
+    if width is None and console.file.isatty():
+        width = console.width
+    unicode = console.encoding.lower().replace("-", "").startswith("utf")
+    print_lines(lines(report, Page(width=width, unicode=unicode, verbosity=verbosity)), console)
+
+
+def document(report: Report, page: Page) -> str:
+    """A report as one text, with escape sequences only where the page wants colour."""
+    return text_of(lines(report, page), page)
+
+
+def text_of(content: Iterator[Line], page: Page) -> str:
+    """Lines as one text, with escape sequences only where the page wants colour."""
+    if not page.color:
+        return "".join(line_text(line) + "\n" for line in content)
+    from rich.console import Console
+
+    buffer = StringIO()
+    print_lines(content, Console(file=buffer, force_terminal=True, color_system="standard", legacy_windows=False))
+    return buffer.getvalue()
+
+
+def print_lines(content: Iterator[Line], console: "Console") -> None:
+    """Print lines as they are: nothing in them is read as markup, and none is wrapped."""
+    from rich.text import Text
+
+    for line in content:
+        text = Text.assemble(*((part, RICH_STYLES[style]) for part, style in line))
+        text.rstrip()
+        console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def lines(report: Report, page: Page) -> Iterator[Line]:
+    """The whole report as lines of styled spans."""
+    if page.verbosity >= 0 and report.seeds:
+        yield _header(report, page)
+        yield []
+    told = [outcome for outcome in report.seeds if page.verbosity >= 0 or _needs_attention(outcome)]
+    columns = _Columns.of(told, report, page)
+    for outcome in told:
+        yield _seed_line(outcome, report, columns, page)
+        yield from _detail_lines(outcome, report, page)
+    if told:
+        yield []
+    yield from _closing_lines(report, page)
+
+
+def _header(report: Report, page: Page) -> Line:
+    target = report.target
+    place = f"{target.database}.{target.schema}" if target.database else ""
+    if place and target.host:
+        place = f"{place} on {target.host}"
+    server = f"PostgreSQL {target.server}" if target.server else ""
+    version = f"seedframe {report.version}" if page.verbosity >= 1 else ""
+    dot = f" {signs_for(page).dot} "
+    parts = [_shown(part, page) for part in (target.project, report.env, place, server, version) if part]
+    return [(dot.join(parts), "dim")]
+
+
+class _Columns:
+    """How wide each column of the seeds' lines is."""
+
+    __slots__ = ("label", "status")
+
+    def __init__(self, label: int, status: int) -> None:
+        self.label = label
+        self.status = status
+
+    @classmethod
+    def of(cls, outcomes: Sequence[SeedOutcome], report: Report, page: Page) -> "_Columns":
+        labels = (text_width(_shown(outcome.seed, page)) for outcome in outcomes)
+        statuses = (len(_status_words(outcome, report.mode)) for outcome in outcomes)
+        return cls(max((width for width in labels if width <= _LABEL_COLUMNS), default=0), max(statuses, default=0))
+
+
+def _seed_line(outcome: SeedOutcome, report: Report, columns: _Columns, page: Page) -> Line:
+    mark, style = _mark(outcome, report.mode, page)
+    took = "" if outcome.status is Status.SKIPPED else duration(outcome.duration_s)
+    line: Line = [
+        (f"{mark} ", style),
+        (pad(_shown(outcome.seed, page), columns.label), "strong"),
+        (f"  {pad(_status_words(outcome, report.mode), columns.status)}", style),
+        (f"  {took:>6}", "dim"),
+        (f"  {_shown(_about(outcome, report), page)}", "plain"),
+    ]
+    if page.verbosity >= 1:
+        line.append((f"  {_shown(outcome.origin, page)}", "dim"))
+    return line
+
+
+def _mark(outcome: SeedOutcome, mode: Mode, page: Page) -> Span:
+    signs = signs_for(page)
+    match outcome.status:
+        case Status.SKIPPED:
+            return signs.skipped, "dim"
+        case Status.IN_SYNC:
+            return ("!", "warn") if _warns(outcome) else (signs.good, "good")
+        case Status.CHANGED:
+            return (signs.good, "good") if mode == "apply" else ("~", "warn")
+        case Status.PENDING:
+            return "~", "warn"
+        case Status.FAILED if not outcome.critical:
+            return "!", "warn"
+        case _:
+            return signs.bad, "bad"
+
+
+def _status_words(outcome: SeedOutcome, mode: Mode) -> str:
+    match outcome.status:
+        case Status.IN_SYNC:
+            return "in sync"
+        case Status.CHANGED if mode != "apply":
+            return "to change"
+        case status:
+            return status.value
+
+
+def _about(outcome: SeedOutcome, report: Report) -> str:
+    """What follows the status: what was found as declared, the counts, or why there are none."""
+    match outcome.status:
+        case Status.IN_SYNC:
+            return holdings_text(outcome.resources) or ("0 rows" if outcome.resources else "nothing declared")
+        case Status.SKIPPED:
+            return _why_skipped(outcome, report)
+        case Status.FAILED if report.mode == "apply":
+            return "rolled back" if outcome.critical else "rolled back, not critical"
+        case _:
+            return counts_text(outcome.counts, report.mode)
+
+
+def _why_skipped(outcome: SeedOutcome, report: Report) -> str:
+    if outcome.resources or outcome.error is not None:
+        return ""
+    earlier = report.seeds[: report.seeds.index(outcome)]
+    return "not run after the failure above" if any(seed.status is Status.FAILED for seed in earlier) else ""
+
+
+def _detail_lines(outcome: SeedOutcome, report: Report, page: Page) -> Iterator[Line]:
+    """What stands below a seed's line: its changes, what was skipped, its findings and its error."""
+    undone = outcome.status is Status.FAILED and report.mode == "apply"
+    if not undone or page.verbosity >= 1:
+        yield from _resource_lines(outcome, report.mode, page)
+    for resource in outcome.resources:
+        if resource.changes.skipped_reason is not None and page.verbosity >= 0:
+            name = resource_text(resource.resource, ascii_only=not page.unicode)
+            reason = _shown(resource.changes.skipped_reason, page)
+            yield [(INDENT, "plain"), (f"{signs_for(page).skipped} {name} skipped: {reason}", "dim")]
+    for finding in outcome.findings:
+        if finding.severity != "info" or page.verbosity >= 0:
+            style = _FINDING_STYLES[finding.severity]
+            yield [(INDENT, "plain"), (f"{finding.severity}: ", style), (_shown(finding.text, page), "plain")]
+    if outcome.error is not None:
+        yield from problem_lines(outcome.error, page, indent=INDENT)
+
+
+def _resource_lines(outcome: SeedOutcome, mode: Mode, page: Page) -> Iterator[Line]:
+    most = _SHOWN_AFTER_APPLY if mode == "apply" and page.verbosity < 1 else None
+    yield from change_lines(outcome.resources, mode, page, most=most)
+    if page.verbosity < 1:
+        return
+    for resource in outcome.resources:
+        if not resource.changes and resource.changes.skipped_reason is None:
+            name = resource_text(resource.resource, ascii_only=not page.unicode)
+            held = _shown(holdings_text([resource]) or "0 rows", page)
+            yield [(f"{INDENT}{signs_for(page).good} ", "good"), (name, "plain"), (f"  {held}", "dim")]
+
+
+def problem_lines(problem: Problem, page: Page, *, indent: str = "") -> Iterator[Line]:
+    """An error: what happened and where, and below it what to do next."""
+    where = f"{_shown(problem.where, page)}: " if problem.where else ""
+    yield [(indent, "plain"), ("error: ", "bad"), (where, "strong"), (_shown(problem.message, page), "plain")]
+    if problem.hint:
+        yield [(f"{indent}  hint: ", "dim"), (_shown(problem.hint, page), "plain")]
+
+
+def _closing_lines(report: Report, page: Page) -> Iterator[Line]:
+    if report.error is not None:
+        yield from problem_lines(report.error, page)
+    if not report.seeds:
+        if report.error is None:
+            yield [("no seeds: nothing was checked", "bad")]
+        return
+    if report.mode == "apply":
+        yield from _failures(report, page)
+    yield [(_summary(report), _summary_style(report))]
+    yield from _next_steps(report)
+
+
+def _summary(report: Report) -> str:
+    run = f"run {report.run}, " if report.run is not None else ""
+    tail = f"({run}{duration(report.duration_s)})"
+    statuses = Counter(outcome.status for outcome in report.seeds)
+    seeds = plural(len(report.seeds), "seed")
+    if report.mode != "verify":
+        counts = counts_text(_carried_out(report), report.mode, zeros=True)
+        others = _status_counts(statuses, leave_out={Status.IN_SYNC, Status.CHANGED})
+        return f"{seeds}{f' ({others})' if others else ''}: {counts} {tail}"
+    if statuses.keys() == {Status.IN_SYNC}:
+        held = holdings_text([resource for outcome in report.seeds for resource in outcome.resources])
+        return f"{seeds} in sync{f', {held}' if held else ''} {tail}"
+    counts = counts_text(report.summary, "verify") or "nothing compared"
+    return f"{seeds}: {_status_counts(statuses, leave_out=set())}; {counts} {tail}"
+
+
+def _status_counts(statuses: Counter[Status], *, leave_out: set[Status]) -> str:
+    """`1 failed, 2 skipped`, the worst first."""
+    worst_first = [status for status in reversed(Status) if statuses[status] and status not in leave_out]
+    return ", ".join(f"{number(statuses[status])} {_status_noun(status)}" for status in worst_first)
+
+
+def _status_noun(status: Status) -> str:
+    return "in sync" if status is Status.IN_SYNC else status.value
+
+
+def _carried_out(report: Report) -> Counts:
+    """The sum of what holds: an apply rolls the changes of a failed seed back."""
+    kept = (outcome for outcome in report.seeds if report.mode != "apply" or outcome.status is not Status.FAILED)
+    return sum((outcome.counts for outcome in kept), Counts())
+
+
+def _summary_style(report: Report) -> Style:
+    if report.exit_code == 0 or (report.command == "apply" and report.exit_code == 2):
+        return "warn" if any(map(_needs_attention, report.seeds)) else "good"
+    return "warn" if report.command == "verify" and report.exit_code == 1 else "bad"
+
+
+def _failures(report: Report, page: Page) -> Iterator[Line]:
+    """What became of the seeds that failed, after an apply."""
+    for outcome in report.seeds:
+        if outcome.status is not Status.FAILED:
+            continue
+        name = _shown(outcome.seed, page)
+        if outcome.critical:
+            yield [("failed: ", "bad"), (f"{name} was rolled back", "plain")]
+        else:
+            yield [("warning: ", "warn"), (f"{name} was rolled back; it is not critical, so the run went on", "plain")]
+
+
+def _next_steps(report: Report) -> Iterator[Line]:
+    """That nothing was written, where that is so, and what to do next."""
+    match report.mode:
+        case "verify":
+            yield from _advice(report)
+        case "dry_run":
+            more = report.summary.changed and not any(seed.status is Status.FAILED for seed in report.seeds)
+            advice = " `seedframe apply` makes these changes." if more else ""
+            yield [("Dry run: nothing was written.", "strong"), (advice, "plain")]
+        case "rehearse":
+            yield [("Rehearsal: everything was rolled back, nothing was kept.", "strong")]
+
+
+_MEANINGS: Final[dict[Status, tuple[Style, str]]] = {
+    Status.CONFLICT: ("bad", "both the seeds and the database have changed since the last apply"),
+    Status.DRIFT: ("bad", "the database has changed since the last apply"),
+    Status.ORPHAN: ("bad", "the database still has what is no longer declared"),
+    Status.PENDING: ("warn", "declared, but not applied yet"),
+}
+_NEXT_FOR_DRIFT: Final = (
+    ("seedframe apply --dry-run", "shows what would be restored"),
+    ("seedframe apply", "restores what is declared"),
+)
+_NEXT_FOR_PENDING: Final = (
+    ("seedframe apply --dry-run", "shows what would change"),
+    ("seedframe apply", "makes it so"),
+)
+_NEXT_FOR_GONE: Final = ("seedframe forget NAME", "drops a removed seed's baselines; its rows stay")
+
+
+def _advice(report: Report) -> Iterator[Line]:
+    """What each status of a verify that found trouble means, and what to do about it."""
+    met = {outcome.status for outcome in report.seeds}
+    met |= {
+        Status(resource.verdict.value)
+        for outcome in report.seeds
+        for resource in outcome.resources
+        if resource.verdict is not None
+    }
+    for status, (style, meaning) in _MEANINGS.items():
+        if status in met:
+            yield [(f"{status}: ", style), (meaning, "plain")]
+    steps: list[tuple[str, str]] = []
+    if any(outcome.counts.changed for outcome in report.seeds):
+        steps += _NEXT_FOR_DRIFT if met & {Status.DRIFT, Status.CONFLICT, Status.ORPHAN} else _NEXT_FOR_PENDING
+    if any(outcome.status is Status.ORPHAN and not outcome.counts.changed for outcome in report.seeds):
+        steps.append(_NEXT_FOR_GONE)
+    columns = max((len(command) for command, _ in steps), default=0)
+    for command, does in steps:
+        yield [("  ", "plain"), (pad(command, columns), "strong"), (f"  {does}", "plain")]
+
+
+def _warns(outcome: SeedOutcome) -> bool:
+    return any(finding.severity != "info" for finding in outcome.findings)
+
+
+def _needs_attention(outcome: SeedOutcome) -> bool:
+    return outcome.status in _TROUBLE or _warns(outcome)
+
+
+def _shown(text: str, page: Page) -> str:
+    return visible(text, ascii_only=not page.unicode)
