@@ -11,6 +11,7 @@ SeedframeError
 │   └── RequirementMissing     REQUIRES names a seed that is absent, later, or not applied
 ├── ConnectionFailed           no server, wrong password, no such database, connection lost
 ├── LockTimeout                another run, or another session, holds what is needed
+├── MigrationFailed            the project's migration command ran and failed
 ├── LedgerError                seedframe's own tables cannot be read, made or trusted
 └── SeedError                  one seed failed; the run decides what that means
     ├── DeclarationError       a resource does not fit the table it names
@@ -160,6 +161,16 @@ class LockTimeout(SeedframeError):
     """Another run holds the lock of this project and schema, or another session a table."""
 
     code = "lock"
+
+
+class MigrationFailed(SeedframeError):
+    """The project's migration command ran and failed; `output` has the last lines it printed."""
+
+    code = "migration"
+
+    def __init__(self, message: str, *, hint: str | None = None, output: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.output = tuple(output)
 
 
 class LedgerError(SeedframeError):
