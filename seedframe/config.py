@@ -26,7 +26,8 @@ class DatabaseConfig:
 
     Attributes:
         url: `"embedded"`, a URL or libpq keywords; None leaves everything to libpq's own variables.
-        source: where `url` came from, for messages: "DATABASE_URL", "seedframe.toml [database] url", "default" …
+        source: where `url` came from, for messages: "DATABASE_URL", "seedframe.toml [database] url",
+            "the libpq variables (PGHOST …)", "default".
         libpq: libpq keywords from PG… variables of .env, which libpq itself does not read; what `url` says wins.
     """
 
@@ -191,7 +192,7 @@ def _database(
         url, source = Secret(table["url"].strip()), f"{file.path.name} [{header}] url"
     else:
         named = next((name for name in _LIBPQ_TARGET if variables.get(name)), None)
-        url, source = (Secret(EMBEDDED), "default") if named is None else (None, named)
+        url, source = (Secret(EMBEDDED), "default") if named is None else (None, f"the libpq variables ({named} …)")
     libpq, libpq_problems = _libpq(variables, sources)
     given = {f"{key}_s" if key.endswith("_timeout") else key: value for key, value in table.items() if key != "url"}
     return DatabaseConfig(url=url, source=source, libpq=libpq, **given), [*problems, *libpq_problems]
@@ -211,6 +212,7 @@ _LIBPQ_KEYWORDS: Final = MappingProxyType(
         "PGPORT": "port",
         "PGDATABASE": "dbname",
         "PGUSER": "user",
+        "PGCONNECT_TIMEOUT": "connect_timeout",
         "PGPASSWORD": "password",
         "PGPASSFILE": "passfile",
         "PGSERVICE": "service",
@@ -219,10 +221,15 @@ _LIBPQ_KEYWORDS: Final = MappingProxyType(
         "PGSSLCERT": "sslcert",
         "PGSSLKEY": "sslkey",
         "PGSSLCRL": "sslcrl",
+        "PGSSLCRLDIR": "sslcrldir",
+        "PGSSLSNI": "sslsni",
+        "PGSSLMINPROTOCOLVERSION": "ssl_min_protocol_version",
+        "PGSSLMAXPROTOCOLVERSION": "ssl_max_protocol_version",
         "PGCHANNELBINDING": "channel_binding",
         "PGGSSENCMODE": "gssencmode",
         "PGKRBSRVNAME": "krbsrvname",
-        "PGREQUIREAUTH": "require_auth",
+        "PGGSSLIB": "gsslib",
+        "PGREQUIREPEER": "requirepeer",
         "PGTARGETSESSIONATTRS": "target_session_attrs",
         "PGAPPNAME": "application_name",
         "PGOPTIONS": "options",

@@ -58,17 +58,32 @@ class Address:
         return self._known("dbname") or self.user
 
     @property
+    def service(self) -> str:
+        """The entry of pg_service.conf that it is; empty for none."""
+        return self._known("service")
+
+    @property
     def display(self) -> str:
         """Database, host, port and user for messages: `database "shop" on db.example.com:5432 as app`."""
-        if "service" in self.parameters and "host" not in self.parameters:
-            return f'the database of service "{_printable(self.parameters["service"])}"'
+        if self._by_service:
+            name = (
+                f'database "{_printable(self.parameters["dbname"])}"' if "dbname" in self.parameters else "the database"
+            )
+            return f'{name} of service "{_printable(self.service)}"'
         role = f" as {_printable(self.user)}" if self.user else ""
         return f'database "{_printable(self.dbname)}" on {self.server}{role}'
 
     @property
     def server(self) -> str:
         """Host and port for messages: `db.example.com:5432`, `[::1]:5432`, `/run/postgresql (port 5432)`."""
-        return _server(self.host, self.port)
+        return (
+            f'the server of service "{_printable(self.service)}"' if self._by_service else _server(self.host, self.port)
+        )
+
+    @property
+    def _by_service(self) -> bool:
+        """True when only libpq knows the host: a service that is named here is looked up when it connects."""
+        return "service" in self.parameters and not {"host", "hostaddr"} & self.parameters.keys()
 
     def connect_args(self, connect_timeout_s: float = 0.0) -> dict[str, str]:
         """Keyword arguments for psycopg.connect.
@@ -292,7 +307,7 @@ _NO_ROOT_CERTIFICATE = _Reason(
     "there is no root certificate to verify {server} with", "set sslrootcert (sslrootcert=system for the system's)"
 )
 _TLS = _Reason("TLS with {server} failed", "check sslmode and the certificates in {source}")
-_NO_SERVICE = _Reason("the service of {source} is not defined", "check PGSERVICE and ~/.pg_service.conf")
+_NO_SERVICE = _Reason("the service {service} is not defined", "check PGSERVICE and ~/.pg_service.conf")
 _NOT_ACCEPTING = _Reason("database {dbname} on {server} accepts no connections", "choose another database")
 _UNKNOWN = _Reason("cannot connect to {display}: {said}", "check {source}")
 
@@ -400,11 +415,13 @@ def _facts(error: psycopg.Error, address: Address, said: str) -> dict[str, str]:
     if pgconn is not None:
         host, port = actual(pgconn.host, host), actual(pgconn.port, port)
         user, dbname = actual(pgconn.user, user), actual(pgconn.db, dbname)
+    unresolved = re.search(r"failed to resolve host '(.*?)':", said)  # the one of several
     login = f" -h {shlex.quote(_printable(host))} -p {port}"
     said = re.sub(r"^(connection failed|connection is bad): (connection to server .*? failed: )?", "", said)
     return {
         "server": _server(host, port),
-        "host": _printable(host),
+        "host": _printable(unresolved[1] if unresolved else host),
+        "service": f'"{_printable(address.service)}"',
         "user": f'"{_printable(user)}"',
         "dbname": f'"{_printable(dbname)}"',
         "display": address.display,
