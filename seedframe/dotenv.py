@@ -127,3 +127,14 @@ def _quoted(text: str, start: int, quote: str) -> tuple[str, int]:
 
 def _quote_advice(quote: str) -> str:
     return 'write \\" for a quote inside double quotes' if quote == '"' else "use double quotes around a single one"
+
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_./:@%+,-]*", re.ASCII)
+
+
+def dotenv_value(text: str) -> str:
+    """`text` as a value on one line of a .env file: bare where that is clear, else in double quotes."""
+    if _BARE.fullmatch(text):
+        return text
+    named = {character: f"\\{letter}" for letter, character in _ESCAPES.items()}
+    return '"' + "".join(named.get(character, character) for character in text) + '"'
