@@ -149,25 +149,13 @@ def _how_to_have(required: Seed | None, name: str) -> str:
 def select(seeds: Sequence[Seed], selection: Selection, env: str) -> tuple[Seed, ...]:
     """The seeds that are chosen and run in `env`, in the order of `seeds`.
 
-    Names and tags add up; without either, all are chosen. What is skipped is taken away from that.
-
     Errors: UnknownSeed for a name or tag that no seed has, UsageError for one that was named and does not run in
     `env`, NoSeeds when nothing is left.
     """
     if not seeds:
         raise NoSeeds("no seeds found", hint="write seeds/10_name.py with a function `resources`")
-    problems = [
-        *(_unknown_name(name, seeds) for name in (*selection.names, *selection.skip) if not _named(name, seeds)),
-        *(_unknown_tag(tag, seeds) for tag in selection.tags if not any(tag in seed.tags for seed in seeds)),
-    ]
-    if problems:
-        raise UnknownSeed.of(problem for error in problems for problem in error.problems)
+    wanted = matching(seeds, selection)
     named = {seed.name for name in selection.names for seed in _named(name, seeds)}
-    tagged = {seed.name for seed in seeds if seed.tags.intersection(selection.tags)}
-    skipped = {seed.name for name in selection.skip for seed in _named(name, seeds)}
-    everything = not (selection.names or selection.tags)
-    wanted = [seed for seed in seeds if everything or seed.name in named or seed.name in tagged]
-    wanted = [seed for seed in wanted if seed.name not in skipped]
     refused = [_not_here(seed, env) for seed in wanted if seed.name in named and not seed.runs_in(env)]
     if refused:
         raise UsageError.of(problem for error in refused for problem in error.problems)
@@ -175,6 +163,29 @@ def select(seeds: Sequence[Seed], selection: Selection, env: str) -> tuple[Seed,
     if not chosen:
         raise _nothing_left(wanted, selection, env)
     return chosen
+
+
+def matching(seeds: Sequence[Seed], selection: Selection) -> tuple[Seed, ...]:
+    """The seeds that are chosen, whether or not they run in an environment, in the order of `seeds`.
+
+    Names and tags add up; without either, all are chosen. What is skipped is taken away from that.
+
+    Errors: UnknownSeed for a name or tag that no seed has.
+    """
+    problems = [
+        *(_unknown_name(name, seeds) for name in (*selection.names, *selection.skip) if not _named(name, seeds)),
+        *(_unknown_tag(tag, seeds) for tag in selection.tags if not any(tag in seed.tags for seed in seeds)),
+    ]
+    if problems:
+        raise UnknownSeed.of(problem for error in problems for problem in error.problems)
+    named = {seed.name for name in selection.names for seed in _named(name, seeds)}
+    skipped = {seed.name for name in selection.skip for seed in _named(name, seeds)}
+    everything = not (selection.names or selection.tags)
+    return tuple(
+        seed
+        for seed in seeds
+        if (everything or seed.name in named or seed.tags.intersection(selection.tags)) and seed.name not in skipped
+    )
 
 
 def _named(name: str, seeds: Iterable[Seed]) -> list[Seed]:

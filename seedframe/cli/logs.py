@@ -1,0 +1,190 @@
+"""Logging of the command line: text for people on stderr, JSON lines for machines; never a local variable in either."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import click
+
+from seedframe.cli.options import Context
+from seedframe.errors import UsageError
+from seedframe.log import NAMESPACE, logger
+from seedframe.observer import Observer
+from seedframe.report import ResourceOutcome, SeedOutcome, Status
+from seedframe.reporting.cells import visible
+from seedframe.seed import Seed
+from seedframe.tracebacks import describe
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+# Records that say what the report says too carry an event's name. On stderr they would say it twice.
+EVENT: Final = "event"
+TRACEBACK: Final = "traceback"
+
+_COLORS: Final = {"DEBUG": "cyan", "INFO": "blue", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+
+
+def configure(context: Context) -> None:
+    """Replace every sink of loguru: text on stderr by -v and -q, JSON lines in `--log-file`.
+
+    Levels: WARNING on stderr, with -v INFO, with -vv DEBUG, with -q ERROR. The file has INFO, with -v DEBUG.
+
+    Errors: UsageError when the file cannot be written.
+    """
+    logger.remove()
+    logger.enable(NAMESPACE)
+    level = {-1: "ERROR", 0: "WARNING", 1: "INFO", 2: "DEBUG"}[max(-1, min(2, context.verbosity))]
+    logger.add(
+        _text_sink(sys.stderr, color=context.colored(sys.stderr)),
+        level=level,
+        format="{message}",
+        filter=None if context.verbosity > 0 else _is_no_event,
+        backtrace=False,
+        diagnose=False,
+    )
+    if context.log_file is not None:
+        logger.add(
+            _json_sink(_opened(context.log_file)),
+            level="DEBUG" if context.verbosity > 0 else "INFO",
+            format="{message}",
+            backtrace=False,
+            diagnose=False,
+        )
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise UsageError(f"cannot write the log file: {error.strerror}", where=str(path)) from error
+
+
+def _is_no_event(record: "Record") -> bool:
+    return EVENT not in record["extra"]
+
+
+# -------------------------------------------------------------------------
+# Formats
+# -------------------------------------------------------------------------
+
+
+def _text_sink(stream: TextIO, *, color: bool) -> "Callable[[Message], None]":
+    def write(message: "Message") -> None:
+        click.echo(text_of(message.record, color=color), file=stream, color=color)
+
+    return write
+
+
+def text_of(record: "Record", *, color: bool = False) -> str:
+    """A record as a line for people, control characters as escapes; a traceback's lines follow it."""
+    level = record["level"].name
+    shown = click.style(f"{level.lower():8}", fg=_COLORS.get(level, "white")) if color else f"{level.lower():8}"
+    line = f"{record['time']:%H:%M:%S} {shown} {visible(record['message'])}"
+    details = _details(record)
+    trace = details.pop(TRACEBACK, None)
+    lines = [" ".join([line, *(f"{key}={_text_value(value)}" for key, value in details.items() if key != EVENT)])]
+    if trace is not None:
+        lines += [f"  {visible(part)}" for part in str(trace).splitlines()]
+    return "\n".join(lines)
+
+
+def _details(record: "Record") -> dict[str, Any]:
+    """What was bound to the record; of an exception that a seed logged, its type and message."""
+    details = dict(record["extra"])
+    error = record["exception"].value if record["exception"] is not None else None
+    return details if error is None else details | {"exception": describe(error)}
+
+
+def _text_value(value: object) -> str:
+    text = visible(str(value))
+    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
+
+
+def _json_sink(stream: TextIO) -> "Callable[[Message], None]":
+    def write(message: "Message") -> None:
+        stream.write(json_of(message.record) + "\n")
+
+    return write
+
+
+def json_of(record: "Record") -> str:
+    """A record as one line of JSON: time (UTC), level, logger, message, and what was bound to it."""
+    document: dict[str, Any] = {
+        "time": record["time"].astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record["level"].name.lower(),
+        "logger": record["name"],
+        "message": record["message"],
+    }
+    document |= {key: value for key, value in _details(record).items() if key not in document}
+    return json.dumps(document, ensure_ascii=False, default=_json_value)
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return str(value)
+
+
+# -------------------------------------------------------------------------
+# What a run does
+# -------------------------------------------------------------------------
+
+
+class LoggingObserver(Observer):
+    """Logs runs, seeds and resources, with counts and times; never a row's values."""
+
+    def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
+        self._log("INFO", "run_started", "run started", mode=mode, seeds=[seed.label for seed in seeds])
+
+    def waiting(self, what: str) -> None:
+        self._log("INFO", "waiting", f"waiting: {what}")
+
+    def seed_started(self, seed: Seed) -> None:
+        self._log("INFO", "seed_started", "seed started", seed=seed.label, origin=seed.origin)
+
+    def rows_read(self, seed: Seed, resource: str, rows: int) -> None:
+        self._log("DEBUG", "rows_read", "rows read", seed=seed.label, resource=resource, rows=rows)
+
+    def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:
+        counts = outcome.changes.counts
+        self._log(
+            "DEBUG",
+            "resource_planned",
+            "resource compared",
+            seed=seed.label,
+            resource=outcome.resource,
+            create=counts.create,
+            update=counts.update,
+            delete=counts.delete,
+            unchanged=counts.unchanged,
+            **({} if outcome.verdict is None else {"verdict": outcome.verdict.value}),
+            **({} if outcome.changes.skipped_reason is None else {"skipped": outcome.changes.skipped_reason}),
+        )
+
+    def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
+        counts = outcome.counts
+        failed = outcome.status is Status.FAILED
+        level = "INFO" if not failed else "ERROR" if outcome.critical else "WARNING"
+        self._log(
+            level,
+            "seed_finished",
+            "seed failed" if failed else "seed finished",
+            seed=seed.label,
+            status=outcome.status.value,
+            create=counts.create,
+            update=counts.update,
+            delete=counts.delete,
+            unchanged=counts.unchanged,
+            duration_s=round(outcome.duration_s, 3),
+            **({} if outcome.error is None else {"code": outcome.error.code, "error": str(outcome.error)}),
+        )
+
+    @staticmethod
+    def _log(level: str, event: str, message: str, **details: Any) -> None:
+        logger.bind(event=event, **details).log(level, message)

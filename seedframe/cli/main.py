@@ -1,0 +1,142 @@
+"""The command line's entry: finds the command, and turns every way it can end into an exit code and a clear line."""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, TextIO
+
+import click
+
+from seedframe import __version__
+from seedframe.cli.options import Context, add_global_options, context_of
+from seedframe.cli.signals import Stopped, stop_on_signals
+
+# Help is given from this table, so that it imports no command.
+COMMANDS: Final = {
+    "list": ("seedframe.cli.list", "The seeds in run order, and what they declare."),
+    "apply": ("seedframe.cli.apply", "Make the database hold what the seeds declare."),
+    "verify": ("seedframe.cli.verify", "Prove that it still does; never writes."),
+    "history": ("seedframe.cli.history", "What was applied, when, with what outcome."),
+    "env": ("seedframe.cli.env", "The variables that the seeds read."),
+    "plugins": ("seedframe.cli.plugins", "Installed plugins: allowed or blocked, and why."),
+    "forget": ("seedframe.cli.forget", "Drop a removed seed's baselines from the ledger."),
+    "db": ("seedframe.cli.db", "Start, stop, initialise and reach the database."),
+}
+
+COULD_NOT_RUN: Final = 3
+
+
+class _Commands(click.Group):
+    """Commands by name, imported when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = import_module(entry[0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from seedframe.errors import UsageError, did_you_mean
+
+            known = f"the commands are {', '.join(COMMANDS)}"
+            raise UsageError(f"no command {args[0]!r}", hint=did_you_mean(args[0], COMMANDS) or known)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    "seedframe",
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`seedframe COMMAND --help` has the options of each. Options above may stand after the command, too.",
+)
+@add_global_options
+@click.version_option(__version__, prog_name="seedframe", message="%(prog)s %(version)s")
+@click.pass_context
+def _group(ctx: click.Context) -> None:
+    """Essential data as code for PostgreSQL."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(COULD_NOT_RUN)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; default: those of this process.
+
+    Returns:
+        The exit code: 0, what the command says, 3 when it could not run, 130 or 143 when it was stopped.
+    """
+    _never_fail_to_encode(sys.stdout)
+    code = _run(list(sys.argv[1:] if argv is None else argv))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _reader_gone()
+    except OSError as error:
+        return _explain(error, Context())
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    ctx: click.Context | None = None
+    try:
+        with stop_on_signals():
+            ctx = _group.make_context("seedframe", arguments)
+            with ctx:
+                result = _group.invoke(ctx)
+            return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except BrokenPipeError:
+        return _reader_gone()
+    except Stopped as stopped:
+        return _stopped(f"stopped by {stopped}", stopped.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _stopped("stopped", 130)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
+        return _explain(error, context_of(ctx) if ctx is not None else Context())
+
+
+# -------------------------------------------------------------------------
+# Ends
+# -------------------------------------------------------------------------
+
+
+def _reader_gone() -> int:
+    """Whoever read the output has gone, and is told nothing; Python's own last flush must not fail either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return COULD_NOT_RUN
+
+
+def _stopped(text: str, code: int) -> int:
+    click.echo(text, err=True)
+    return code
+
+
+def _explain(error: Exception, context: Context) -> int:
+    from seedframe.cli.problems import explain, print_problems
+
+    print_problems(explain(error, context), context)
+    return COULD_NOT_RUN
+
+
+def _never_fail_to_encode(stream: TextIO) -> None:
+    """In a locale that lacks a character, show it as an escape rather than fail half-way."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,209 @@
+"""Options that commands share, and the context that every command is given."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, TextIO, TypeAlias
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from seedframe.config import Config
+    from seedframe.observer import Observer
+    from seedframe.project import Project
+
+P = ParamSpec("P")
+Color: TypeAlias = Literal["auto", "always", "never"]
+
+_META: Final = "seedframe."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the options that every command takes say.
+
+    Attributes:
+        env: the name of the environment; None leaves it to SEEDFRAME_ENV and the default.
+        config_path: the configuration file, or a folder in the project; None for the working directory.
+        disabled: the names given with `-p no:NAME`.
+        verbosity: how often -v was given, less how often -q was.
+        log_file: where JSON lines are logged to.
+        color: when to colour.
+    """
+
+    env: str | None = None
+    config_path: Path | None = None
+    disabled: tuple[str, ...] = ()
+    verbosity: int = 0
+    log_file: Path | None = None
+    color: Color = "auto"
+
+    def config(self) -> "Config":
+        """The project's configuration; seeds are not looked for. Errors: ConfigError."""
+        from seedframe.config import load_config
+
+        return load_config(self.config_path, env=self.env, disabled=self.disabled)
+
+    def project(self) -> "Project":
+        """The project with its seeds. Errors: ConfigError."""
+        from seedframe.project import Project
+
+        return Project.load(self.config_path, env=self.env, disabled=self.disabled)
+
+    def console(self, *, stderr: bool = False) -> "Console":
+        """A rich console on stdout or stderr that shows text as it is: no markup, no emoji, no highlighting."""
+        from rich.console import Console
+
+        colored = self.colored(sys.stderr if stderr else sys.stdout)
+        return Console(
+            stderr=stderr,
+            force_terminal=True if colored else None,
+            no_color=not colored,
+            color_system="auto" if colored else None,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def colored(self, stream: TextIO) -> bool:
+        """Whether to colour what is written to `stream`: --color, then NO_COLOR and FORCE_COLOR, then a terminal."""
+        return wants_color(stream, self.color)
+
+    def observer(self) -> "Observer":
+        """Logs what a run does."""
+        from seedframe.cli.logs import LoggingObserver
+
+        return LoggingObserver()
+
+
+def wants_color(stream: TextIO, choice: Color = "auto") -> bool:
+    """Whether to colour what is written to `stream`: the choice, then NO_COLOR and FORCE_COLOR, then a terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+# -------------------------------------------------------------------------
+# Options of every command
+# -------------------------------------------------------------------------
+
+# Values are kept in `ctx.meta`, which all contexts of an invocation share: an option may stand before the command's
+# name or after it, and the last one wins.
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None and value != () and value != 0:
+        ctx.meta[_META + str(param.name)] = value
+
+
+def _add(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    key = _META + str(param.name)
+    ctx.meta[key] = ctx.meta.get(key, type(value)()) + value
+
+
+def _plugin(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
+    for word in value:
+        if not word.startswith("no:") or word == "no:":
+            raise click.BadParameter("write no:NAME, to leave that plugin out", ctx, param)
+    _add(ctx, param, tuple(word[3:] for word in value))
+
+
+_GLOBAL: Final = (
+    click.option("--env", metavar="NAME", callback=_keep, expose_value=False, help="The environment: production …"),
+    click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        callback=_keep,
+        expose_value=False,
+        help="seedframe.toml, or a folder to find it from.",
+    ),
+    click.option(
+        "-p",
+        "plugins",
+        metavar="no:NAME",
+        multiple=True,
+        callback=_plugin,
+        expose_value=False,
+        help="Leave a plugin out.",
+    ),
+    click.option("-v", "--verbose", count=True, callback=_add, expose_value=False, help="Log more (-vv: all)."),
+    click.option("-q", "--quiet", count=True, callback=_add, expose_value=False, help="Log errors only."),
+    click.option(
+        "--log-file",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=_keep,
+        expose_value=False,
+        help="Append log records as JSON lines.",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        metavar="WHEN",
+        callback=_keep,
+        expose_value=False,
+        help="auto, always or never.",
+    ),
+)
+
+
+def add_global_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options alone, for a group."""
+    for option in reversed(_GLOBAL):
+        function = option(function)
+    return function
+
+
+def global_options(function: Callable[Concatenate[Context, P], int]) -> Callable[P, int]:
+    """For a command: it takes the options of every command, its first argument is the `Context`, logging is set up."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+        from seedframe.cli.logs import configure
+
+        context = context_of(click.get_current_context())
+        configure(context)
+        return function(context, *args, **kwargs)
+
+    return add_global_options(update_wrapper(run, function))
+
+
+def context_of(ctx: click.Context) -> Context:
+    """The context as the options given so far say."""
+    given = {key.removeprefix(_META): value for key, value in ctx.meta.items() if key.startswith(_META)}
+    return Context(
+        env=given.get("env"),
+        config_path=given.get("config"),
+        disabled=given.get("plugins", ()),
+        verbosity=given.get("verbose", 0) - given.get("quiet", 0),
+        log_file=given.get("log_file"),
+        color=given.get("color", "auto"),
+    )
+
+
+# -------------------------------------------------------------------------
+# Options of several commands
+# -------------------------------------------------------------------------
+
+
+def selection_options(function: Callable[..., int]) -> Callable[..., int]:
+    """For a command that works on some seeds: NAMES, --tag and --skip, given to it as `selection`."""
+
+    def run(*args: Any, names: tuple[str, ...], tag: tuple[str, ...], skip: tuple[str, ...], **kwargs: Any) -> int:
+        from seedframe.options import Selection
+
+        return function(*args, selection=Selection(names=names, tags=tag, skip=skip), **kwargs)
+
+    run = update_wrapper(run, function)
+    run = click.option("--skip", metavar="NAME", multiple=True, help="Leave this seed out. Repeatable.")(run)
+    run = click.option("--tag", metavar="TAG", multiple=True, help="Seeds with this tag. Repeatable.")(run)
+    return click.argument("names", nargs=-1, metavar="[SEED]...")(run)

@@ -1,0 +1,66 @@
+"""Errors as lines on stderr: `error: where: what happened`, and below it what to do next."""
+
+import errno
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from seedframe.cli.options import Context
+from seedframe.errors import Problem, SeedframeError
+from seedframe.reporting.cells import visible
+from seedframe.tracebacks import deepest, describe, render
+
+
+def print_problems(problems: Iterable[Problem], context: Context) -> None:
+    """Each problem as one line on stderr, with its hint on the next."""
+    color = context.colored(sys.stderr)
+    for problem in problems:
+        for line in lines_of(problem):
+            click.echo(_painted(line) if color else line, err=True, color=color)
+    sys.stderr.flush()
+
+
+def lines_of(problem: Problem) -> list[str]:
+    """The problem as it is printed, one or two lines."""
+    place = f"{visible(problem.where)}: " if problem.where else ""
+    lines = [f"error: {place}{visible(problem.message)}"]
+    return [*lines, f" hint: {visible(problem.hint)}"] if problem.hint else lines
+
+
+def problem_document(problem: Problem) -> dict[str, str | None]:
+    """The problem as JSON, like `error` in a report."""
+    return {"code": problem.code, "message": problem.message, "hint": problem.hint, "where": problem.where}
+
+
+def _painted(line: str) -> str:
+    label, colon, rest = line.partition(":")
+    return click.style(label + colon, fg="red" if label == "error" else "cyan", bold=True) + rest
+
+
+def explain(error: Exception, context: Context) -> tuple[Problem, ...]:
+    """What the user is told of an exception that ended a command; with -v, a bug's traceback is printed first."""
+    if isinstance(error, SeedframeError):
+        return error.problems
+    if isinstance(error, click.ClickException):
+        return (_usage(error),)
+    if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
+        name = f"{error.filename}: " if error.filename is not None else ""
+        return (Problem("os", f"{name}{error.strerror}"),)
+    if context.verbosity > 0:
+        click.echo("".join(f"{visible(line)}\n" for line in render(error).splitlines()), err=True, nl=False)
+        hint = "report it, with the traceback above"
+    else:
+        hint = "report it, with the traceback that -v shows"
+    place = deepest(error, lambda _: True)
+    where = f" ({Path(place[0]).name}:{place[1]})" if place else ""
+    return (Problem("bug", f"this is a bug in seedframe: {describe(error)}{where}", hint),)
+
+
+def _usage(error: click.ClickException) -> Problem:
+    """Click's own message, and the command whose help explains it."""
+    message = error.format_message().rstrip(".")
+    if not isinstance(error, click.UsageError) or error.ctx is None:
+        return Problem("usage", message)
+    return Problem("usage", message[:1].lower() + message[1:], f"{error.ctx.command_path} --help")
