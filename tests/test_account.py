@@ -562,4 +562,4 @@ def test_a_view_of_accounts_is_refused(project: ProjectFactory, sql: Sql) -> Non
     sql("alter table users rename to people; create view users as select * from people")
     result = project(ADMIN_SEED).run("apply", env=GIVEN)
     assert result.returncode == 1, str(result)
-    assert "users is no table" in result.stdout + result.stderr
+    assert "users is a view" in result.stdout + result.stderr

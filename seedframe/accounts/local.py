@@ -15,9 +15,9 @@ from seedframe.accounts.passwords import (
     generate_password,
     hash_password,
 )
-from seedframe.database.catalog import split_name
+from seedframe.database.catalog import Table
 from seedframe.database.db import Db
-from seedframe.errors import BadData, DeclarationError, MissingTable, SeedError, did_you_mean
+from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
 from seedframe.resources.account import FIELDS, FoundAccount, Identity
 from seedframe.secrets import Secret
 
@@ -25,37 +25,29 @@ Value: TypeAlias = str | int | bool | None
 
 _COLUMNS: Final[dict[str, str]] = {name: name for name in ("email", "password_hash", *FIELDS)}
 
-_CATALOG: Final = """
-select n.nspname as table_schema, c.relname as table_name, cast(c.relkind as text) as kind,
-       a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
-       array(select cast(e.enumlabel as text) from pg_enum e where e.enumtypid = a.atttypid order by e.enumsortorder)
-           as labels
-  from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace
-  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
- where c.oid = to_regclass(cast(:name as text))
- order by a.attnum
+_LABELS: Final = """
+select cast(e.enumlabel as text) as label from pg_enum e
+ where e.enumtypid = to_regtype(cast(:type as text)) order by e.enumsortorder
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column, ready for SQL: its name quoted, its type as the server writes it, the labels of an enum."""
+    """One column: its name, quoted for SQL, and its type, as the server writes it."""
 
-    identifier: sql.Identifier
-    type: sql.SQL
-    labels: tuple[str, ...]
+    identifier: sql.SQL
+    type: str
 
     def cast(self, parameter: str) -> sql.Composed:
         """A parameter, given as text, in the column's own type."""
-        return sql.SQL("cast(cast({} as text) as {})").format(_parameter(parameter), self.type)
+        return sql.SQL("cast(cast({} as text) as {})").format(sql.SQL(f":{parameter}"), _escaped(sql.SQL(self.type)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Users:
     """The table as the catalog has it: every identifier and type that is put into SQL comes from here."""
 
-    table: sql.Identifier
+    table: sql.SQL
     columns: Mapping[str, _Column]
     initial: Mapping[str, _Column]
 
@@ -128,8 +120,8 @@ class LocalAccounts:
         """
         users = self._look_up(db)
         fields = [field for field in users.fields if field in identity.fields]
-        for field in fields:
-            _check_label(users.columns[field], field, identity.fields[field])
+        if "role" in fields:
+            _check_role(db, users.columns["role"], identity.fields["role"])
         rows = db.rows(
             sql.SQL("select {} from {} where {} limit 2")
             .format(_list([_cost(users), *(_compared(users, field) for field in fields)]), users.table, users.match)
@@ -189,32 +181,22 @@ class LocalAccounts:
             raise SeedError(f"{identity.email} in {self._table} changed meanwhile", hint="apply again")
 
     def _look_up(self, db: Db) -> _Users:
-        schema, name = split_name(self._table)
-        wanted = sql.Identifier(schema, name) if schema else sql.Identifier(name)
-        rows = db.rows(_CATALOG, name=wanted.as_string())
-        if not rows:
-            raise MissingTable(f"table {self._table} does not exist", hint="run migrations first: seedframe db init")
-        if rows[0]["kind"] not in ("r", "p"):
-            raise DeclarationError(f"{self._table} is no table", hint="name the table the accounts are kept in")
-        found = {
-            row["name"]: _Column(sql.Identifier(row["name"]), sql.SQL(row["type"]), tuple(row["labels"]))
-            for row in rows
-        }
-        for column in (*self._columns.values(), *self._initial):
-            if column not in found:
-                raise DeclarationError(
-                    f"table {self._table} has no column {column!r}",
-                    hint=did_you_mean(column, found) or f"its columns are {', '.join(found)}",
-                )
+        table = db.table(self._table)
         return _Users(
-            sql.Identifier(rows[0]["table_schema"], rows[0]["table_name"]),
-            {field: found[column] for field, column in self._columns.items()},
-            {column: found[column] for column in self._initial},
+            _escaped(table.identifier),
+            {field: _column(table, name) for field, name in self._columns.items()},
+            {name: _column(table, name) for name in self._initial},
         )
 
 
-def _parameter(name: str) -> sql.SQL:
-    return sql.SQL(f":{name}")
+def _column(table: Table, name: str) -> _Column:
+    column = table.column(name)
+    return _Column(_escaped(sql.Identifier(column.name)), column.type)
+
+
+def _escaped(part: sql.Composable) -> sql.SQL:
+    """A name or type from the catalog, any colon in it marked as not the beginning of a parameter."""
+    return sql.SQL(part.as_string().replace(":", "\\:"))
 
 
 def _list(parts: Collection[sql.Composable]) -> sql.Composed:
@@ -246,11 +228,13 @@ def _assigned(column: _Column, field: str) -> sql.Composed:
     return sql.SQL("{} = {}").format(column.identifier, column.cast(field))
 
 
-def _check_label(column: _Column, field: str, value: str) -> None:
-    if column.labels and value not in column.labels:
+def _check_role(db: Db, column: _Column, role: str) -> None:
+    """Errors: BadData where roles are an enum that lacks this one."""
+    labels = [row["label"] for row in db.rows(_LABELS, type=column.type)]
+    if labels and role not in labels:
         raise BadData(
-            f"{value!r} is no {field} that {column.type.as_string()} knows",
-            hint=did_you_mean(value, column.labels) or f"it knows {', '.join(column.labels)}",
+            f"{role!r} is no role: type {column.type} does not have it",
+            hint=did_you_mean(role, labels) or f"it has {', '.join(labels)}",
         )
 
 
