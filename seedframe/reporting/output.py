@@ -6,7 +6,6 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -16,28 +15,15 @@ from seedframe.reporting.page import Page
 _FEWEST_COLUMNS = 40
 
 
-def page_for(stream: TextIO, *, verbosity: int = 0, environ: Mapping[str, str] | None = None) -> Page:
-    """What a person reads on `stream`: colour and a width only on a terminal.
-
-    NO_COLOR turns colour off, FORCE_COLOR turns it on where there is no terminal; the first one wins over the second.
-    """
-    variables = os.environ if environ is None else environ
-    terminal = stream.isatty()
+def page_for(stream: TextIO, *, color: bool = False, verbosity: int = 0) -> Page:
+    """What a person reads on `stream`: as wide as a terminal, or in a pipe as wide as its lines are."""
     encoding = (stream.encoding or "ascii").lower().replace("-", "").replace("_", "")
     return Page(
-        width=max(_FEWEST_COLUMNS, shutil.get_terminal_size().columns) if terminal else None,
-        color=_wants_color(variables, terminal=terminal),
+        width=max(_FEWEST_COLUMNS, shutil.get_terminal_size().columns) if stream.isatty() else None,
+        color=color,
         unicode=encoding.startswith("utf"),
-        verbosity=verbosity,
+        verbosity=max(-1, min(1, verbosity)),
     )
-
-
-def _wants_color(variables: Mapping[str, str], *, terminal: bool) -> bool:
-    if variables.get("NO_COLOR"):
-        return False
-    if variables.get("FORCE_COLOR", "0") not in {"", "0", "false"}:
-        return True
-    return terminal and variables.get("TERM") != "dumb"
 
 
 def print_text(text: str, stream: TextIO | None = None) -> None:

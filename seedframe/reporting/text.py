@@ -78,7 +78,7 @@ def lines(report: Report, page: Page) -> Iterator[Line]:
         yield from _detail_lines(outcome, report, page)
     if told:
         yield []
-    yield from _closing_lines(report, page)
+    yield from closing_lines(report, page)
 
 
 def _header(report: Report, page: Page) -> Line:
@@ -206,10 +206,11 @@ def problem_lines(problem: Problem, page: Page, *, indent: str = "") -> Iterator
     where = f"{_shown(problem.where, page)}: " if problem.where else ""
     yield [(indent, "plain"), ("error: ", "bad"), (where, "strong"), (_shown(problem.message, page), "plain")]
     if problem.hint:
-        yield [(f"{indent}  hint: ", "dim"), (_shown(problem.hint, page), "plain")]
+        yield [(f"{indent} hint: ", "dim"), (_shown(problem.hint, page), "plain")]
 
 
-def _closing_lines(report: Report, page: Page) -> Iterator[Line]:
+def closing_lines(report: Report, page: Page) -> Iterator[Line]:
+    """What stands below the seeds: the run's own error, the summary, what to do next."""
     if report.error is not None:
         yield from problem_lines(report.error, page)
     if not report.seeds:

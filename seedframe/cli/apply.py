@@ -1,0 +1,65 @@
+"""`seedframe apply`: make the database hold what the seeds declare, or show what that would change."""
+
+import click
+
+from seedframe.cli.options import Context, global_options, selection_options
+from seedframe.cli.progress import watching
+from seedframe.cli.reports import Destination, deliver, report_options
+from seedframe.errors import UsageError
+from seedframe.options import ApplyOptions, Selection, Transaction
+
+
+@click.command("apply")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing, take no lock.")
+@click.option("--rehearse", is_flag=True, help="Do all of it, constraints and triggers too, then roll it back.")
+@click.option(
+    "--transaction",
+    type=click.Choice(["seed", "run"]),
+    default="seed",
+    show_default=True,
+    help="What is committed together: each seed, or all of them.",
+)
+@click.option("--keep-going", is_flag=True, help="Go on with later seeds after a critical one has failed.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a seed fails that is not critical.")
+@click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: exit with 2 if something would change.")
+@report_options
+@selection_options
+@global_options
+def command(
+    context: Context,
+    *,
+    selection: Selection,
+    dry_run: bool,
+    rehearse: bool,
+    transaction: Transaction,
+    keep_going: bool,
+    strict: bool,
+    detailed_exitcode: bool,
+    wait_s: float,
+    to: Destination,
+) -> int:
+    """Make the database hold what the seeds declare. Without names: all seeds.
+
+    A SEED is a name, with its number or without: `reference` or `20_reference`. Nothing is asked on the way.
+
+    Exit code: 0 done, 1 a critical seed failed and was rolled back, 2 --detailed-exitcode found changes, 3 could not
+    run.
+    """
+    if dry_run and rehearse:
+        raise UsageError("--dry-run and --rehearse are two ways to look ahead", hint="choose one of them")
+    if detailed_exitcode and not dry_run:
+        raise UsageError("--detailed-exitcode tells what a dry run found", hint="add --dry-run")
+    options = ApplyOptions(
+        selection=selection,
+        dry_run=dry_run,
+        rehearse=rehearse,
+        transaction=transaction,
+        keep_going=keep_going,
+        strict=strict,
+        detailed_exitcode=detailed_exitcode,
+        wait_s=wait_s,
+    )
+    project = context.project()
+    with watching(context) as observer:
+        report = project.apply(options, observer)
+    return deliver(report, to, context)

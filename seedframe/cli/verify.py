@@ -1,0 +1,23 @@
+"""`seedframe verify`: prove that the database still holds what the seeds declare, without writing to it."""
+
+import click
+
+from seedframe.cli.options import Context, global_options, selection_options
+from seedframe.cli.progress import watching
+from seedframe.cli.reports import Destination, deliver, report_options
+from seedframe.options import Selection, VerifyOptions
+
+
+@click.command("verify")
+@report_options
+@selection_options
+@global_options
+def command(context: Context, *, selection: Selection, wait_s: float, to: Destination) -> int:
+    """Prove that the database still holds what the seeds declare. Never writes. Without names: all seeds.
+
+    Exit code: 0 in sync, 1 pending or a warning, 2 drift, conflict, orphan or an error finding, 3 could not look.
+    """
+    project = context.project()
+    with watching(context) as observer:
+        report = project.verify(VerifyOptions(selection=selection, wait_s=wait_s), observer)
+    return deliver(report, to, context)
