@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql as compose
 
-from tests.servers import SUPERUSER, NoServer, Server, find_bindir, running
+from tests.servers import SUPERUSER, NoServer, Server, find_bindir, running, unprivileged
 
 _OUTSIDE = ("PG", "DATABASE_URL", "SEED")
 _numbers = count(1)
@@ -152,6 +152,52 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return cli
+
+
+@dataclass(frozen=True, slots=True)
+class OrdinaryUser:
+    """Someone who is not root: the account nobody where we are root, else ourselves."""
+
+    python: str
+    env: Mapping[str, str]
+    account: Mapping[str, Any]
+
+    def owns(self, path: Path) -> None:
+        """Make a file or folder theirs."""
+        if self.account:
+            os.chown(path, self.account["user"], self.account["group"])
+
+    def python_run(self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
+        """Run Python, e.g. `python_run("-m", "seedframe", "list", cwd=folder)`."""
+        done = subprocess.run(
+            [self.python, "-P", *arguments],
+            cwd=cwd,
+            env={**clean_variables(cwd), **self.env, **(env or {})},
+            input="",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **self.account,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def ordinary_user() -> OrdinaryUser:
+    """Root's own Python may be out of reach; then the system's of the same version does, with our packages."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    packages = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("-packages"))}
+    source = str(Path(__file__).parents[1])
+    packages["PYTHONPATH"] += os.pathsep + source
+    for python, env in ((sys.executable, {}), (f"/usr/bin/{version}", packages)):
+        user = OrdinaryUser(python, env, unprivileged())
+        try:
+            if user.python_run("-c", "import seedframe.database.embedded, psycopg", cwd=Path("/")).returncode == 0:
+                return user
+        except OSError:
+            continue
+    pytest.skip(f"no {version} that an ordinary user can run, with what is installed for {sys.executable}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def start(home: Home, alive: FileLock, installation: Installation, environ: Mapp
     _set_long_log_aside(home.log)
     if not home.data.exists():
         _initialise(home, alive, installation)
-    _remove_stale_pid_file(home)
+    _remove_stale_pid_files(home)
     said = home.log.stat().st_size if home.log.exists() else 0
     options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
     process = _spawn(
@@ -79,12 +79,8 @@ def start(home: Home, alive: FileLock, installation: Installation, environ: Mapp
 
 def running_pid(home: Home) -> int | None:
     """The pid of the server of this data directory, if that process exists and really is it."""
-    lines = _pid_file(home)
-    try:
-        pid = int(lines[0])
-    except (IndexError, ValueError):
-        return None
-    return pid if pid > 0 and _is_ours(pid, home) else None
+    pid = _pid_in(home.data / "postmaster.pid")
+    return pid if pid is not None and _is_ours(pid, home) else None
 
 
 def is_ready(home: Home) -> bool:
@@ -118,6 +114,9 @@ def stop(home: Home, alive: FileLock) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
         if alive.exclusive(patience_s):
+            # A folder of /tmp is not left behind; where something else is in it, that is not ours to remove.
+            with contextlib.suppress(OSError):
+                home.sockets.rmdir()
             return
     raise ConnectionFailed(f"the embedded PostgreSQL does not stop (its log: {home.log})", hint="try again in a minute")
 
@@ -220,19 +219,32 @@ def _await_ready(home: Home, process: Process, said: int) -> None:
         time.sleep(POLL_S)
 
 
-def _remove_stale_pid_file(home: Home) -> None:
-    # The caller holds `alive`, so no server runs here; PostgreSQL would still refuse to start if some process has the
-    # pid in the file by now. It knows best in all other cases, and so does a file whose process really is our server
-    # (where the file system's locks cannot be inherited).
-    lines = _pid_file(home)
-    if lines and lines[0].isdigit() and _exists(int(lines[0])) and running_pid(home) is None:
-        (home.data / "postmaster.pid").unlink(missing_ok=True)
+def _remove_stale_pid_files(home: Home) -> None:
+    # The caller holds `alive`, so no server runs here; PostgreSQL would still refuse to start if some process (the dead
+    # server, not yet reaped, or a stranger) has the pid in one of the files. In all other cases it knows best; so it
+    # does of a process that really is our server, as on a file system whose locks cannot be inherited.
+    for file in (home.data / "postmaster.pid", home.sockets / f"{SOCKET_NAME}.lock"):
+        pid = _pid_in(file)
+        if pid is not None and _exists(pid) and not _is_ours(pid, home):
+            file.unlink(missing_ok=True)
+
+
+def _pid_in(file: Path) -> int | None:
+    try:
+        pid = int(_lines(file)[0])
+    except (IndexError, ValueError):
+        return None
+    return pid if pid > 0 else None
 
 
 def _pid_file(home: Home) -> list[str]:
     """The lines of postmaster.pid: pid, data directory, starting time, port, socket folder, address, key, status."""
+    return _lines(home.data / "postmaster.pid")
+
+
+def _lines(file: Path) -> list[str]:
     try:
-        return (home.data / "postmaster.pid").read_text(errors="replace").splitlines()
+        return file.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
 

@@ -25,6 +25,7 @@ from seedframe.errors import ConnectionFailed
 
 PORT: Final = "5432"
 _LOCK_S: Final = cluster.START_S + cluster.STOP_S
+_DYING_S: Final = 10.0
 _RESERVED: Final = frozenset({"postgres", "template0", "template1"})
 
 
@@ -73,16 +74,10 @@ def lease(root: Path, project: str, environ: Mapping[str, str] | None = None) ->
         locks = files.enter_context(_Locks(root))
         with locks.alone():
             home = find_home(root, environ)
-            process = _ensure_running(home, locks, environ)
+            server = EmbeddedServer(home.sockets, database_name(project), home.log)
+            process = _ensure_usable(server, home, locks, environ)
             if not locks.users.try_shared():
                 raise ConnectionFailed(f"something else than seedframe has locked {locks.folder / 'users'}")
-            try:
-                server = EmbeddedServer(home.sockets, database_name(project), home.log)
-                _ensure_database(server)
-            except BaseException:
-                with contextlib.suppress(ConnectionFailed, OSError):
-                    _leave(home, locks, process)
-                raise
         try:
             yield server
         except BaseException:
@@ -190,6 +185,26 @@ class _Locks:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+
+def _ensure_usable(
+    server: EmbeddedServer, home: Home, locks: _Locks, environ: Mapping[str, str]
+) -> cluster.Process | None:
+    """Join the server or start it, and have the database; the process when it is our child."""
+    deadline = time.monotonic() + _DYING_S
+    while True:
+        process = _ensure_running(home, locks, environ)
+        try:
+            _ensure_database(server)
+        except BaseException as error:
+            with contextlib.suppress(ConnectionFailed, OSError):
+                _leave(home, locks, process)
+            # One that was killed a moment ago looks alive until its last process has noticed.
+            if process is not None or not isinstance(error, ConnectionFailed) or time.monotonic() > deadline:
+                raise
+            time.sleep(cluster.POLL_S)
+        else:
+            return process
 
 
 def _ensure_running(home: Home, locks: _Locks, environ: Mapping[str, str]) -> cluster.Process | None:

@@ -297,7 +297,7 @@ def _make_private(folder: Path, account: Account | None) -> bool:
 def _socket_folder(control: Path, account: Account | None) -> Path:
     owner = os.geteuid() if account is None else account.uid
     noted = read_note(control / "sockets")
-    if noted is not None and _is_private(Path(noted), owner):
+    if noted is not None and _have_private(Path(noted), account):
         return Path(noted)
     for base in _socket_bases():
         folder = Path(tempfile.mkdtemp(prefix="seedframe-", dir=base))
@@ -308,6 +308,17 @@ def _socket_folder(control: Path, account: Account | None) -> Path:
         "the embedded PostgreSQL found no folder with a path short enough for its socket",
         hint="make /tmp writable, or set TMPDIR to a folder with a short path",
     )
+
+
+def _have_private(folder: Path, account: Account | None) -> bool:
+    """True when the folder of earlier times is there or could be made again, and is the account's alone."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return _is_private(folder, os.geteuid() if account is None else account.uid)
+    except OSError:
+        return False
+    return _make_private(folder, account)
 
 
 def _socket_bases() -> Iterator[Path]:
