@@ -114,9 +114,6 @@ def stop(home: Home, alive: FileLock) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
         if alive.exclusive(patience_s):
-            # A folder of /tmp is not left behind; where something else is in it, that is not ours to remove.
-            with contextlib.suppress(OSError):
-                home.sockets.rmdir()
             return
     raise ConnectionFailed(f"the embedded PostgreSQL does not stop (its log: {home.log})", hint="try again in a minute")
 

@@ -123,8 +123,7 @@ def stop(root: Path, *, now: bool = False, environ: Mapping[str, str] | None = N
             return Stopped.NOT_RUNNING
         if not now and not locks.users.free():
             return Stopped.IN_USE
-        cluster.stop(home, locks.alive)
-        locks.alive.release()
+        _stop(home, locks)
         return Stopped.STOPPED
 
 
@@ -197,12 +196,13 @@ def _ensure_usable(
         try:
             _ensure_database(server)
         except BaseException as error:
+            # One that was killed a moment ago looks alive until its last process has noticed.
+            if isinstance(error, ConnectionFailed) and process is None and time.monotonic() < deadline:
+                time.sleep(cluster.POLL_S)
+                continue
             with contextlib.suppress(ConnectionFailed, OSError):
                 _leave(home, locks, process)
-            # One that was killed a moment ago looks alive until its last process has noticed.
-            if process is not None or not isinstance(error, ConnectionFailed) or time.monotonic() > deadline:
-                raise
-            time.sleep(cluster.POLL_S)
+            raise
         else:
             return process
 
@@ -242,11 +242,18 @@ def _leave(home: Home, locks: _Locks, process: cluster.Process | None) -> None:
     """Stop using the server, with `lock` held; stop it if nobody else uses it and it is not to stay."""
     locks.users.release()
     if locks.users.free() and not _is_pinned(home):
-        cluster.stop(home, locks.alive)
-        locks.alive.release()
+        _stop(home, locks)
     if process is not None and process.poll() is None:
         # Others use it: it is theirs to stop, and no longer ours to wait for.
         process.returncode = 0
+
+
+def _stop(home: Home, locks: _Locks) -> None:
+    cluster.stop(home, locks.alive)
+    locks.alive.release()
+    # No folder of ours stays in /tmp; where something else is in it, that is not ours to remove.
+    with contextlib.suppress(OSError):
+        home.sockets.rmdir()
 
 
 def _pin(home: Home) -> Path:

@@ -295,7 +295,6 @@ def _make_private(folder: Path, account: Account | None) -> bool:
 
 
 def _socket_folder(control: Path, account: Account | None) -> Path:
-    owner = os.geteuid() if account is None else account.uid
     noted = read_note(control / "sockets")
     if noted is not None and _have_private(Path(noted), account):
         return Path(noted)
