@@ -104,7 +104,7 @@ def test_extras_are_those_the_readme_and_errors_name(metadata: Message) -> None:
 def test_no_extra_is_needed_for_the_main_job(metadata: Message) -> None:
     always = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     needed = {re.split(r"[^\w-]", line, maxsplit=1)[0] for line in always}
-    assert needed == {"bcrypt", "click", "loguru", "pluggy", "psycopg", "rich", "sqlalchemy", "tomli-w"}
+    assert needed == {"bcrypt", "click", "loguru", "packaging", "pluggy", "psycopg", "rich", "sqlalchemy", "tomli-w"}
 
 
 PUBLIC = {
