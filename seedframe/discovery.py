@@ -12,10 +12,11 @@ from seedframe.config import Config
 from seedframe.contract import Constants, hook_mistakes, read_constants
 from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, Problem, SeedImportFailed, did_you_mean
 from seedframe.local_modules import import_seed, open_folder
+from seedframe.log import logger
 from seedframe.own_files import OwnFiles
 from seedframe.plugins import SEED_NAME, SeedManager, build_manager
 from seedframe.seed import Seed
-from seedframe.tracebacks import describe
+from seedframe.tracebacks import deepest, describe, render
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -222,6 +223,8 @@ def _import(load: Callable[[], object], origin: str, own: OwnFiles | None) -> An
 
 
 def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> SeedImportFailed:
+    trace = render(error, since=own.owns if own is not None else _outside_import_system)
+    logger.bind(origin=origin, traceback=trace).info("a module raised while it was imported")
     where = own.raised_at(error) if own is not None else _innermost(error)
     hint = None
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -234,9 +237,16 @@ def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> S
 
 def _innermost(error: BaseException) -> str | None:
     """The place of an error in an installed plugin: its last frame outside Python's import system."""
-    own = OwnFiles((Path("/"),), Path("/"))
-    place = own.raised_at(error)
-    return None if place is None or "importlib" in place else f"/{place}"
+    found = deepest(error, _outside_import_system)
+    return None if found is None else f"{found[0]}:{found[1]}"
+
+
+def _outside_import_system(filename: str) -> bool:
+    return not filename.startswith("<frozen") and Path(filename).parent.name not in (
+        "importlib",
+        "metadata",
+        "seedframe",
+    )
 
 
 def _loaded(found: Seed, load: Callable[[], object], own: OwnFiles | None) -> Seed:
@@ -299,18 +309,20 @@ def _without_duplicates(seeds: list[Seed]) -> list[Seed]:
 
 
 def _shared_name(seed: Seed, same: list[Seed]) -> Seed:
-    others = ", ".join(sorted(f"{other.label} of {other.origin}" for other in same if other is not seed))
-    hint = (
-        "rename one of them; the number does not make a name"
-        if all(s.origin.endswith(".py") for s in same)
-        else (f"rename the local one, or give -p no:{seed.label}")
-    )
-    return replace(
-        seed,
-        broken=DiscoveryError(
-            f"the name {seed.name!r} is taken twice, here and by {others}", hint=hint, where=seed.origin
-        ),
-    )
+    local = sum(_is_local(other) for other in same)
+    places = [other.origin if _is_local(other) else f"{other.label} of {other.origin}" for other in same]
+    if local == len(same):
+        hint = "rename one of them; the number is no part of the name"
+    elif local:
+        hint = f"rename the local one, or leave the plugin's out with -p no:{seed.name}"
+    else:
+        hint = "leave one of the plugins out with -p no:NAME, or take it from [plugins] allow"
+    message = f"{len(same)} seeds are called {seed.name!r}: {' and '.join(sorted(places))}"
+    return replace(seed, broken=DiscoveryError(message, hint=hint, where=seed.origin))
+
+
+def _is_local(seed: Seed) -> bool:
+    return seed.origin.endswith(".py")
 
 
 def _configured(seed: Seed, table: Mapping[str, Any]) -> Seed:

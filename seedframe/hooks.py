@@ -1,15 +1,17 @@
 """Calls one seed's own hook: arguments by name, results as lists of the right things, failures as one clear line."""
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 from typing import Any, Final
 
 from seedframe.changes import Change, Finding
 from seedframe.contract import ARGUMENTS, hook_functions
 from seedframe.errors import HookFailed, SeedframeError
+from seedframe.log import logger
 from seedframe.plugins import SeedManager
 from seedframe.resources.protocol import Resource
 from seedframe.seed import Seed
-from seedframe.tracebacks import describe, one_line
+from seedframe.tracebacks import describe, one_line, render
 
 
 def has_hook(seed: Seed, hook: str) -> bool:
@@ -20,11 +22,7 @@ def has_hook(seed: Seed, hook: str) -> bool:
 def asks_for(seed: Seed, hook: str) -> frozenset[str]:
     """The arguments that the seed's own hook wants; empty when it does not have it."""
     functions = hook_functions(seed.plugin).get(hook, []) if seed.plugin is not None else []
-    names: set[str] = set()
-    for function in functions:
-        code = getattr(function, "__wrapped__", function).__code__
-        names.update(code.co_varnames[: code.co_argcount])
-    return frozenset(names & set(ARGUMENTS[hook]))
+    return frozenset(name for function in functions for name in signature(function).parameters)
 
 
 def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[Any]:
@@ -58,7 +56,9 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
 
 
 def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, what: str) -> HookFailed:
-    where = plugins.own_files(seed.plugin).raised_at(error) or seed.origin
+    own = plugins.own_files(seed.plugin)
+    logger.bind(seed=seed.label, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
+    where = own.raised_at(error) or seed.origin
     return HookFailed(
         f"`{hook}` of seed {seed.label} failed: {what}", hint="run with -v for the traceback", where=where
     )

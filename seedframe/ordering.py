@@ -195,15 +195,19 @@ def _named(name: str, seeds: Iterable[Seed]) -> list[Seed]:
 def _unknown_name(name: str, seeds: Iterable[Seed]) -> UnknownSeed:
     known = [word for seed in seeds for word in (seed.name, seed.label)]
     existing = f"the seeds are {', '.join(dict.fromkeys(seed.name for seed in seeds))}"
-    meant = did_you_mean(name, known)
-    return UnknownSeed(f"no seed is called {name!r}", hint=f"{meant} {existing.capitalize()}" if meant else existing)
+    return UnknownSeed(f"no seed is called {name!r}", hint=_meant(name, known, existing))
 
 
 def _unknown_tag(tag: str, seeds: Iterable[Seed]) -> UnknownSeed:
     known = sorted({tag for seed in seeds for tag in seed.tags})
     existing = f"the tags are {', '.join(known)}" if known else "no seed has TAGS"
-    meant = did_you_mean(tag, known)
-    return UnknownSeed(f"no seed has the tag {tag!r}", hint=f"{meant} {existing.capitalize()}" if meant else existing)
+    return UnknownSeed(f"no seed has the tag {tag!r}", hint=_meant(tag, known, existing))
+
+
+def _meant(wrong: str, known: Iterable[str], existing: str) -> str:
+    """What was probably meant, and all there is."""
+    meant = did_you_mean(wrong, known)
+    return f"{meant} {existing[0].upper()}{existing[1:]}" if meant else existing
 
 
 def _not_here(seed: Seed, env: str) -> UsageError:

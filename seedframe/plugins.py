@@ -4,12 +4,12 @@ import re
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Final
+from typing import Final, cast
 
 import pluggy
 
 from seedframe import hookspecs
-from seedframe.contract import is_unmarked_hook
+from seedframe.contract import ARGUMENTS, hook_options, is_unmarked_hook
 from seedframe.errors import HookMistake, did_you_mean
 from seedframe.markers import PROJECT, hookimpl
 from seedframe.own_files import OwnFiles
@@ -42,11 +42,13 @@ class SeedManager(pluggy.PluginManager):
         self.register(_Drain(), "seedframe:drain")
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        """Marked functions as pluggy has it; unmarked ones by their names, in modules only."""
-        options = super().parse_hookimpl_opts(plugin, name)
-        if options is not None or not isinstance(plugin, ModuleType):
-            return options
+        """Marked functions as pluggy has it; in modules, unmarked ones by their names too."""
+        if not isinstance(plugin, ModuleType):
+            return super().parse_hookimpl_opts(plugin, name)
         value = vars(plugin).get(name)
+        options = hook_options(value)
+        if options is not None:
+            return cast("pluggy.HookimplOpts", options)
         if any(plugin is extension for extension in self._extensions):
             named = name.startswith(EXTENSION_PREFIX) and type(value) is FunctionType
             return _UNMARKED.copy() if named and value.__module__ == plugin.__name__ else None
@@ -75,13 +77,17 @@ class SeedManager(pluggy.PluginManager):
         except (pluggy.PluginValidationError, ValueError) as error:
             self._extensions.remove(plugin)
             raise HookMistake(f"cannot be registered: {error}") from error
-        known = [hook for hook in vars(self.hook) if getattr(self.hook, hook).has_spec()]
+        known = [
+            hook
+            for hook in vars(self.hook)
+            if hook.startswith(EXTENSION_PREFIX) and getattr(self.hook, hook).has_spec()
+        ]
         for caller in self.get_hookcallers(plugin) or ():
-            if not caller.has_spec():
+            if caller.name not in known:
+                where = self.own_files(plugin).place(plugin)
                 self.unregister(plugin)
-                hint = did_you_mean(caller.name, known) or "this version of seedframe has no such hook"
                 raise HookMistake(
-                    f"unknown hook {caller.name!r}", hint=hint, where=self.own_files(plugin).place(plugin)
+                    f"unknown hook {caller.name!r}", hint=_extension_hint(caller.name, known), where=where
                 )
 
     def only(self, name: str, hook: str) -> pluggy.HookCaller:
@@ -92,6 +98,12 @@ class SeedManager(pluggy.PluginManager):
     def own_files(self, plugin: object) -> OwnFiles:
         """The source files of a seed or an extension."""
         return OwnFiles.of(plugin, self.base)
+
+
+def _extension_hint(hook: str, known: list[str]) -> str:
+    if hook in ARGUMENTS:
+        return "that is a seed's hook: name the entry point NN_name if this is a seed"
+    return did_you_mean(hook, known) or "this version of seedframe has no such hook"
 
 
 class _Drain:

@@ -67,7 +67,8 @@ class Project:
 
         Errors: DiscoveryError with everything that stands in the way, UnknownSeed, NoSeeds, UsageError.
         """
-        found = [*self.problems, *(broken(self.seeds) if all_usable else ())]
+        running = (seed for seed in self.seeds if seed.runs_in(self.config.env))
+        found = [*self.problems, *(broken(running) if all_usable else ())]
         if not found:
             chosen = select(self.seeds, selection, self.config.env)
             found = list(broken(chosen))

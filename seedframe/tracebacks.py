@@ -1,9 +1,8 @@
 """An exception as text for people: its message and frames, never local variables or rows of the database."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from traceback import extract_tb, format_list
+from collections.abc import Callable, Iterator, Sequence
+from traceback import FrameSummary, extract_tb, format_list
 from types import TracebackType
 from typing import Final
 
@@ -66,25 +65,22 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
         trace = trace.tb_next
 
 
-def inside(folder: Path) -> Callable[[str], bool]:
-    """A test for `deepest`: files in this folder, at any depth, symbolic links on the way or not."""
-    roots = {folder.absolute(), folder.resolve()}
+def render(error: BaseException, since: Callable[[str], bool] = lambda _: True) -> str:
+    """A traceback like Python's own, causes first, with messages as `describe` gives them and no local variables.
 
-    def wanted(filename: str) -> bool:
-        path = Path(filename)
-        return any(path.is_relative_to(root) for root in roots)
-
-    return wanted
-
-
-def render(error: BaseException) -> str:
-    """A traceback like Python's own, causes first, with messages as `describe` gives them and no local variables."""
+    Frames before the first whose file is wanted by `since` are left out; all are shown where none is.
+    """
     parts: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        frames = "".join(format_list(extract_tb(current.__traceback__)))
+        frames = "".join(format_list(_from_first(extract_tb(current.__traceback__), since)))
         parts.append(f"Traceback (most recent call last):\n{frames}{describe(current)}\n")
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "\nwhich led to:\n\n".join(reversed(parts))
+
+
+def _from_first(frames: Sequence[FrameSummary], since: Callable[[str], bool]) -> list[FrameSummary]:
+    start = next((at for at, frame in enumerate(frames) if since(frame.filename)), 0)
+    return list(frames[start:])
