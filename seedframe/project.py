@@ -1,13 +1,19 @@
 """Project: the library's front door. Everything the command line does is a method here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedframe import runner
 from seedframe.config import Config, load_config
 from seedframe.discovery import discover
-from seedframe.errors import DiscoveryError
+from seedframe.database.engine import open_target
+from seedframe.database.ledger import Ledger
+from seedframe.database.locks import begin_locked, run_lock
+from seedframe.errors import DiscoveryError, LedgerError, UnknownSeed, UsageError, did_you_mean
+from seedframe.history import RunRecord
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.ordering import arrange, broken, select
@@ -79,9 +85,71 @@ class Project:
         raise DiscoveryError.of(problem for error in found for problem in error.problems)
 
     def apply(self, options: ApplyOptions = ApplyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
-        """Make it so, or with `dry_run` or `rehearse` show what would be done. Raises nothing a report can carry."""
-        raise NotImplementedError
+        """Make it so, or with `dry_run` or `rehearse` show what would be done.
+
+        Returns:
+            The report; what went wrong while it ran, in a seed or on the way to the database, is in it.
+
+        Errors: ConfigError, DiscoveryError, for what can be told before anything runs.
+        """
+        return runner.apply(self._job(self.choose(options.selection)), options, observer or Observer())
 
     def verify(self, options: VerifyOptions = VerifyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
-        """Prove that it still holds; never writes."""
-        raise NotImplementedError
+        """Prove that it still holds; never writes. Returns and raises as `apply`."""
+        chosen = self.choose(options.selection, all_usable=True)
+        return runner.verify(self._job(chosen), options, observer or Observer())
+
+    def history(self, *, limit: int = 20) -> list[RunRecord]:
+        """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""
+        with self._ledger(write=False) as ledger:
+            return ledger.runs(limit=limit)
+
+    def run_record(self, run: int) -> RunRecord:
+        """One run with its seeds. Errors: UsageError when the ledger has no such run; as `history`."""
+        with self._ledger(write=False) as ledger:
+            found = ledger.runs(run=run)
+        if not found:
+            raise UsageError(f"there is no run {run} of project {self.config.project!r}", hint="see seedframe history")
+        return found[0]
+
+    def forget(self, name: str) -> int:
+        """Drop a removed seed's baselines from the ledger; how many there were. Its rows stay.
+
+        Errors: UnknownSeed when the ledger does not know it, UsageError while it is still declared.
+        """
+        declared = next((seed for seed in self.seeds if name in (seed.name, seed.label)), None)
+        if declared is not None:
+            raise UsageError(
+                f"seed {declared.label} is still declared in {declared.origin}", hint="remove it first, then forget it"
+            )
+        with self._ledger(write=True) as ledger:
+            known = ledger.applied()
+            wanted = name if name in known else name.partition("_")[2]
+            if wanted not in known:
+                raise UnknownSeed(
+                    f"the ledger knows no seed {name!r}", hint=did_you_mean(name, known) or "see seedframe verify"
+                )
+            return ledger.forget(wanted)
+
+    @contextmanager
+    def _ledger(self, *, write: bool) -> Iterator[Ledger]:
+        config = self.config
+        with open_target(config) as target:
+            session = target.session
+            if write:
+                begin_locked(session, run_lock(config.project, session.schema), budget_s=0.0)
+            else:
+                session.begin(write=False)
+            ledger = Ledger(session, project=config.project, baseline_rows=config.baseline_rows)
+            ledger.look()
+            if ledger.unreadable is not None:
+                raise LedgerError(
+                    f"the ledger cannot be read: {ledger.unreadable}",
+                    hint="GRANT USAGE ON SCHEMA seedframe, and SELECT ON ALL TABLES IN it, to the role",
+                )
+            yield ledger
+            if write:
+                session.commit()
+
+    def _job(self, chosen: tuple[Seed, ...]) -> runner.Job:
+        return runner.Job(config=self.config, plugins=self.plugins, all_seeds=self.seeds, chosen=chosen)

@@ -1,39 +1,179 @@
 """Db: what hooks and resources are given to talk to the database with."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final
 
-from seedframe.changes import Severity
+import psycopg
+import sqlalchemy
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
+
+from seedframe.changes import Finding, Severity
+from seedframe.database.catalog import Catalog, Table
+from seedframe.database.declared import Chunk, Shape
+from seedframe.database.ledger import BaselineStore, Ledger
+from seedframe.database.planned import PlannedRows
+from seedframe.database.problems import explain
+from seedframe.database.rowset import Rowset, Surroundings
+from seedframe.database.session import Session
+from seedframe.errors import DeclarationError, HookFailed
+from seedframe.verdicts import Baseline
+
+_TRANSACTION_CONTROL: Final = re.compile(
+    r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
+        (begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
+        |set\s+(?:local\s+)?transaction|set\s+session\s+characteristics|set\s+(?:session\s+)?authorization
+        |set\s+(?:local\s+|session\s+)?(?:transaction_read_only|default_transaction_read_only))\b""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
 
 
-class Db(Protocol):
+class Db:
     """SQL with `:name` parameters, inside the transaction of the seed. No commit, no raw connection.
 
-    Read-only outside `apply`, enforced by the server.
+    Read-only outside `apply`, enforced by the server. Resources find here, besides, what the comparison of rows needs.
+
+    Errors of the statements: SeedError and its kinds; never with the contents of a row.
     """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        seed: str,
+        ledger: Ledger,
+        baselines: Mapping[str, Baseline],
+        planned: PlannedRows,
+        files: Traversable | None,
+        state_dir: Path,
+        sample: int,
+        rehearsal: bool = False,
+        progress: Callable[[str, int], None] = lambda _resource, _rows: None,
+    ) -> None:
+        self._session = session
+        self._seed = seed
+        self._ledger = ledger
+        self._baselines = dict(baselines)
+        self._planned = planned
+        self._files = files
+        self._state_dir = state_dir
+        self._sample = sample
+        self._rehearsal = rehearsal
+        self._progress = progress
+        self._catalog = Catalog(session)
+        self._notes: list[Finding] = []
+        self._absent: set[str] = set()
+
+    # For hooks
+
+    def scalar(self, sql: str, /, **params: Any) -> Any:
+        """The first column of the first row; None when there is no row."""
+        row = self._run(sql, params).first()
+        return None if row is None else row[0]
+
+    def row(self, sql: str, /, **params: Any) -> Mapping[str, Any] | None:
+        """The first row; None when there is none."""
+        found = self._run(sql, params).mappings().first()
+        return None if found is None else dict(found)
+
+    def rows(self, sql: str, /, **params: Any) -> list[Mapping[str, Any]]:
+        """All rows."""
+        return [dict(found) for found in self._run(sql, params).mappings()]
+
+    def execute(self, sql: str, /, **params: Any) -> int:
+        """Run a statement; how many rows it touched (-1 where the server does not say)."""
+        result = self._run(sql, params)
+        touched = result.rowcount
+        result.close()
+        return touched
+
+    def note(self, text: str, severity: Severity = "info") -> None:
+        """Add a finding to the seed's outcome: something a person should be told."""
+        self._notes.append(Finding(text, severity))
 
     @property
     def state_dir(self) -> Path:
         """The project's `.seedframe/` folder, for what must outlive a crash and not be committed."""
-        ...
+        return self._state_dir
 
-    def note(self, text: str, severity: Severity = "info") -> None:
-        """Add a finding to the seed's outcome: something a person should be told."""
-        ...
+    @property
+    def rehearsal(self) -> bool:
+        """True when all that is written will be rolled back: touch nothing outside the database."""
+        return self._rehearsal
 
-    def scalar(self, sql: str, /, **params: Any) -> Any:
-        """The first column of the first row; None when there is no row."""
-        ...
+    @property
+    def writable(self) -> bool:
+        """True in `apply` and in a rehearsal; False in a dry run and in `verify`."""
+        return self._session.writable
 
-    def row(self, sql: str, /, **params: Any) -> Mapping[str, Any] | None:
-        """The first row; None when there is none."""
-        ...
+    # For resources
 
-    def rows(self, sql: str, /, **params: Any) -> list[Mapping[str, Any]]:
-        """All rows."""
-        ...
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What was noted so far."""
+        return tuple(self._notes)
 
-    def execute(self, sql: str, /, **params: Any) -> int:
-        """Run a statement; how many rows it touched."""
-        ...
+    @property
+    def files(self) -> Traversable:
+        """The folder of the seed's data files. Errors: DeclarationError when it has none."""
+        if self._files is None:
+            raise DeclarationError("this seed has no folder for data files", hint="give the rows with rows=")
+        return self._files
+
+    @property
+    def catalog(self) -> Catalog:
+        """The tables, as the server has them."""
+        return self._catalog
+
+    def table(self, name: str) -> Table:
+        """A table by name. Errors: MissingTable with a did-you-mean, DeclarationError, PermissionDenied."""
+        return self._catalog.table(name)
+
+    def mark_absent(self, name: str) -> None:
+        """Note that an optional table is not there: resources that need it are skipped."""
+        self._absent.add(name)
+
+    def absent(self, names: Iterator[str]) -> str | None:
+        """The first of these tables that is optional and not there."""
+        return next((name for name in names if name in self._absent), None)
+
+    def was_applied(self, resource: str) -> bool:
+        """True when the ledger has a baseline of this resource of the seed."""
+        return resource in self._baselines
+
+    def store(self, resource: str) -> BaselineStore:
+        """The baseline of one resource of the seed."""
+        return self._ledger.store(self._seed, resource, self._baselines)
+
+    def rowset(self, resource: str, shape: Shape, chunks: Iterator[Chunk], place: Callable[[int], str]) -> Rowset:
+        """Declared rows to compare with a table, by the one comparison."""
+        around = Surroundings(
+            place=place,
+            store=self.store(resource),
+            planned=self._planned,
+            sample=self._sample,
+            progress=lambda rows: self._progress(resource, rows),
+        )
+        return Rowset(self._session, shape, chunks, around)
+
+    def _run(self, sql: str, params: Mapping[str, Any]) -> sqlalchemy.CursorResult[Any]:
+        control = _TRANSACTION_CONTROL.match(sql)
+        if control is not None:
+            raise HookFailed(
+                f"{' '.join(control[1].upper().split())} is not for seeds",
+                hint="the transaction is the runner's: leave its control out",
+            )
+        try:
+            return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))
+        except DBAPIError as error:
+            original = error.orig
+            if isinstance(original, psycopg.Error):
+                raise explain(original, role=self._session.role) from original
+            raise
+        except (StatementError, InvalidRequestError) as error:
+            wrong = str(error.orig) if isinstance(error, StatementError) and error.orig else str(error)
+            raise HookFailed(
+                f"the statement cannot be run: {wrong.splitlines()[0]}", hint="pass every :name"
+            ) from error

@@ -1,0 +1,270 @@
+"""One seed, once: declare, compare, write, compare again, verify. Always inside a transaction that others end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from seedframe import hooks
+from seedframe.changes import CHECK_RESOURCE, Change, Changes, Finding, Plan, PlannedResource, Verdict
+from seedframe.database.db import Db
+from seedframe.database.ledger import Ledger
+from seedframe.database.planned import PlannedRows
+from seedframe.database.session import Session
+from seedframe.errors import DeclarationError, DoesNotConverge, HookFailed
+from seedframe.plugins import SeedManager
+from seedframe.report import Mode, ResourceOutcome
+from seedframe.resources.protocol import Resource
+from seedframe.seed import Seed
+from seedframe.verdicts import resource_verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What every attempt of a run shares."""
+
+    session: Session
+    ledger: Ledger
+    plugins: SeedManager
+    env: str
+    mode: Mode
+    state_dir: Path
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What an attempt found and did."""
+
+    resources: tuple[ResourceOutcome, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed(self) -> bool:
+        """True when the seed's own `verify` found an error."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+class Attempt:
+    """One seed on its way through one transaction. A retry is a new attempt: resources are declared afresh."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        seed: Seed,
+        settings: Mapping[str, Any],
+        planned: PlannedRows,
+        *,
+        on_rows: Callable[[str, int], None],
+        on_planned: Callable[[ResourceOutcome], None],
+    ) -> None:
+        self._scene = scene
+        self._seed = seed
+        self._settings = settings
+        self._on_planned = on_planned
+        self._baselines = scene.ledger.baselines(seed.name)
+        self._writes = scene.mode in ("apply", "rehearse")
+        self._executes_elsewhere = scene.mode == "apply"
+        self._db = Db(
+            scene.session,
+            seed=seed.name,
+            ledger=scene.ledger,
+            baselines=self._baselines,
+            planned=planned,
+            files=seed.files,
+            state_dir=scene.state_dir,
+            sample=scene.sample,
+            rehearsal=scene.mode == "rehearse",
+            progress=on_rows,
+        )
+        self._resources: tuple[Resource, ...] = ()
+
+    def run(self) -> Attempted:
+        """Compare; where the run writes, write, compare again and verify. Errors: SeedError and its kinds."""
+        self._resources = self._declare()
+        compared = [(resource, self._compare(resource)) for resource in self._resources]
+        own = self._check()
+        outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
+        if self._writes:
+            self._write(compared, own, outcomes)
+        findings = self._verify() if self._scene.mode != "dry_run" else []
+        findings += [*self._orphaned(), *dict.fromkeys(self._db.notes)]
+        if self._scene.mode == "verify":
+            outcomes += self._orphans()
+        return Attempted(tuple(outcomes), tuple(findings))
+
+    def record(self, run: int) -> None:
+        """Keep the baselines in the ledger; those of resources that are no longer declared are dropped."""
+        ledger, seed = self._scene.ledger, self._seed
+        ledger.mark_applied(seed.name, origin=seed.origin, run=run)
+        for resource in self._resources:
+            if hasattr(resource, "record"):
+                resource.record(run)
+            elif _keeps_baseline(resource):
+                self._db.store(resource.name).save_plain(_digest(resource), run=run)
+        if hooks.has_hook(seed, "check"):
+            self._db.store(CHECK_RESOURCE).save_plain("", run=run)
+        for name in self._undeclared():
+            ledger.drop_baseline(seed.name, name)
+
+    # Declaring and comparing
+
+    def _call(self, hook: str, *, plan: Plan | None = None) -> list[Any]:
+        """Call a hook in a savepoint; only `apply` may write in it."""
+        if not hooks.has_hook(self._seed, hook):
+            return []
+        with self._scene.session.savepoint(read_only=hook != "apply"):
+            return hooks.call(
+                self._seed,
+                self._scene.plugins,
+                hook,
+                db=self._db,
+                env=self._scene.env,
+                settings=self._settings,
+                **({"plan": plan} if hook == "apply" else {}),
+            )
+
+    def _declare(self) -> tuple[Resource, ...]:
+        declared: tuple[Resource, ...] = tuple(self._call("resources"))
+        seen: set[str] = set()
+        for resource in declared:
+            if resource.name in seen:
+                raise DeclarationError(
+                    f"resource {resource.name} is declared twice in seed {self._seed.label}",
+                    hint='tell them apart: name="…"',
+                    where=self._seed.origin,
+                )
+            seen.add(resource.name)
+        return declared
+
+    def _compare(self, resource: Resource) -> ResourceOutcome:
+        outcome = self._judged(resource.name, resource.diff(self._db), _digest(resource))
+        self._on_planned(outcome)
+        return outcome
+
+    def _check(self) -> ResourceOutcome | None:
+        if not hooks.has_hook(self._seed, "check"):
+            return None
+        outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), "")
+        self._on_planned(outcome)
+        return outcome
+
+    def _judged(self, name: str, changes: Changes, digest: str) -> ResourceOutcome:
+        """Give a difference its verdict, from the ledger where the comparison itself has not."""
+        if changes.skipped_reason is not None:
+            return ResourceOutcome(name, None, changes)
+        if not changes:
+            return ResourceOutcome(name, Verdict.IN_SYNC, changes)
+        verdict = changes.verdict
+        if verdict is None:
+            own = [change.verdict for change in changes.sample if change.verdict is not None]
+            whole = self._whole_verdict(name, digest)
+            undecided = len(own) < changes.counts.changed
+            verdict = max([*own, *([whole] if undecided else [])], key=lambda found: found.severity)
+            sample = tuple(
+                change if change.verdict is not None else replace(change, verdict=whole) for change in changes.sample
+            )
+            changes = replace(changes, sample=sample, verdict=verdict)
+        return ResourceOutcome(name, verdict, changes)
+
+    def _whole_verdict(self, name: str, digest: str) -> Verdict:
+        if self._scene.ledger.unreadable is not None:
+            return Verdict.DRIFT
+        # What is no set of rows leaves nothing to compare with: a changed declaration explains the difference.
+        return resource_verdict(self._baselines.get(name), digest, as_left=True)
+
+    # Writing
+
+    def _write(
+        self,
+        compared: Sequence[tuple[Resource, ResourceOutcome]],
+        own: ResourceOutcome | None,
+        outcomes: Sequence[ResourceOutcome],
+    ) -> None:
+        plan = Plan(self._seed.name, tuple(PlannedResource(o.resource, o.changes) for o in outcomes))
+        if not plan:
+            return
+        for resource, outcome in reversed(compared):
+            if outcome.changes.counts.delete:
+                resource.delete(self._db, outcome.changes)
+        for resource, outcome in compared:
+            if outcome.changes.counts.create or outcome.changes.counts.update:
+                resource.write(self._db, outcome.changes)
+        if own is not None and own.changes and self._executes_elsewhere:
+            if not hooks.has_hook(self._seed, "apply"):
+                raise HookFailed(
+                    f"`check` of seed {self._seed.label} found changes, but there is no `apply` to make them",
+                    hint="write `apply`, or report what is wrong from `verify`",
+                    where=self._seed.origin,
+                )
+            self._call("apply", plan=plan)
+        self._settle()
+        self._require_converged(compared, own)
+
+    def _settle(self) -> None:
+        tables = [self._db.catalog.find(name) for resource in self._resources for name in resource.tables]
+        oids = [table.oid for table in tables if table is not None]
+        if oids:
+            self._scene.session.make_constraints_immediate(oids)
+
+    def _require_converged(
+        self, compared: Sequence[tuple[Resource, ResourceOutcome]], own: ResourceOutcome | None
+    ) -> None:
+        for resource, outcome in compared:
+            if outcome.changes.skipped_reason is None:
+                left = resource.diff(self._db)
+                if left:
+                    raise _not_converged(resource.name, left)
+        if own is not None and self._executes_elsewhere:
+            left = Changes.of(self._call("check"))
+            if left:
+                raise _not_converged(CHECK_RESOURCE, left)
+
+    # Verifying
+
+    def _verify(self) -> list[Finding]:
+        return list(self._call("verify"))
+
+    def _undeclared(self) -> list[str]:
+        declared = {resource.name for resource in self._resources}
+        if hooks.has_hook(self._seed, "check"):
+            declared.add(CHECK_RESOURCE)
+        return [name for name in self._baselines if name not in declared]
+
+    def _orphans(self) -> list[ResourceOutcome]:
+        return [ResourceOutcome(name, Verdict.ORPHAN, Changes()) for name in self._undeclared()]
+
+    def _orphaned(self) -> list[Finding]:
+        if self._scene.mode == "verify":
+            advice = "its rows stay; `seedframe apply` accepts that"
+        elif self._scene.mode == "dry_run":
+            advice = "its rows stay; apply will forget it"
+        else:
+            advice = "its rows stay, and are nobody's from now on"
+        return [Finding(f"{name} is no longer declared: {advice}", "info") for name in self._undeclared()]
+
+
+_SHOWN_COLUMNS: Final = 5
+
+
+def _not_converged(resource: str, left: Changes) -> DoesNotConverge:
+    change: Change = left.sample[0]
+    key = ", ".join(f"{name}={value}" for name, value in change.key.items())
+    if change.action == "update" and change.after:
+        names = list(change.after)
+        columns = ", ".join(names[:_SHOWN_COLUMNS]) + (" …" if len(names) > _SHOWN_COLUMNS else "")
+        what = f"column{'' if len(names) == 1 else 's'} {columns} still differ{'s' if len(names) == 1 else ''}"
+        hint = "a trigger, a rule or another session rewrites it; if that is meant, declare it `initial` or `ignore`"
+    else:
+        what = "it is still to be " + {"create": "created", "delete": "deleted"}.get(change.action, "changed")
+        hint = "look for a trigger or a rule that undoes the change, or another resource of the seed that does"
+    return DoesNotConverge(f"{resource} does not converge: after apply, for {key}, {what}", hint=hint)
+
+
+def _digest(resource: Resource) -> str:
+    return sha256(resource.describe().encode()).hexdigest()
+
+
+def _keeps_baseline(resource: Resource) -> bool:
+    return bool(getattr(resource, "keeps_baseline", True))

@@ -1,0 +1,304 @@
+"""The catalog: what the server says of a table, read in one query and resolved once for each transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+from psycopg import sql
+
+from seedframe.database.session import Session
+from seedframe.errors import DeclarationError, MissingTable, PermissionDenied, did_you_mean
+
+# Types whose hash tells apart all that their image tells apart. Every other type is hashed as text: hashes of
+# numeric 1.5 and 1.50, of interval '1 mon' and '30 days', of citext 'A' and 'a' are equal, and money, json, point
+# and more have none.
+_HASHES_AS_IS: Final = frozenset(
+    {"bool", "int2", "int4", "int8", "oid", "uuid", "date", "time", "timestamp", "timestamptz", "bytea", "name"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column. `type` is the server's own text of it, length and precision included, safe to put into SQL."""
+
+    name: str
+    type: str
+    base_type: str
+    element_type: str | None
+    length: int | None
+    collation: str | None
+    not_null: bool
+    has_default: bool
+    generated: bool
+    identity: str
+    hashes_as_is: bool
+
+    @property
+    def is_json(self) -> bool:
+        """True for json and jsonb, where a list is a JSON array."""
+        return self.base_type in ("json", "jsonb")
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueIndex:
+    """A unique index over plain columns. `partial` ones have a predicate; `deferrable` ones cannot arbitrate a conflict."""
+
+    name: str
+    columns: tuple[str, ...]
+    partial: bool
+    deferrable: bool
+    nulls_not_distinct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key: `columns` of this table refer to `referred` of the table with the oid `table`."""
+
+    name: str
+    columns: tuple[str, ...]
+    table: int
+    referred: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, as the catalog has it."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    columns: dict[str, TableColumn]
+    unique: tuple[UniqueIndex, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    row_security: bool
+    distributed: bool
+    can_select: bool
+    has_children: bool
+
+    @property
+    def identifier(self) -> sql.Composable:
+        """The schema-qualified, quoted name."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def source(self) -> sql.Composable:
+        """What to read rows of this table, and of no table that inherits from it, from."""
+        return sql.SQL("ONLY {}").format(self.identifier) if self.has_children else self.identifier
+
+    @property
+    def label(self) -> str:
+        """For messages: schema and name."""
+        return f"{self.schema}.{self.name}"
+
+    def column(self, name: str, *, where: str | None = None) -> TableColumn:
+        """The column of this name. Errors: DeclarationError with a did-you-mean."""
+        found = self.columns.get(name)
+        if found is None:
+            raise DeclarationError(
+                f"table {self.label} has no column {name!r}",
+                hint=did_you_mean(name, self.columns) or f"its columns are {', '.join(self.columns)}",
+                where=where,
+            )
+        return found
+
+    def unique_on(self, columns: Iterable[str]) -> UniqueIndex | None:
+        """The unique index over exactly these columns, whole tables only; one that can arbitrate is preferred."""
+        wanted = set(columns)
+        fitting = [index for index in self.unique if set(index.columns) == wanted and not index.partial]
+        return min(fitting, key=lambda index: index.deferrable, default=None)
+
+    def foreign_key_of(self, column: str, table: int) -> ForeignKey | None:
+        """The foreign key of this column to that table."""
+        return next((key for key in self.foreign_keys if column in key.columns and key.table == table), None)
+
+
+_TABLE: Final[LiteralString] = """
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
+       c.relrowsecurity AS row_security,
+       c.relhassubclass AND c.relkind <> 'p' AS has_children,
+       has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT') AS can_select,
+       (SELECT json_agg(json_build_object(
+                 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                 'base_type', base.typname, 'element_type', element.typname,
+                 'length', CASE WHEN base.typname IN ('varchar', 'bpchar') AND base_mod.typmod > 4 THEN base_mod.typmod - 4
+                                WHEN base.typname IN ('bit', 'varbit') AND base_mod.typmod > 0 THEN base_mod.typmod END,
+                 'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
+                                   THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
+                 'deterministic', coalesce(co.collisdeterministic, true),
+                 'not_null', a.attnotnull, 'has_default', a.atthasdef OR t.typdefault IS NOT NULL,
+                 'generated', a.attgenerated <> '', 'identity', a.attidentity) ORDER BY a.attnum)
+          FROM pg_attribute a
+          JOIN pg_type t ON t.oid = a.atttypid
+          CROSS JOIN LATERAL (
+                 WITH RECURSIVE up (oid, typmod) AS (
+                     SELECT t.oid, a.atttypmod
+                     UNION ALL
+                     SELECT d.typbasetype, CASE WHEN up.typmod = -1 THEN d.typtypmod ELSE up.typmod END
+                       FROM up JOIN pg_type d ON d.oid = up.oid WHERE d.typtype = 'd')
+                 SELECT up.oid, up.typmod FROM up JOIN pg_type b ON b.oid = up.oid WHERE b.typtype <> 'd') AS base_mod
+          JOIN pg_type base ON base.oid = base_mod.oid
+          LEFT JOIN pg_type element ON element.oid = base.typelem AND base.typcategory = 'A'
+          LEFT JOIN pg_collation co ON co.oid = a.attcollation
+          LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+       (SELECT json_agg(json_build_object(
+                 'name', ic.relname, 'partial', i.indpred IS NOT NULL, 'deferrable', NOT i.indimmediate,
+                 'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+                 'columns', (SELECT json_agg(a.attname ORDER BY k.n)
+                               FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+                               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                              WHERE k.n <= i.indnkeyatts)) ORDER BY NOT i.indisprimary, ic.relname)
+          FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indexprs IS NULL) AS unique_indexes,
+       (SELECT json_agg(json_build_object(
+                 'name', f.conname, 'table', f.confrelid::bigint,
+                 'columns', (SELECT json_agg(a.attname ORDER BY k.n)
+                               FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, n)
+                               JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
+                 'referred', (SELECT json_agg(a.attname ORDER BY k.n)
+                                FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, n)
+                                JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum))
+                 ORDER BY f.conname)
+          FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f') AS foreign_keys
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = to_regclass($1)
+"""
+
+_NEIGHBOURS: Final[LiteralString] = """
+SELECT c.relname FROM pg_class c
+ WHERE c.relkind IN ('r', 'p', 'v', 'f') AND c.relnamespace = to_regnamespace(quote_ident($1))
+"""
+
+_KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
+
+
+def split_name(name: str) -> tuple[str | None, str]:
+    """`table` or `schema.table`, either part in double quotes where it has a dot of its own, as (schema, table)."""
+    parts: list[str] = []
+    rest = name
+    while rest:
+        if rest.startswith('"'):
+            end = rest.find('"', 1)
+            while end != -1 and rest[end + 1 : end + 2] == '"':
+                end = rest.find('"', end + 2)
+            if end == -1:
+                break
+            parts.append(rest[1:end].replace('""', '"'))
+            rest = rest[end + 1 :]
+        else:
+            part, _, _ = rest.partition(".")
+            parts.append(part)
+            rest = rest[len(part) :]
+        if rest.startswith(".") and len(rest) > 1:
+            rest = rest[1:]
+        else:
+            break
+    if rest or len(parts) not in (1, 2) or not all(parts):
+        raise DeclarationError(
+            f"{name!r} is no name of a table",
+            hint='write "table" or "schema.table"; a name with a dot in double quotes',
+        )
+    return (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
+
+
+class Catalog:
+    """Looks tables up for one transaction and remembers what it found."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._found: dict[str, Table | None] = {}
+
+    def find(self, name: str) -> Table | None:
+        """The table of this name, in the target's schema and then the search path; None when there is none."""
+        if name not in self._found:
+            self._found[name] = self._read(name)
+        return self._found[name]
+
+    def forget(self, name: str) -> None:
+        """Look again next time: the table may have been made meanwhile."""
+        self._found.pop(name, None)
+
+    def table(self, name: str) -> Table:
+        """The table of this name, readable. Errors: MissingTable, DeclarationError, PermissionDenied."""
+        found = self.find(name)
+        if found is None:
+            raise self.missing(name)
+        if found.kind not in ("r", "p"):
+            what = _KINDS.get(found.kind, "no table")
+            raise DeclarationError(f"{found.label} is {what}", hint="declare the table whose rows are meant")
+        if not found.can_select:
+            raise PermissionDenied(
+                f"the role has no SELECT on table {found.label}",
+                hint=f"GRANT SELECT ON {found.identifier.as_string()} TO {self._session.role_identifier}",
+            )
+        return found
+
+    def missing(self, name: str, *, hint: str | None = None) -> MissingTable:
+        """The error for a table that is not there, with a did-you-mean from its schema."""
+        schema, table = split_name(name)
+        place = schema or self._session.schema
+        near = did_you_mean(table, [row[0] for row in self._session.query(_NEIGHBOURS, [place])])
+        return MissingTable(
+            f"table {place}.{table} does not exist", hint=hint or near or "run migrations first: seedframe db init"
+        )
+
+    def _read(self, name: str) -> Table | None:
+        schema, table = split_name(name)
+        qualified = sql.Identifier(schema, table) if schema else sql.Identifier(table)
+        row = self._session.first_dict(_TABLE, [qualified.as_string()])
+        if row is None and schema is None:
+            return None
+        return None if row is None else self._build(row)
+
+    def _build(self, row: dict[str, Any]) -> Table:
+        return Table(
+            oid=row["oid"],
+            schema=row["schema"],
+            name=row["name"],
+            kind=row["kind"],
+            columns={entry["name"]: _column(entry) for entry in row["columns"] or ()},
+            unique=tuple(
+                UniqueIndex(
+                    entry["name"],
+                    tuple(entry["columns"]),
+                    entry["partial"],
+                    entry["deferrable"],
+                    entry["nulls_not_distinct"],
+                )
+                for entry in row["unique_indexes"] or ()
+            ),
+            foreign_keys=tuple(
+                ForeignKey(entry["name"], tuple(entry["columns"]), entry["table"], tuple(entry["referred"]))
+                for entry in row["foreign_keys"] or ()
+            ),
+            row_security=row["row_security"],
+            distributed=self._session.is_distributed(row["oid"]),
+            can_select=row["can_select"],
+            has_children=row["has_children"],
+        )
+
+
+def _column(entry: dict[str, Any]) -> TableColumn:
+    as_is = entry["base_type"] in _HASHES_AS_IS or (
+        entry["base_type"] in ("text", "varchar", "bpchar") and entry["deterministic"]
+    )
+    return TableColumn(
+        name=entry["name"],
+        type=entry["type"],
+        base_type=entry["base_type"],
+        element_type=entry["element_type"],
+        length=entry["length"],
+        collation=entry["collation"],
+        not_null=entry["not_null"],
+        has_default=entry["has_default"],
+        generated=entry["generated"],
+        identity=entry["identity"],
+        hashes_as_is=as_is,
+    )
+
+
+def require_columns(table: Table, names: Sequence[str], *, where: str | None = None) -> None:
+    """Errors: DeclarationError for the first of `names` that is no column of the table."""
+    for name in names:
+        table.column(name, where=where)

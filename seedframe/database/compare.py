@@ -1,0 +1,309 @@
+"""The one comparison: what differs between declared rows and a table, as SQL the server judges.
+
+Declared rows are a relation called `d`: a chunk of parameters (`chunk_source`), or a staged table. The rules for
+keys, references and equality below are shared by both. The table is called `t`. The shapes used here (explicit
+columns, record_image_ne over row(), writes through a CTE) also run on Citus.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import sql
+
+from seedframe.database.catalog import TableColumn
+from seedframe.database.declared import Chunk, Field, Reference, Shape
+from seedframe.database.session import Session
+
+_COMMA: Final = sql.SQL(", ")
+_AND: Final = sql.SQL(" AND ")
+_OR: Final = sql.SQL(" OR ")
+_FALSE: Final = sql.SQL("false")
+
+# Keys are hashed by their type's own equality where it has a hash; the rest as text.
+_KEY_HASHES: Final = frozenset(
+    {
+        "bool", "int2", "int4", "int8", "oid", "uuid", "date", "time", "timetz", "timestamp", "timestamptz", "bytea",
+        "name", "text", "varchar", "bpchar", "citext", "numeric", "float4", "float8", "inet", "cidr", "macaddr",
+        "macaddr8", "interval",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A relation of declared rows: the CTEs it needs, and what to put after FROM. Its alias is `d`."""
+
+    prefix: sql.Composable
+    relation: sql.Composable
+    parameters: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row that differs, or that has something wrong with it.
+
+    `after`, `before` and `differing` follow the shape's stored fields and are None beyond the sample.
+    `unresolved` and `ambiguous` follow its references. Hashes follow its tracked fields, if asked for.
+    """
+
+    line: int
+    missing: bool
+    repeated: bool
+    unresolved: tuple[bool, ...]
+    ambiguous: tuple[bool, ...]
+    key_hash: int | None
+    declared: tuple[int | None, ...] | None
+    live: tuple[int | None, ...] | None
+    after: tuple[str | None, ...] | None
+    before: tuple[str | None, ...] | None
+    differing: tuple[bool, ...] | None
+
+
+def staged_source(name: str) -> Source:
+    """Declared rows that stand in a temporary table, references resolved."""
+    return Source(sql.SQL(""), sql.SQL("{} AS d").format(sql.Identifier("pg_temp", name)), ())
+
+
+def chunk_source(shape: Shape, chunk: Chunk) -> Source:
+    """Declared rows as parameters, cast by the server, references looked up by join."""
+    packed = chunk.parameters()
+    raw = [sql.Identifier(entry.staged) for entry in shape.inputs]
+    if packed is None:
+        arrays: sql.Composable = _COMMA.join(
+            [sql.SQL("$1::bigint[]"), *(sql.SQL(f"${n}::text[]") for n in range(2, len(raw) + 2))]
+        )
+        parameters: tuple[Any, ...] = (chunk.lines, *[list(column) for column in chunk.columns])
+    else:
+        separator, null, texts = packed
+        splits = [
+            sql.SQL(f"string_to_array(${n}::text, {{}}, {{}})").format(sql.Literal(separator), sql.Literal(null))
+            for n in range(2, len(raw) + 2)
+        ]
+        arrays = _COMMA.join([sql.SQL("$1::bigint[]"), *splits])
+        parameters = (chunk.lines, *texts)
+    casts = [
+        sql.SQL("u.{}::{} AS {}").format(name, typed(entry.column), name)
+        for name, entry in zip(raw, shape.inputs, strict=True)
+    ]
+    declared = sql.SQL(
+        "declared AS (SELECT u.line::bigint AS line, {casts} FROM unnest({arrays}) AS u (line, {raw})"
+        " WHERE u.line IS NOT NULL)"
+    ).format(casts=_COMMA.join(casts), arrays=arrays, raw=_COMMA.join(raw))
+    if not shape.references:
+        return Source(sql.SQL("WITH {} ").format(declared), sql.SQL("declared AS d"), parameters)
+    looked_up: list[sql.Composable] = []
+    joins: list[sql.Composable] = []
+    for number, (field, reference) in enumerate(shape.references):
+        alias = sql.Identifier(f"p{number}")
+        looked_up.append(sql.SQL("{}.value AS {}").format(alias, sql.Identifier(field.staged)))
+        looked_up.append(sql.SQL("{}.matches AS {}").format(alias, _matches(field)))
+        joins.append(_parent_join(reference, alias, sql.Identifier("s")))
+    resolved = sql.SQL("resolved AS (SELECT s.*, {} FROM declared AS s {})").format(
+        _COMMA.join(looked_up), sql.SQL(" ").join(joins)
+    )
+    return Source(sql.SQL("WITH {}, {} ").format(declared, resolved), sql.SQL("resolved AS d"), parameters)
+
+
+def typed(column: TableColumn) -> sql.Composable:
+    """The column's type and, where it is not the type's own, collation; both are the server's own text."""
+    written = sql.SQL(column.type)  # format_type's text, quoted by the server
+    if column.collation is None:
+        return written
+    return sql.SQL("{} COLLATE {}").format(written, sql.SQL(column.collation))  # quote_ident's
+
+
+def _matches(field: Field) -> sql.Identifier:
+    return sql.Identifier(f"{field.staged}_matches")
+
+
+def _parent_join(reference: Reference, alias: sql.Identifier, source: sql.Identifier) -> sql.Composable:
+    keys = [sql.Identifier(f"k{position}") for position in range(len(reference.key))]
+    selected = _COMMA.join(
+        [
+            sql.SQL("{} AS {}").format(sql.Identifier(column.name), key)
+            for column, key in zip(reference.key, keys, strict=True)
+        ]
+    )
+    value = sql.Identifier(reference.value.name)
+    if reference.unique:
+        rows = sql.SQL("(SELECT {}, {} AS value, 1 AS matches FROM {})").format(
+            selected, value, reference.parent.source
+        )
+    else:
+        # The first of several is as good as any: more than one match is an error, whichever it was.
+        rows = sql.SQL("(SELECT {}, (array_agg({}))[1] AS value, count(*) AS matches FROM {} GROUP BY {})").format(
+            selected,
+            value,
+            reference.parent.source,
+            _COMMA.join([sql.Identifier(column.name) for column in reference.key]),
+        )
+    condition = _AND.join(
+        [
+            sql.SQL("{}.{} = {}.{}").format(alias, key, source, sql.Identifier(staged))
+            for key, staged in zip(keys, reference.staged, strict=True)
+        ]
+    )
+    return sql.SQL("LEFT JOIN {} AS {} ON {}").format(rows, alias, condition)
+
+
+def same_key(shape: Shape) -> sql.Composable:
+    """`d` and `t` are the same row. Equality of keys is the column's own (citext, collations, numeric scale)."""
+    return _AND.join([sql.SQL("{} = {}").format(field.target, field.desired) for field in shape.key])
+
+
+def absent(shape: Shape) -> sql.Composable:
+    """No row of `t` was found for `d`; a key column is never NULL in a row that was."""
+    return sql.SQL("{} IS NULL").format(shape.key[0].target)
+
+
+def differs(fields: Sequence[Field]) -> sql.Composable:
+    """The images of these fields differ between `d` and `t`. Images know every type; `=` does not."""
+    if not fields:
+        return _FALSE
+    return sql.SQL("record_image_ne(row({}), row({}))").format(
+        _COMMA.join([field.desired for field in fields]), _COMMA.join([field.target for field in fields])
+    )
+
+
+def unresolved(reference: Reference, field: Field, alias: str = "d") -> sql.Composable:
+    """A natural key was given and no row of the parent found for it."""
+    given = _OR.join([sql.SQL("{} IS NOT NULL").format(sql.Identifier(alias, name)) for name in reference.staged])
+    return sql.SQL("(({}) AND {} IS NULL)").format(given, sql.Identifier(alias, field.staged))
+
+
+def any_unresolved(shape: Shape, alias: str = "d") -> sql.Composable:
+    """Some reference of the row is unresolved."""
+    return _OR.join([unresolved(reference, field, alias) for field, reference in shape.references] or [_FALSE])
+
+
+def key_identity(shape: Shape) -> sql.Composable:
+    """What makes a declared row unique: the key, with references by what they were declared as."""
+    parts: list[sql.Composable] = []
+    for field in shape.key:
+        if field.reference is None:
+            parts.append(field.desired)
+        else:
+            parts.extend(sql.Identifier("d", name) for name in field.reference.staged)
+    return _COMMA.join(parts)
+
+
+def key_hash(shape: Shape, *, of_table: bool = False) -> sql.Composable:
+    """64 bits that identify a row by its key, equal for equal keys."""
+    values = []
+    for field in shape.key:
+        value = field.target if of_table else field.desired
+        as_is = field.column.base_type in _KEY_HASHES
+        values.append(value if as_is else sql.SQL("{}::text").format(value))
+    return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))
+
+
+def cell_hashes(fields: Sequence[Field], *, of_table: bool) -> sql.Composable:
+    """An array with a hash for each field's text; NULL for NULL."""
+    hashes = [
+        sql.SQL('hashtextextended({}::text COLLATE "C", 0)').format(field.target if of_table else field.desired)
+        for field in fields
+    ]
+    return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
+
+
+def row_fingerprint(shape: Shape, *, of_table: bool = False) -> sql.Composable:
+    """64 bits that tell apart all that the row's image tells apart, over key and tracked fields."""
+    values: list[sql.Composable] = []
+    for field in (*shape.key, *shape.tracked):
+        value = field.target if of_table else field.desired
+        values.append(value if field.column.hashes_as_is else sql.SQL('{}::text COLLATE "C"').format(value))
+    return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))
+
+
+def differing_rows(shape: Shape) -> sql.Composable:
+    """The condition under which a row of `d LEFT JOIN t` is not as declared."""
+    parts = [absent(shape), differs(shape.managed)]
+    if shape.references:
+        parts.append(any_unresolved(shape))
+    return _OR.join(parts)
+
+
+def joined(shape: Shape, source: Source) -> sql.Composable:
+    """`d LEFT JOIN t`: the planner may use the key's index, however large the table.
+
+    A stage and a distributed table want a FULL JOIN: for another kind the stage would be sent to every shard.
+    """
+    full = shape.table.distributed and not source.parameters
+    join = sql.SQL("FULL JOIN") if full else sql.SQL("LEFT JOIN")
+    return sql.SQL("{} {} {} AS t ON {}").format(source.relation, join, shape.table.source, same_key(shape))
+
+
+def find_differences(
+    session: Session, shape: Shape, source: Source, *, room: int, hashes: bool, limit: int | None = None
+) -> list[Difference]:
+    """All rows of the source that differ, repeated and unresolvable ones included, in the order of their lines.
+
+    Args:
+        room: how many of them carry their cells.
+        hashes: whether they carry the hashes that verdicts are made from.
+        limit: at most this many rows.
+    """
+    ambiguous = [
+        sql.SQL("coalesce(d.{} > 1, false)").format(_matches(field)) if not reference.unique else _FALSE
+        for field, reference in shape.references
+    ]
+    chunked = bool(source.parameters)
+    trouble = [sql.SQL("d.repeats > 1"), *(part for part in ambiguous if part is not _FALSE)] if chunked else []
+    relation = source.relation
+    prefix = source.prefix
+    if chunked:
+        numbered = sql.SQL("(SELECT d.*, count(*) OVER (PARTITION BY {}) AS repeats FROM {}) AS d").format(
+            key_identity(shape), source.relation
+        )
+        relation = numbered
+    condition = _OR.join([differing_rows(shape), *trouble])
+    if shape.table.distributed:
+        condition = sql.SQL("d.line IS NOT NULL AND ({})").format(condition)
+    stored = shape.stored
+    shown = sql.SQL("row_number() OVER (ORDER BY d.line) <= {}").format(sql.Literal(room))
+    statement = sql.SQL(
+        "{prefix}SELECT d.line, {absent}, {repeated}, ARRAY[{unresolved}]::boolean[], ARRAY[{ambiguous}]::boolean[],"
+        " {key_hash}, {declared}, {live},"
+        " CASE WHEN {shown} THEN ARRAY[{after}]::text[] END,"
+        " CASE WHEN {shown} THEN ARRAY[{before}]::text[] END,"
+        " CASE WHEN {shown} THEN ARRAY[{differing}]::boolean[] END"
+        " FROM {joined} WHERE {condition} ORDER BY d.line{limit}"
+    ).format(
+        prefix=prefix,
+        absent=absent(shape),
+        repeated=sql.SQL("d.repeats > 1") if chunked else _FALSE,
+        unresolved=_COMMA.join([unresolved(reference, field) for field, reference in shape.references]),
+        ambiguous=_COMMA.join(ambiguous if chunked else [_FALSE] * len(ambiguous)),
+        key_hash=key_hash(shape) if hashes else sql.NULL,
+        declared=cell_hashes(shape.tracked, of_table=False) if hashes else sql.NULL,
+        live=cell_hashes(shape.tracked, of_table=True) if hashes else sql.NULL,
+        shown=shown,
+        after=_COMMA.join([sql.SQL("{}::text").format(field.desired) for field in stored]),
+        before=_COMMA.join([sql.SQL("{}::text").format(field.target) for field in stored]),
+        differing=_COMMA.join([differs([field]) if field in shape.managed else _FALSE for field in stored]),
+        joined=joined(shape, Source(prefix, relation, source.parameters)),
+        condition=condition,
+        limit=sql.SQL(" LIMIT {}").format(sql.Literal(limit)) if limit is not None else sql.SQL(""),
+    )
+    return [_difference(row) for row in session.query(statement, source.parameters or None)]
+
+
+def _difference(row: Sequence[Any]) -> Difference:
+    return Difference(
+        line=row[0],
+        missing=row[1],
+        repeated=row[2],
+        unresolved=tuple(row[3]),
+        ambiguous=tuple(row[4]),
+        key_hash=row[5],
+        declared=_or_none(row[6]),
+        live=None if row[1] else _or_none(row[7]),
+        after=_or_none(row[8]),
+        before=_or_none(row[9]),
+        differing=_or_none(row[10]),
+    )
+
+
+def _or_none(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)

@@ -1,0 +1,208 @@
+"""Declared rows, bound to a table: which column each value is for, what it is cast to, and a chunk of values as text."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Literal, TypeAlias
+
+from psycopg import sql
+
+from seedframe.database.catalog import Table, TableColumn
+
+Role: TypeAlias = Literal["key", "managed", "initial"]
+Mode: TypeAlias = Literal["insert", "upsert"]
+
+# One of these joins the values of a column into one parameter; the first that occurs in no value is taken.
+_SEPARATORS: Final = ("\x1f", "\x1e", "\x1d", "\x1c", "\ue000", "\ue001", "\ue002", "\ue003")
+
+_COPY_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One text that every record supplies, the staged column it goes to, and the column whose type it takes."""
+
+    staged: str
+    column: TableColumn
+    secret: bool = False
+    digested: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a field's value is looked up: `value` of the row of `parent` whose `key` columns equal the `staged` ones."""
+
+    parent: Table
+    value: TableColumn
+    key: tuple[TableColumn, ...]
+    staged: tuple[str, ...]
+    unique: bool
+
+    @property
+    def label(self) -> str:
+        """For messages: `medications(sku)`."""
+        return f"{self.parent.name}({', '.join(column.name for column in self.key)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One declared column of the table.
+
+    Attributes:
+        role: "key" finds the row, "managed" is compared and updated, "initial" is written on insert only.
+        staged: the column of the stage that holds its value.
+        reference: how its value is looked up; None for a value that is given.
+        expression: SQL evaluated on insert instead of a staged value.
+    """
+
+    column: TableColumn
+    role: Role
+    staged: str
+    secret: bool = False
+    reference: Reference | None = None
+    expression: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.column.name
+
+    @property
+    def target(self) -> sql.Identifier:
+        """The column, of the table called `t` in every query."""
+        return sql.Identifier("t", self.column.name)
+
+    @property
+    def desired(self) -> sql.Identifier:
+        """The declared value, of the relation called `d` in every query."""
+        return sql.Identifier("d", self.staged)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a `Rows` declares of a table, less the rows themselves."""
+
+    table: Table
+    fields: tuple[Field, ...]
+    inputs: tuple[Input, ...]
+    mode: Mode
+    arbiter: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[Field, ...]:
+        """The fields that find a row."""
+        return tuple(field for field in self.fields if field.role == "key")
+
+    @property
+    def managed(self) -> tuple[Field, ...]:
+        """The fields that are compared and updated; none in `insert` mode."""
+        if self.mode == "insert":
+            return ()
+        return tuple(field for field in self.fields if field.role == "managed")
+
+    @property
+    def tracked(self) -> tuple[Field, ...]:
+        """The managed fields that baselines may hold a hash of: no secret ones."""
+        return tuple(field for field in self.managed if not field.secret)
+
+    @property
+    def stored(self) -> tuple[Field, ...]:
+        """The fields whose value is staged; the others are expressions."""
+        return tuple(field for field in self.fields if field.expression is None)
+
+    @property
+    def references(self) -> tuple[tuple[Field, Reference], ...]:
+        """The fields that are looked up, with how."""
+        return tuple((field, field.reference) for field in self.fields if field.reference is not None)
+
+    def input_position(self, staged: str) -> int:
+        """The position of an input by the name of its staged column."""
+        return next(position for position, entry in enumerate(self.inputs) if entry.staged == staged)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some thousands of declared rows: a line number for each, and each input's texts as one list."""
+
+    lines: list[int]
+    columns: tuple[list[str | None], ...]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def parameters(self) -> tuple[str, str, list[str | None]] | None:
+        """(separator, null token, one text for each column), or None when no separator is free.
+
+        A null token ends each text, so that a text is never empty and the last value may be.
+        """
+        blob = "".join(["".join([value for value in column if value is not None]) for column in self.columns])
+        free = [mark for mark in _SEPARATORS if mark not in blob]
+        if len(free) < 2:
+            return None
+        separator, null = free[:2]
+        texts: list[str | None] = []
+        for column in self.columns:
+            values = [null if value is None else value for value in column]
+            values.append(null)
+            texts.append(separator.join(values))
+        return separator, null, texts
+
+    def copy_text(self) -> str:
+        """The chunk in COPY's text format: line number, then the inputs."""
+        columns: list[list[str]] = [[str(line) for line in self.lines]]
+        columns.extend(_copy_column(column) for column in self.columns)
+        return "".join(["\t".join(row) + "\n" for row in zip(*columns, strict=True)])
+
+    def row(self, position: int) -> tuple[str | None, ...]:
+        """One row's texts."""
+        return tuple(column[position] for column in self.columns)
+
+    def part(self, start: int, end: int) -> "Chunk":
+        """The rows from `start` up to `end`."""
+        return Chunk(self.lines[start:end], tuple(column[start:end] for column in self.columns))
+
+
+def _copy_column(column: list[str | None]) -> list[str]:
+    blob = "".join([value for value in column if value is not None])
+    if any(mark in blob for mark in "\\\n\r\t"):
+        return ["\\N" if value is None else value.translate(_COPY_ESCAPES) for value in column]
+    return ["\\N" if value is None else value for value in column]
+
+
+class DeclaredDigest:
+    """SHA-256 over what is declared: the shape, then each row's texts. Secret and initial values are left out.
+
+    Initial values belong to the operators once written, and a digest of a secret could be guessed at.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self._positions = [
+            position for position, entry in enumerate(shape.inputs) if entry.digested and not entry.secret
+        ]
+        self._hash = sha256()
+        described = [
+            (field.name, field.role, field.column.type, field.reference.label if field.reference else "")
+            for field in shape.fields
+            if field.role != "initial" and not field.secret
+        ]
+        self._hash.update(repr((shape.table.schema, shape.table.name, shape.mode, described)).encode())
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk in."""
+        columns = [_copy_column(chunk.columns[position]) for position in self._positions]
+        self._hash.update("".join(["\t".join(row) + "\n" for row in zip(*columns, strict=True)]).encode())
+
+    def hexdigest(self) -> str:
+        """The digest so far."""
+        return self._hash.hexdigest()
+
+
+def chunked_lines(chunks: Iterator[Chunk]) -> Iterator[str]:
+    """COPY text of several chunks, one after the other."""
+    for chunk in chunks:
+        yield chunk.copy_text()
+
+
+def identifiers(names: Sequence[str]) -> sql.Composed:
+    """Quoted names, comma-separated."""
+    return sql.SQL(", ").join([sql.Identifier(name) for name in names])

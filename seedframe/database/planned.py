@@ -1,0 +1,100 @@
+"""Rows that are planned but not there yet, so that a reference to one is "known after apply" and not an error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from psycopg import sql
+
+from seedframe.database.compare import typed
+from seedframe.database.declared import Chunk, Reference, Shape
+from seedframe.database.session import Session
+
+NaturalKey: TypeAlias = tuple[str | None, ...]
+
+_COMMA = sql.SQL(", ")
+_AND = sql.SQL(" AND ")
+_PAGE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedChunk:
+    columns: Mapping[str, list[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedStage:
+    columns: Mapping[str, str]
+    relation: sql.Composable
+
+
+class PlannedRows:
+    """The declared rows, by table, that a plan creates or changes. Only columns that can identify a row are kept."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, list[_PlannedChunk | _PlannedStage]] = {}
+
+    def add_chunk(self, shape: Shape, chunk: Chunk) -> None:
+        """A chunk in which some row is to be created or changed."""
+        columns = {name: chunk.columns[shape.input_position(staged)] for name, staged in _identifying(shape).items()}
+        self._parts.setdefault(shape.table.oid, []).append(_PlannedChunk(columns))
+
+    def add_stage(self, shape: Shape, relation: sql.Composable) -> None:
+        """A stage in which some row is to be created or changed."""
+        self._parts.setdefault(shape.table.oid, []).append(_PlannedStage(_identifying(shape), relation))
+
+    def unmet(self, session: Session, reference: Reference, keys: Sequence[NaturalKey]) -> NaturalKey | None:
+        """The first of these natural keys that no planned row has; equality is the parent column's own."""
+        left = list(dict.fromkeys(keys))
+        for part in self._parts.get(reference.parent.oid, ()):
+            names = [column.name for column in reference.key]
+            if not left or not all(name in part.columns for name in names):
+                continue
+            met: set[NaturalKey] = set()
+            for start in range(0, len(left), _PAGE):
+                met.update(_met(session, reference, part, left[start : start + _PAGE]))
+            left = [key for key in left if key not in met]
+        return left[0] if left else None
+
+
+def _identifying(shape: Shape) -> dict[str, str]:
+    unique = {name for index in shape.table.unique for name in index.columns}
+    unique.update(field.name for field in shape.key)
+    return {
+        field.name: field.staged
+        for field in shape.stored
+        if field.name in unique and field.reference is None and not field.secret
+    }
+
+
+def _met(
+    session: Session, reference: Reference, part: _PlannedChunk | _PlannedStage, keys: Sequence[NaturalKey]
+) -> list[NaturalKey]:
+    width = len(reference.key)
+    parameters: list[list[str | None]] = [[key[position] for key in keys] for position in range(width)]
+    asked = _COMMA.join([sql.Identifier(f"u{position}") for position in range(width)])
+    arrays = _COMMA.join([sql.SQL(f"${position + 1}::text[]") for position in range(width)])
+    if isinstance(part, _PlannedStage):
+        relation = sql.SQL("{} AS p").format(part.relation)
+        planned = [sql.Identifier("p", part.columns[column.name]) for column in reference.key]
+    else:
+        parameters += [part.columns[column.name] for column in reference.key]
+        planned_names = [sql.Identifier(f"k{position}") for position in range(width)]
+        relation = sql.SQL("unnest({}) AS p ({})").format(
+            _COMMA.join([sql.SQL(f"${width + position + 1}::text[]") for position in range(width)]),
+            _COMMA.join(planned_names),
+        )
+        planned = [sql.Identifier("p", f"k{position}") for position in range(width)]
+    condition = _AND.join(
+        [
+            sql.SQL("{}::{} = u.{}::{}").format(there, typed(column), sql.Identifier(f"u{position}"), typed(column))
+            for position, (there, column) in enumerate(zip(planned, reference.key, strict=True))
+        ]
+    )
+    rows = session.query(
+        sql.SQL(
+            "SELECT u.n FROM unnest({}) WITH ORDINALITY AS u ({}, n) WHERE EXISTS (SELECT FROM {} WHERE {})"
+        ).format(arrays, asked, relation, condition),
+        parameters,
+    )
+    return [keys[row[0] - 1] for row in rows]

@@ -1,0 +1,106 @@
+"""Server errors as seedframe's: what was refused, by which rule, where; never a row's contents."""
+
+import re
+from typing import Final
+
+import psycopg
+from psycopg import errors as pg
+
+from seedframe.errors import (
+    BadData,
+    ConnectionFailed,
+    ConstraintViolated,
+    DeclarationError,
+    HookFailed,
+    LockTimeout,
+    MissingTable,
+    PermissionDenied,
+    SeedError,
+    SeedframeError,
+)
+
+# Class 40 and 55P03: another session was in the way; the same transaction may succeed when run again.
+RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})
+
+_CONSTRAINT_WORDS: Final = {
+    "23502": "NULL in a column that must have a value",
+    "23503": "foreign key",
+    "23505": "unique constraint",
+    "23514": "check constraint",
+    "23P01": "exclusion constraint",
+}
+
+
+def is_connection_lost(error: psycopg.Error) -> bool:
+    """True when the server or the network ended the connection, rather than refused a statement."""
+    state = error.sqlstate or ""
+    return isinstance(error, psycopg.OperationalError) and (
+        state == "" or state.startswith("08") or state in ("57P01", "57P02", "57P03")
+    )
+
+
+def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
+    """The error a user sees for a server's. DETAIL and CONTEXT, which carry row contents, are left out.
+
+    Source of the codes: PostgreSQL's appendix "Error Codes".
+    """
+    diag = error.diag
+    state = error.sqlstate or ""
+    primary = _one_line(diag.message_primary or str(error).partition("\n")[0])
+    table = ".".join(part for part in (diag.schema_name, diag.table_name) if part) or None
+    if is_connection_lost(error):
+        return ConnectionFailed(
+            f"the connection to the server was lost: {primary}", hint="nothing was committed; run the command again"
+        )
+    if state == "42501":
+        return PermissionDenied(
+            f"{role} may not do this: {primary}", hint="grant the privilege, or connect as a role that has it"
+        )
+    if state == "55P03":
+        return LockTimeout(f"another session holds a lock: {primary}", hint="wait for it to end, or raise lock_timeout")
+    if state == "57014":
+        return SeedError(
+            f"the server ended the statement: {primary}", hint="raise statement_timeout if it is too short"
+        )
+    if state == "25006":
+        return HookFailed(
+            f"wrote where it may only read: {primary}",
+            hint="only `apply` may write; declare rows as resources, or make the change in `apply`",
+        )
+    if state == "25P02":
+        return HookFailed(
+            "went on after an SQL error that it swallowed", hint="let the error of the first failed statement out"
+        )
+    if state in ("42P01", "3F000"):
+        return MissingTable(primary, hint="run migrations first: seedframe db init")
+    if state.startswith("23"):
+        return _constraint(state, diag, table, primary)
+    if state.startswith("22"):
+        place = f" (column {diag.column_name})" if diag.column_name else ""
+        return BadData(f"a value does not fit its column: {_quiet(primary)}{place}", where=table)
+    if state == "53100":
+        return SeedError(f"the server's disk is full: {primary}", hint="nothing was written; make room and run again")
+    if isinstance(error, pg.SyntaxErrorOrAccessRuleViolation):
+        return DeclarationError(f"the server refused the SQL: {primary} [{state}]")
+    return SeedError(f"the server refused: {primary} [{state}]")
+
+
+def _constraint(state: str, diag: psycopg.errors.Diagnostic, table: str | None, primary: str) -> ConstraintViolated:
+    word = _CONSTRAINT_WORDS.get(state, "constraint")
+    if state == "23502" and diag.column_name:
+        return ConstraintViolated(
+            f"column {diag.column_name} must have a value",
+            hint="declare the column in every row, or give it a default",
+            where=table,
+        )
+    name = f" {diag.constraint_name}" if diag.constraint_name else f": {_quiet(primary)}"
+    return ConstraintViolated(f"the {word}{name} refused a row", where=table)
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", " ", text).strip()
+
+
+def _quiet(message: str) -> str:
+    """The message without the quoted value at its end: `invalid input syntax for type numeric: "…"`."""
+    return re.sub(r': ".*"$', "", message)

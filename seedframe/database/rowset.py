@@ -1,0 +1,465 @@
+"""A rowset: the declared rows of one table on their way through one attempt: compare, write, compare again."""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TypeVar
+
+from psycopg import sql
+
+from seedframe.changes import Cell, Change, Changes, Counts, Marker, Verdict, worst_verdict
+from seedframe.database.compare import Difference, Source, chunk_source, find_differences, key_hash, staged_source
+from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
+from seedframe.database.ledger import BaselineStore
+from seedframe.database.locate import bad_value, locate_bad_value
+from seedframe.database.planned import NaturalKey, PlannedRows
+from seedframe.database.session import Session
+from seedframe.database.staging import Stage
+from seedframe.database.write import Delta
+from seedframe.errors import BadData, ConstraintViolated, RefError
+from seedframe.verdicts import UNKNOWN, Hash, resource_verdict, row_verdict
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a rowset is told of the run it is in.
+
+    Attributes:
+        place: where a line of the source is, for messages: "data/medications.csv:12".
+        store: the baselines of this resource.
+        planned: rows that earlier resources will make.
+        sample: how many changes to carry in full.
+        progress: called with the number of rows read so far.
+    """
+
+    place: Callable[[int], str]
+    store: BaselineStore
+    planned: PlannedRows
+    sample: int
+    progress: Callable[[int], None]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been found so far, over all chunks."""
+
+    create: int = 0
+    update: int = 0
+    verdicts: set[Verdict] = field(default_factory=set)
+    sample: list[Change] = field(default_factory=list)
+
+
+class Rowset:
+    """Compares and writes the declared rows of one table. Small sources are kept as one chunk, large ones are staged.
+
+    A small source is compared by parameters, in apply too: most of the time nothing differs, and then not even a
+    temporary table is made. A large one is staged in apply, and streamed chunk by chunk where nothing may be written.
+    """
+
+    def __init__(self, session: Session, shape: Shape, chunks: Iterator[Chunk], around: Surroundings) -> None:
+        self._session = session
+        self._shape = shape
+        self._chunks = chunks
+        self._around = around
+        self._baseline = around.store.baseline
+        self._digest = DeclaredDigest(shape)
+        self._only: Chunk | None = None
+        self._stage: Stage | None = None
+        self._delta: Delta | None = None
+        self._rows = 0
+        self._written = False
+
+    # Comparing
+
+    def compare(self) -> Changes:
+        """What differs. Reads the source to its end, once. Errors: BadData, RefError, and the server's."""
+        first = next(self._chunks, None)
+        if first is None:
+            return self._changes(_Tally())
+        second = next(self._chunks, None)
+        if second is None:
+            self._only = first
+            return self._compare_chunks(iter([first]), single=True)
+        chunks = chain([first, second], self._chunks)
+        if self._session.writable:
+            return self._compare_staged(chunks)
+        return self._compare_chunks(chunks, single=False)
+
+    def compare_again(self) -> Changes:
+        """What still differs after writing; the source is not read a second time."""
+        tally = _Tally()
+        source = self._source()
+        if source is not None:
+            found = find_differences(self._session, self._shape, source, room=5, hashes=False, limit=5)
+            for difference in found:
+                self._refuse_unmet_now(difference)
+            self._take(tally, found)
+        return self._changes(tally)
+
+    def _source(self) -> Source | None:
+        if self._stage is not None:
+            self._stage.resolve()
+            return self._stage.source
+        return chunk_source(self._shape, self._only) if self._only is not None else None
+
+    def _compare_chunks(self, chunks: Iterator[Chunk], *, single: bool) -> Changes:
+        tally = _Tally()
+        keys = _SeenKeys()
+        pending: dict[int, dict[NaturalKey, int]] = {}
+        for chunk in chunks:
+            self._read(chunk)
+            source = chunk_source(self._shape, chunk)
+            room = max(0, self._around.sample - len(tally.sample))
+
+            def ask(source: Source = source, room: int = room) -> list[Difference]:
+                return find_differences(self._session, self._shape, source, room=room, hashes=self._by_row)
+
+            found = self._guarded(chunk, ask)
+            self._refuse_unusable(chunk, found)
+            if not single:
+                keys.add(self._session, self._shape, source, chunk)
+            if found:
+                self._around.planned.add_chunk(self._shape, chunk)
+            self._note_unresolved(chunk, found, pending)
+            self._take(tally, found)
+        again = keys.repeated()
+        if again is not None:
+            raise self._repeated(*again)
+        self._refuse_unmet(pending)
+        return self._changes(tally)
+
+    def _compare_staged(self, chunks: Iterator[Chunk]) -> Changes:
+        stage = self._stage = Stage(self._session, self._shape)
+        for chunk in chunks:
+            self._read(chunk)
+
+            def load(chunk: Chunk = chunk) -> None:
+                stage.load(chunk)
+
+            self._guarded(chunk, load)
+        again = stage.repeated()
+        if again is not None:
+            raise self._repeated(*again)
+        several = stage.ambiguous()
+        if several is not None:
+            raise self._several(several[1], several[0])
+        stage.resolve()
+        delta = self._delta = Delta(self._session, self._shape, stage)
+        tally = _Tally()
+        found = find_differences(
+            self._session,
+            self._shape,
+            staged_source(delta.name),
+            room=self._around.sample,
+            hashes=self._by_row,
+            limit=None if self._by_row else self._around.sample,
+        )
+        if found:
+            self._around.planned.add_stage(self._shape, stage.identifier)
+        self._refuse_unmet(
+            {
+                number: {key: line for line, key in stage.unresolved(declared, reference)}
+                for number, (declared, reference) in enumerate(self._shape.references)
+            }
+        )
+        self._take(tally, found)
+        tally.create, tally.update = delta.counts()
+        return self._changes(tally)
+
+    @property
+    def _by_row(self) -> bool:
+        return self._baseline is not None and self._baseline.by_row and self._baseline.comparable
+
+    def _read(self, chunk: Chunk) -> None:
+        self._digest.add(chunk)
+        self._rows += len(chunk)
+        self._around.progress(self._rows)
+        for declared in self._shape.key:
+            staged = declared.reference.staged if declared.reference is not None else (declared.staged,)
+            for name in staged:
+                column = chunk.columns[self._shape.input_position(name)]
+                if None in column:
+                    raise BadData(
+                        f"key column {declared.name} has no value",
+                        hint="a key must identify its row: give it a value in every row",
+                        where=self._around.place(chunk.lines[column.index(None)]),
+                    )
+
+    # What cannot be used
+
+    def _guarded(self, chunk: Chunk, action: Callable[[], _T]) -> _T:
+        """Run what casts the chunk's values; when the server refuses one, say which."""
+        try:
+            with self._session.savepoint():
+                return action()
+        except (BadData, ConstraintViolated):
+            located = locate_bad_value(self._session, self._shape, chunk)
+            if located is None:
+                raise
+            line, column, said = located
+            raise bad_value(self._around.place(line), column, said) from None
+
+    def _refuse_unusable(self, chunk: Chunk, found: Sequence[Difference]) -> None:
+        for difference in found:
+            if difference.repeated:
+                identity = self._identity(chunk, difference.line)
+                same = [line for line in chunk.lines if self._identity(chunk, line) == identity]
+                other = next((line for line in same if line != difference.line), None)
+                if other is None:
+                    # Equal for the server (citext, a collation), though the texts differ: the other repeated rows.
+                    other = next(d.line for d in found if d.repeated and d.line != difference.line)
+                raise self._repeated(difference.line, other)
+            for (_, reference), several in zip(self._shape.references, difference.ambiguous, strict=True):
+                if several:
+                    raise self._several(reference, difference.line)
+
+    def _identity(self, chunk: Chunk, line: int) -> tuple[str | None, ...]:
+        position = chunk.lines.index(line)
+        names = [
+            name
+            for declared in self._shape.key
+            for name in (declared.reference.staged if declared.reference is not None else (declared.staged,))
+        ]
+        return tuple(chunk.columns[self._shape.input_position(name)][position] for name in names)
+
+    def _repeated(self, first: int, second: int) -> BadData:
+        low, high = sorted((first, second))
+        keys = ", ".join(declared.name for declared in self._shape.key)
+        return BadData(
+            f"the key ({keys}) of this row is also that of {self._around.place(low)}",
+            hint="remove one of the two rows, or add a column to the key",
+            where=self._around.place(high),
+        )
+
+    def _several(self, reference: Reference, line: int) -> RefError:
+        return RefError(
+            f"ref to {reference.label} matches several rows",
+            hint="name the columns that identify one row",
+            where=self._around.place(line),
+        )
+
+    def _note_unresolved(
+        self, chunk: Chunk, found: Sequence[Difference], pending: dict[int, dict[NaturalKey, int]]
+    ) -> None:
+        for difference in found:
+            for number, missing in enumerate(difference.unresolved):
+                if missing:
+                    reference = self._shape.references[number][1]
+                    row = chunk.lines.index(difference.line)
+                    key = tuple(chunk.columns[self._shape.input_position(name)][row] for name in reference.staged)
+                    pending.setdefault(number, {}).setdefault(key, difference.line)
+
+    def _refuse_unmet(self, pending: dict[int, dict[NaturalKey, int]]) -> None:
+        for number, keys in pending.items():
+            declared, reference = self._shape.references[number]
+            unmet = self._around.planned.unmet(self._session, reference, list(keys))
+            if unmet is not None:
+                raise self._unmet(reference, unmet, keys[unmet], secret=declared.secret)
+
+    def _unmet(self, reference: Reference, key: NaturalKey, line: int, *, secret: bool) -> RefError:
+        names = [column.name for column in reference.key]
+        named = ", ".join(f"{name}={value!r}" for name, value in zip(names, key, strict=True))
+        return RefError(
+            f"no row of {reference.parent.name} has {'the natural key' if secret else named}",
+            hint="declare that row in this seed or an earlier one, or correct the reference",
+            where=self._around.place(line),
+        )
+
+    def _refuse_unmet_now(self, difference: Difference) -> None:
+        for (_, reference), missing in zip(self._shape.references, difference.unresolved, strict=True):
+            if missing:
+                raise RefError(
+                    f"ref to {reference.label} still matches no row after apply",
+                    where=self._around.place(difference.line),
+                )
+
+    # Counting and judging
+
+    def _take(self, tally: _Tally, found: Sequence[Difference]) -> None:
+        lefts: dict[int, tuple[Hash, ...]] = {}
+        if self._by_row and found:
+            lefts = self._around.store.row_hashes([row.key_hash for row in found if row.key_hash is not None])
+        for difference in found:
+            if difference.missing:
+                tally.create += 1
+            else:
+                tally.update += 1
+            verdict = self._judge(difference, lefts) if self._by_row else None
+            if verdict is not None:
+                tally.verdicts.add(verdict)
+            if len(tally.sample) < self._around.sample and difference.after is not None:
+                tally.sample.append(self._change(difference, verdict))
+
+    def _judge(self, difference: Difference, lefts: dict[int, tuple[Hash, ...]]) -> Verdict:
+        assert self._baseline is not None  # noqa: S101 - only called where there is one
+        assert difference.declared is not None  # noqa: S101 - hashes were asked for
+        declared: list[Hash] = list(difference.declared)
+        tracked = self._shape.tracked
+        for (looked_up, _), missing in zip(self._shape.references, difference.unresolved, strict=True):
+            if missing and looked_up in tracked:
+                declared[tracked.index(looked_up)] = UNKNOWN
+        names = [entry.name for entry in tracked]
+        stored = lefts.get(difference.key_hash) if difference.key_hash is not None else None
+        if stored is None:
+            return row_verdict(None, declared, difference.live)
+        by_name = dict(zip(self._baseline.columns, stored, strict=True))
+        return row_verdict(
+            [by_name.get(name) for name in names],
+            declared,
+            difference.live,
+            known=[name in by_name for name in names],
+        )
+
+    def _change(self, difference: Difference, verdict: Verdict | None) -> Change:
+        shape = self._shape
+        assert difference.after is not None  # noqa: S101 - the caller looked
+        missing = {
+            looked_up.name for (looked_up, _), flag in zip(shape.references, difference.unresolved, strict=True) if flag
+        }
+        befores = difference.before or (None,) * len(difference.after)
+        flags = difference.differing or (False,) * len(difference.after)
+        key: dict[str, Cell] = {}
+        before: dict[str, Cell] = {}
+        after: dict[str, Cell] = {}
+        for declared, was, now, differing in zip(shape.stored, befores, difference.after, flags, strict=True):
+            shown: Cell = Marker.KNOWN_AFTER_APPLY if declared.name in missing else now
+            if declared.secret:
+                was, shown = Marker.SECRET, Marker.SECRET  # noqa: PLW2901
+            if declared.role == "key":
+                key[declared.name] = shown
+            elif difference.missing or differing or (declared.name in missing and declared.role == "managed"):
+                before[declared.name] = was
+                after[declared.name] = shown
+        if not difference.missing:
+            return Change("update", key, before, after, verdict)
+        for declared in shape.fields:
+            if declared.expression is not None:
+                after[declared.name] = Marker.KNOWN_AFTER_APPLY
+        return Change("create", key, None, after, verdict)
+
+    def _changes(self, tally: _Tally) -> Changes:
+        counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
+        if not counts.changed:
+            return Changes(counts=counts, verdict=Verdict.IN_SYNC)
+        if self._by_row:
+            verdict = worst_verdict(tally.verdicts)
+            sample = tuple(tally.sample)
+        else:
+            verdict = self._judge_whole()
+            sample = tuple(replace(change, verdict=verdict) for change in tally.sample)
+        return Changes(counts=counts, sample=sample, omitted=counts.changed - len(sample), verdict=verdict)
+
+    def _judge_whole(self) -> Verdict:
+        store = self._around.store
+        if store.unreadable:
+            return Verdict.DRIFT
+        digest = self._digest.hexdigest()
+        as_left: bool | None = None
+        baseline = self._baseline
+        if baseline is not None and baseline.digest != digest and baseline.comparable:
+            as_left = store.table_fingerprint(self._shape) == baseline.fingerprint
+        return resource_verdict(baseline, digest, as_left=as_left)
+
+    # Writing
+
+    def write(self) -> None:
+        """Insert what is missing and update what differs. Errors: ConstraintViolated, PermissionDenied, RefError."""
+        if self._delta is None:
+            if self._only is None:
+                return
+            self._stage = Stage(self._session, self._shape)
+            self._stage.load(self._only)
+            self._stage.resolve()
+            self._delta = Delta(self._session, self._shape, self._stage)
+        delta = self._delta
+        self._written = True
+        delta.resolve()
+        stuck = self._blamed(delta.insert, missing=True)
+        if stuck is not None:
+            raise RefError(
+                "this row and others refer to each other in a circle, or to rows that were not made",
+                hint="leave the reference out of this seed and set it in a later one",
+                where=self._around.place(stuck),
+            )
+        self._blamed(delta.update, missing=False)
+
+    def _blamed(self, action: Callable[[], _T], *, missing: bool) -> _T:
+        """Run a statement over many rows; when a constraint refuses one of them, say which."""
+        assert self._delta is not None  # noqa: S101 - made by write()
+        try:
+            with self._session.savepoint():
+                return action()
+        except (ConstraintViolated, BadData) as error:
+            line = self._delta.culprit(missing=missing)
+            if line is not None:
+                error.where = f"{self._around.place(line)}{self._shown_key(line)}"
+            raise
+
+    def _shown_key(self, line: int) -> str:
+        assert self._delta is not None  # noqa: S101 - made by write()
+        key = [declared for declared in self._shape.key if not declared.secret]
+        if not key:
+            return ""
+        row = self._session.first(
+            sql.SQL("SELECT {} FROM {} AS d WHERE d.line = $1 LIMIT 1").format(
+                sql.SQL(", ").join([sql.SQL("{}::text").format(declared.desired) for declared in key]),
+                self._delta.identifier,
+            ),
+            [line],
+        )
+        if row is None:
+            return ""
+        return " (" + ", ".join(f"{d.name}={v}" for d, v in zip(key, row, strict=True)) + ")"
+
+    # What is left behind
+
+    def record(self, run: int) -> None:
+        """Keep digest, fingerprint and row hashes as the baseline, unless the ledger has just these."""
+        self._around.store.save(
+            self._shape,
+            self._source,
+            digest=self._digest.hexdigest(),
+            rows=self._rows,
+            changed=self._written,
+            run=run,
+        )
+
+
+class _SeenKeys:
+    """A hash for each key over all chunks: eight bytes a row, so that a key repeated chunks apart is found."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+        self._lines = array("q")
+
+    def add(self, session: Session, shape: Shape, source: Source, chunk: Chunk) -> None:
+        if any(declared.reference is not None for declared in shape.key):
+            # A reference may be unresolved here: what identifies the row is what was declared, as text.
+            names = [
+                name
+                for declared in shape.key
+                for name in (declared.reference.staged if declared.reference is not None else (declared.staged,))
+            ]
+            columns = [chunk.columns[shape.input_position(name)] for name in names]
+            self._hashes.extend(hash(key) for key in zip(*columns, strict=True))
+            self._lines.extend(chunk.lines)
+            return
+        rows = session.query(
+            sql.SQL("{}SELECT d.line, {} FROM {}").format(source.prefix, key_hash(shape), source.relation),
+            source.parameters,
+        )
+        self._lines.extend(row[0] for row in rows)
+        self._hashes.extend(row[1] for row in rows)
+
+    def repeated(self) -> tuple[int, int] | None:
+        if len(set(self._hashes)) == len(self._hashes):
+            return None
+        first: dict[int, int] = {}
+        for value, line in zip(self._hashes, self._lines, strict=True):
+            if value in first:
+                return first[value], line
+            first[value] = line
+        return None

@@ -1,0 +1,274 @@
+"""Session: one connection, its pinned settings, its transactions and savepoints."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from sqlalchemy import Connection
+
+from seedframe.database.problems import explain
+from seedframe.errors import HookFailed, SeedframeError
+
+Statement: TypeAlias = LiteralString | sql.SQL | sql.Composed
+
+# A role's or a database's own settings must change nothing: how values are read and written, what is found by name,
+# and which rows are seen. row_security off raises where a policy would hide rows. The first three are for Citus
+# (ignored elsewhere) and stand first: without them SET LOCAL does not reach the workers.
+_PINNED: Final = {
+    "citus.multi_shard_modify_mode": "sequential",
+    "citus.propagate_set_commands": "local",
+    "citus.max_intermediate_result_size": "-1",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "lc_monetary": "C",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "row_security": "off",
+    "client_connection_check_interval": "500",
+}
+
+
+class _UndoneError(Exception):
+    """Leaves a savepoint whose work was only tried."""
+
+
+class Session:
+    """One connection to the target. A transaction is always begun by `begin` and ended by `commit` or `rollback`.
+
+    Attributes:
+        schema: the target's schema; names without one are looked up there first.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        schema: str,
+        search_path: Sequence[str] = (),
+        lock_timeout_s: float = 5.0,
+        statement_timeout_s: float = 0.0,
+    ) -> None:
+        self._connection = connection
+        self.schema = schema
+        self._settings = {
+            **_PINNED,
+            "lock_timeout": f"{round(lock_timeout_s * 1000)}",
+            "statement_timeout": f"{round(statement_timeout_s * 1000)}",
+            "search_path": ", ".join(
+                # pg_catalog is not named, so that it is searched first: nothing can shadow its functions.
+                sql.Identifier(name).as_string()
+                for name in (schema, *search_path, "pg_temp")
+            ),
+        }
+        self._writable = False
+        self._temporary = 0
+        info = self.raw.info
+        self.server_version_num: int = info.server_version
+        self.role: str = info.user
+        self._has_citus: bool | None = None
+
+    @property
+    def raw(self) -> psycopg.Connection[Any]:
+        """The driver's connection, for this package only."""
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
+        return driver
+
+    @property
+    def sqlalchemy(self) -> Connection:
+        """SQLAlchemy's connection, for `Db`'s bound parameters."""
+        return self._connection
+
+    @property
+    def server_version(self) -> str:
+        """As people write it: "17.10"."""
+        return f"{self.server_version_num // 10000}.{self.server_version_num % 10000}"
+
+    @property
+    def role_identifier(self) -> str:
+        """The role's name, quoted where SQL needs it."""
+        return sql.Identifier(self.role).as_string()
+
+    @property
+    def writable(self) -> bool:
+        """True inside a transaction that was begun to write."""
+        return self._writable
+
+    # Transactions
+
+    def begin(self, *, write: bool) -> None:
+        """Begin a transaction: READ COMMITTED to write (lock, then read), else REPEATABLE READ, READ ONLY."""
+        raw = self.raw
+        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
+        raw.read_only = not write
+        self._writable = write
+        self._connection.begin()
+        pins = [
+            sql.SQL("set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
+            for name, value in self._settings.items()
+        ]
+        self.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(pins)))
+
+    def commit(self) -> None:
+        """Commit. Deferred constraints speak here. Errors: ConstraintViolated, ConnectionFailed."""
+        try:
+            self._transaction().commit()
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    def rollback(self) -> None:
+        """Roll back, quietly when the connection is gone: the first error is the one to hear of."""
+        transaction = self._connection.get_transaction()
+        if transaction is not None:
+            try:
+                transaction.rollback()
+            except psycopg.Error:
+                self._connection.invalidate()
+
+    def _transaction(self) -> Any:
+        transaction = self._connection.get_transaction()
+        if transaction is None:
+            raise HookFailed("ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe")
+        return transaction
+
+    @contextmanager
+    def savepoint(self, *, read_only: bool = False) -> Iterator[None]:
+        """What runs inside is undone when it raises; with `read_only` the server refuses every write in it.
+
+        The name is random, so that nobody can release or roll back to it by guessing. Releasing restores read-write.
+        """
+        name = sql.Identifier(f"seedframe_{secrets.token_hex(8)}")
+        self.execute(sql.SQL("SAVEPOINT {}").format(name))
+        if read_only and self._writable:
+            self.execute("SET TRANSACTION READ ONLY")
+        try:
+            yield
+            if read_only and self._writable and self.scalar("SHOW transaction_read_only") != "on":
+                raise HookFailed("turned off read-only", hint="only `apply` may write")
+        except BaseException:
+            self._undo(name)
+            raise
+        try:
+            self.raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+        except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction) as error:
+            raise HookFailed(
+                "ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe"
+            ) from error
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    def accepts(self, attempt: Callable[[], object]) -> SeedframeError | None:
+        """Try something and undo it either way: None when the server takes it, else why not."""
+        try:
+            with self.savepoint():
+                attempt()
+                raise _UndoneError
+        except _UndoneError:
+            return None
+        except SeedframeError as error:
+            return error
+
+    def _undo(self, name: sql.Identifier) -> None:
+        # Never hides the first error: when the transaction or the connection is gone there is nothing left to undo.
+        try:
+            self.raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
+            self.raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+        except psycopg.Error:
+            return
+
+    # Statements
+
+    def _cursor(self) -> psycopg.RawCursor[tuple[Any, ...]]:
+        # Raw cursors take PostgreSQL's own $1, so that a % in a quoted name is a % and nothing else.
+        return psycopg.RawCursor(self.raw)
+
+    def execute(self, statement: Statement, parameters: Sequence[Any] | None = None) -> int:
+        """Run a statement; how many rows it touched (-1 where the server does not say)."""
+        try:
+            return self._cursor().execute(statement, parameters).rowcount
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    def query(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows."""
+        try:
+            return self._cursor().execute(statement, parameters).fetchall()
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    def first(self, statement: Statement, parameters: Sequence[Any] | None = None) -> tuple[Any, ...] | None:
+        """The first row, if any."""
+        rows = self.query(statement, parameters)
+        return rows[0] if rows else None
+
+    def scalar(self, statement: Statement, parameters: Sequence[Any] | None = None) -> Any:
+        """The first column of the first row; None without rows."""
+        row = self.first(statement, parameters)
+        return None if row is None else row[0]
+
+    def first_dict(self, statement: Statement, parameters: Sequence[Any] | None = None) -> dict[str, Any] | None:
+        """The first row, by column name."""
+        try:
+            with psycopg.RawCursor(self.raw, row_factory=dict_row) as cursor:
+                return cursor.execute(statement, parameters).fetchone()
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    def dicts(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+        """All rows, by column name."""
+        try:
+            with psycopg.RawCursor(self.raw, row_factory=dict_row) as cursor:
+                return cursor.execute(statement, parameters).fetchall()
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    def copy_in(self, statement: Statement, blocks: Iterator[str]) -> None:
+        """COPY … FROM STDIN, one block of text after the other."""
+        try:
+            with self.raw.cursor() as cursor, cursor.copy(statement) as copy:
+                for block in blocks:
+                    copy.write(block)
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    # What the server is
+
+    def temporary_name(self, what: str) -> str:
+        """A name for a temporary table that this session has not used."""
+        self._temporary += 1
+        return f"seedframe_{what}_{self._temporary}"
+
+    def is_distributed(self, oid: int) -> bool:
+        """True for a distributed or reference table of Citus."""
+        if self._has_citus is None:
+            self._has_citus = self.scalar("SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")
+        if not self._has_citus:
+            return False
+        found = self.scalar("SELECT true FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::oid", [oid])
+        return found is not None
+
+    def identity(self) -> Mapping[str, Any]:
+        """Which database this is, in the server's words."""
+        row = self.first_dict("SELECT current_database() AS database, pg_is_in_recovery() AS standby")
+        assert row is not None  # noqa: S101 - the query has no WHERE
+        return row
+
+    def make_constraints_immediate(self, tables: Sequence[int]) -> None:
+        """Have the deferred constraints of, and references to, these tables speak now rather than at COMMIT."""
+        names = self.query(
+            "SELECT DISTINCT n.nspname, c.conname FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace"
+            " WHERE c.condeferrable AND (c.conrelid = ANY ($1::oid[]) OR c.confrelid = ANY ($1::oid[])) ORDER BY 1, 2",
+            [list(tables)],
+        )
+        if names:
+            listed = sql.SQL(", ").join([sql.Identifier(schema, name) for schema, name in names])
+            self.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(listed))

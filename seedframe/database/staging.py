@@ -1,0 +1,112 @@
+"""The stage: declared rows in a temporary table, typed by the server, references looked up before they are compared."""
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from seedframe.database.compare import Source, key_identity, staged_source, typed, unresolved
+from seedframe.database.declared import Chunk, Field, Reference, Shape
+from seedframe.database.session import Session
+
+_COMMA = sql.SQL(", ")
+_AND = sql.SQL(" AND ")
+
+
+class Stage:
+    """A temporary table of declared rows; it goes with the transaction."""
+
+    def __init__(self, session: Session, shape: Shape) -> None:
+        self._session = session
+        self._shape = shape
+        self.name = session.temporary_name("stage")
+        columns = [sql.SQL("{} {}").format(sql.Identifier(entry.staged), typed(entry.column)) for entry in shape.inputs]
+        columns += [
+            sql.SQL("{} {}").format(sql.Identifier(field.staged), typed(field.column)) for field, _ in shape.references
+        ]
+        # Made column by column rather than AS SELECT … WITH NO DATA: the same table, without reading the target.
+        session.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} (line bigint, {}) ON COMMIT DROP").format(
+                sql.Identifier(self.name), _COMMA.join(columns)
+            )
+        )
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The stage, where no table of another schema can stand in for it."""
+        return sql.Identifier("pg_temp", self.name)
+
+    @property
+    def source(self) -> Source:
+        """The stage as declared rows to compare."""
+        return staged_source(self.name)
+
+    def load(self, chunk: Chunk) -> None:
+        """COPY a chunk in. Errors: BadData, ConstraintViolated (of a domain)."""
+        columns = _COMMA.join([sql.Identifier(entry.staged) for entry in self._shape.inputs])
+        self._session.copy_in(
+            sql.SQL("COPY {} (line, {}) FROM STDIN").format(self.identifier, columns), iter([chunk.copy_text()])
+        )
+
+    def repeated(self) -> tuple[int, int] | None:
+        """The lines of the first two rows with one key."""
+        row = self._session.first(
+            sql.SQL(
+                "SELECT min(d.line), (array_agg(d.line ORDER BY d.line))[2] FROM {} AS d"
+                " GROUP BY {} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+            ).format(self.identifier, key_identity(self._shape))
+        )
+        return None if row is None else (row[0], row[1])
+
+    def resolve(self) -> None:
+        """Look references up in the parents as they are now."""
+        resolve(self._session, self._shape, self.identifier)
+
+    def ambiguous(self) -> tuple[int, Reference] | None:
+        """The first line whose reference matches several rows, where no unique index rules that out."""
+        for _field, reference in self._shape.references:
+            if reference.unique:
+                continue
+            keys = _COMMA.join([sql.Identifier(column.name) for column in reference.key])
+            row = self._session.first(
+                sql.SQL(
+                    "SELECT d.line FROM {} AS d JOIN (SELECT {} FROM {} GROUP BY {} HAVING count(*) > 1) AS p ON {}"
+                    " ORDER BY d.line LIMIT 1"
+                ).format(self.identifier, keys, reference.parent.source, keys, _parent_match(reference))
+            )
+            if row is not None:
+                return row[0], reference
+        return None
+
+    def unresolved(self, field: Field, reference: Reference) -> Iterator[tuple[int, tuple[str | None, ...]]]:
+        """Line and natural key, as text, of each row whose reference found nothing."""
+        keys = _COMMA.join([sql.SQL("d.{}::text").format(sql.Identifier(name)) for name in reference.staged])
+        for line, *key in self._session.query(
+            sql.SQL("SELECT d.line, {} FROM {} AS d WHERE {} ORDER BY d.line").format(
+                keys, self.identifier, unresolved(reference, field)
+            )
+        ):
+            yield line, tuple(key)
+
+
+def resolve(session: Session, shape: Shape, relation: sql.Composable) -> None:
+    """Fill the looked-up columns of a stage or a delta from the parents, where they are still empty."""
+    for field, reference in shape.references:
+        session.execute(
+            sql.SQL("UPDATE {} AS d SET {} = p.{} FROM {} AS p WHERE {} AND {}").format(
+                relation,
+                sql.Identifier(field.staged),
+                sql.Identifier(reference.value.name),
+                reference.parent.source,
+                _parent_match(reference),
+                unresolved(reference, field),
+            )
+        )
+
+
+def _parent_match(reference: Reference) -> sql.Composable:
+    return _AND.join(
+        [
+            sql.SQL("p.{} = d.{}").format(sql.Identifier(column.name), sql.Identifier(staged))
+            for column, staged in zip(reference.key, reference.staged, strict=True)
+        ]
+    )

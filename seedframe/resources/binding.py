@@ -1,0 +1,283 @@
+"""Binding declared rows to a table: which field goes to which column, and its values as text."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.adapt import Transformer
+
+from seedframe.database.catalog import Table, TableColumn
+from seedframe.database.db import Db
+from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Role, Shape
+from seedframe.database.locate import bad_value, check_length
+from seedframe.errors import BadData, DeclarationError, did_you_mean
+from seedframe.resources.values import Column, Ref, Sql
+from seedframe.sources.encode import Unsuitable, encode
+from seedframe.sources.records import Block, Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsSpec:
+    """What a `Rows` was told, less the rows themselves. `given` holds initial values for all rows."""
+
+    name: str
+    key: tuple[str, ...]
+    mode: Mode
+    file: str | None
+    initial: tuple[str, ...]
+    given: Mapping[str, Any]
+    ignore: tuple[str, ...]
+    secret: tuple[str, ...]
+    refs: Mapping[str, Ref]
+
+
+class Binding:
+    """Declared rows, bound to their table and to the fields of their source.
+
+    Errors: DeclarationError, BadData, MissingTable, for a declaration or a value that does not fit the table.
+    """
+
+    def __init__(self, spec: RowsSpec, db: Db, table: Table, records: Records, first: Block) -> None:
+        self._spec = spec
+        self._db = db
+        self._table = table
+        self._records = records
+        self._first = first
+        self._where = records.place(1) if spec.file is not None else spec.name
+        self._inputs: list[Input] = []
+        self._takes: list[_Take] = []
+        self._transformer = Transformer()
+        self.shape = self._shape()
+
+    def _shape(self) -> Shape:
+        spec = self._spec
+        self._check_names()
+        fields: list[Field] = []
+        taken = {part.name for look in spec.refs.values() for part in look.key.values() if isinstance(part, Column)}
+        for position, name in enumerate(self._records.fields):
+            if name in spec.ignore or (name in taken and name not in self._table.columns):
+                continue
+            fields.append(self._field(name, position, len(fields)))
+        for name, looked_up in spec.refs.items():
+            fields.append(self._looked_up(self._column(name), looked_up, len(fields), position=None))
+        for name, value in spec.given.items():
+            fields.append(self._given(self._column(name), value, len(fields)))
+        key = [field.name for field in fields if field.role == "key"]
+        index = self._table.unique_on(key)
+        if index is None:
+            columns = ", ".join(f'"{name}"' for name in key)
+            raise DeclarationError(
+                f"no unique index of {self._table.label} covers exactly the key ({', '.join(key)})",
+                hint=f"CREATE UNIQUE INDEX ON {self._table.identifier.as_string()} ({columns}), or use the columns of one",
+                where=spec.name,
+            )
+        return Shape(
+            table=self._table,
+            fields=tuple(fields),
+            inputs=tuple(self._inputs),
+            mode=spec.mode,
+            arbiter=() if index.deferrable else index.columns,
+        )
+
+    def _check_names(self) -> None:
+        spec = self._spec
+        present = set(self._records.fields)
+        available = present | set(spec.refs) | set(spec.given)
+        for what, names in (
+            ("key", spec.key),
+            ("initial", spec.initial),
+            ("ignore", spec.ignore),
+            ("secret", spec.secret),
+        ):
+            for name in names:
+                if name not in available and not (what == "ignore" and name in self._table.columns):
+                    raise DeclarationError(
+                        f"{what}= names {name!r}, which the rows do not have",
+                        hint=did_you_mean(name, available) or f"the rows have {', '.join(self._records.fields)}",
+                        where=spec.name,
+                    )
+        for name in (*spec.refs, *spec.given):
+            if name in present:
+                raise DeclarationError(f"column {name!r} is declared twice", where=spec.name)
+
+    def _column(self, name: str) -> TableColumn:
+        column = self._table.column(name, where=self._where)
+        if column.generated:
+            raise DeclarationError(
+                f"column {name!r} of {self._table.label} is generated", hint="leave it out", where=self._where
+            )
+        return column
+
+    def _role(self, name: str) -> Role:
+        if name in self._spec.key:
+            return "key"
+        return "initial" if name in self._spec.initial else "managed"
+
+    def _field(self, name: str, position: int, number: int) -> Field:
+        column = self._column(name)
+        example = None
+        if not self._records.textual:
+            example = next((row[position] for row in self._first.rows if isinstance(row[position], Ref | Sql)), None)
+        if isinstance(example, Ref):
+            return self._looked_up(column, example, number, position=position)
+        if isinstance(example, Sql):
+            return self._expression(column, example, number, position)
+        staged = f"c{number}"
+        self._add(staged, column, name, _Take(position=position))
+        return Field(column, self._role(name), staged, name in self._spec.secret)
+
+    def _given(self, column: TableColumn, value: Any, number: int) -> Field:
+        if isinstance(value, Ref):
+            return self._looked_up(column, value, number, position=None)
+        if isinstance(value, Sql):
+            return self._expression(column, value, number, None)
+        staged = f"c{number}"
+        self._add(staged, column, column.name, _Take(constant=value))
+        return Field(column, self._role(column.name), staged, column.name in self._spec.secret)
+
+    def _expression(self, column: TableColumn, value: Sql, number: int, position: int | None) -> Field:
+        if self._role(column.name) != "initial":
+            raise DeclarationError(
+                f"column {column.name!r} is an sql() expression, but not initial",
+                hint=f'add initial=["{column.name}"]: what changes with every run would never be in sync',
+                where=self._where,
+            )
+        if position is not None:
+            for line, row in zip(self._first.lines, self._first.rows, strict=True):
+                if row[position] != value:
+                    raise BadData(
+                        f"column {column.name}: not the sql() expression of the first row",
+                        hint="give every row the same expression",
+                        where=self._records.place(line),
+                    )
+        return Field(
+            column,
+            "initial",
+            f"c{number}",
+            column.name in self._spec.secret,
+            expression=value.expression,
+        )
+
+    def _looked_up(self, column: TableColumn, looked_up: Ref, number: int, *, position: int | None) -> Field:
+        parent = self._db.table(looked_up.table)
+        foreign_key = self._table.foreign_key_of(column.name, parent.oid)
+        if foreign_key is None:
+            raise DeclarationError(
+                f"column {column.name!r} of {self._table.label} has no foreign key to {parent.label}",
+                hint="ref() follows a foreign key: add one, or give the value itself",
+                where=self._where,
+            )
+        value = parent.column(foreign_key.referred[foreign_key.columns.index(column.name)])
+        keys: list[TableColumn] = []
+        staged: list[str] = []
+        for part, (name, given) in enumerate(looked_up.key.items()):
+            if isinstance(given, Ref):
+                raise DeclarationError(
+                    f"{looked_up} has a ref() within its natural key",
+                    hint="name columns of the parent that hold plain values",
+                    where=self._where,
+                )
+            key_column = parent.column(name, where=self._where)
+            keys.append(key_column)
+            staged.append(f"r{number}_{part}")
+            self._add(staged[-1], key_column, column.name, self._take(given, name, looked_up, position))
+        names = {entry.name for entry in keys}
+        unique = any(set(index.columns) <= names and not index.partial for index in parent.unique)
+        return Field(
+            column,
+            self._role(column.name),
+            f"c{number}",
+            column.name in self._spec.secret,
+            reference=Reference(parent, value, tuple(keys), tuple(staged), unique),
+        )
+
+    def _take(self, given: Any, name: str, looked_up: Ref, position: int | None) -> "_Take":
+        if position is not None:
+            return _Take(position=position, part=name, like=looked_up)
+        if not isinstance(given, Column):
+            return _Take(constant=given)
+        if given.name not in self._records.fields:
+            raise DeclarationError(
+                f"column({given.name!r}) is no field of the rows",
+                hint=did_you_mean(given.name, self._records.fields)
+                or f"the rows have {', '.join(self._records.fields)}",
+                where=self._where,
+            )
+        return _Take(position=self._records.fields.index(given.name))
+
+    def _add(self, staged: str, column: TableColumn, field: str, take: "_Take") -> None:
+        secret = field in self._spec.secret
+        self._inputs.append(Input(staged, column, secret, digested=self._role(field) != "initial"))
+        self._takes.append(take)
+
+    # Values
+
+    def chunks(self, first: Block, rest: Iterator[Block]) -> Iterator[Chunk]:
+        """The source's blocks as texts for the shape's inputs."""
+        yield self._chunk(first)
+        for block in rest:
+            yield self._chunk(block)
+
+    def _chunk(self, block: Block) -> Chunk:
+        columns = [self._texts(entry, take, block) for entry, take in zip(self._inputs, self._takes, strict=True)]
+        return Chunk(block.lines, tuple(columns))
+
+    def _texts(self, entry: Input, take: "_Take", block: Block) -> list[str | None]:
+        if take.position is None:
+            return [self._text(entry, take.constant, block.lines[0])] * len(block.rows)
+        position = take.position
+        values = [row[position] for row in block.rows]
+        if take.like is not None:
+            values = [self._part(take, value, line) for value, line in zip(values, block.lines, strict=True)]
+        elif self._records.textual:
+            if entry.column.length is not None:
+                for value, line in zip(values, block.lines, strict=True):
+                    self._check_length(entry, value, line)
+            return values
+        return [self._text(entry, value, line) for value, line in zip(values, block.lines, strict=True)]
+
+    def _part(self, take: "_Take", value: Any, line: int) -> Any:
+        if value is None:
+            return None
+        like, part = take.like, take.part
+        assert like is not None and part is not None  # noqa: S101, PT018 - made together by _take
+        if not isinstance(value, Ref) or value.table != like.table or list(value.key) != list(like.key):
+            raise BadData(
+                f"expected {like} here as in the other rows",
+                hint="give every row of a column the same kind of ref(), or None",
+                where=self._records.place(line),
+            )
+        return value.key[part]
+
+    def _text(self, entry: Input, value: Any, line: int) -> str | None:
+        if isinstance(value, Ref | Sql | Column):
+            raise BadData(
+                f"column {entry.column.name}: a {type(value).__name__.lower()}() where the first rows have plain values",
+                hint="put a row that has it first, or use refs= or initial=",
+                where=self._records.place(line),
+            )
+        try:
+            text = encode(value, entry.column, self._transformer)
+        except Unsuitable as error:
+            raise bad_value(self._records.place(line), entry.column.name, str(error)) from error
+        self._check_length(entry, text, line)
+        return text
+
+    def _check_length(self, entry: Input, text: str | None, line: int) -> None:
+        wrong = check_length(entry, text) if text is not None else None
+        if wrong is not None:
+            raise bad_value(self._records.place(line), entry.column.name, wrong)
+
+
+class _Take:
+    """Where an input's values come from: a position in the record (of a ref there, one part), or a constant."""
+
+    __slots__ = ("constant", "like", "part", "position")
+
+    def __init__(
+        self, *, position: int | None = None, constant: Any = None, part: str | None = None, like: Ref | None = None
+    ) -> None:
+        self.position = position
+        self.constant = constant
+        self.part = part
+        self.like = like

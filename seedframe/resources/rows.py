@@ -1,0 +1,189 @@
+"""Rows: rows of one table that must be there, from the seed itself or from a file next to it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+
+from seedframe.changes import Changes
+from seedframe.database.db import Db
+from seedframe.database.declared import Mode
+from seedframe.database.rowset import Rowset
+from seedframe.errors import DeclarationError, did_you_mean
+from seedframe.resources.binding import Binding, RowsSpec
+from seedframe.resources.values import Ref
+from seedframe.sources.files import open_file
+from seedframe.sources.records import Records, records_of
+
+
+class Rows:
+    """Rows of one table, found by a natural key.
+
+    Args:
+        table: `name`, `schema.name`, a SQLAlchemy `Table` or a mapped class.
+        key: the column or columns that identify a row; a unique index must cover them.
+        rows: dicts, dataclasses or named tuples, all with the same fields; or a callable that returns them.
+            An iterator is streamed.
+        file: a CSV, TSV, JSON, JSON Lines or TOML file below the seed's folder, plain, .gz, .bz2 or .xz.
+        mode: "upsert" adds and updates, "insert" adds what is missing and never touches what is there. Neither deletes.
+        initial: columns written on insert, then the operators'; as a mapping, with the value (or `sql()`) to write.
+        ignore: fields that are neither written nor compared.
+        secret: columns that are masked everywhere, and of which no hash is kept.
+        refs: for files, columns that are looked up: `{"medication_id": ref("medications", sku=column("med_sku"))}`.
+        null: for CSV and TSV, the token that means NULL; by default an empty field does.
+        name: tells apart two `Rows` of one table in one seed.
+
+    Errors: DeclarationError for arguments that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        table: Any,
+        *,
+        key: str | Sequence[str],
+        rows: Iterable[Any] | Callable[[], Iterable[Any]] | None = None,
+        file: str | None = None,
+        mode: Mode = "upsert",
+        initial: Sequence[str] | Mapping[str, Any] = (),
+        ignore: Sequence[str] = (),
+        secret: Sequence[str] = (),
+        refs: Mapping[str, Ref] | None = None,
+        null: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.table = _table_name(table)
+        self._rows = rows
+        self._null = null
+        self._spec = RowsSpec(
+            name=f"rows:{name or self.table}",
+            key=_names(key, "key", self.table),
+            mode=mode,
+            file=file,
+            initial=_names(initial, "initial", self.table),
+            given=initial if isinstance(initial, Mapping) else {},
+            ignore=_names(ignore, "ignore", self.table),
+            secret=_names(secret, "secret", self.table),
+            refs=dict(refs or {}),
+        )
+        self._rowset: Rowset | None = None
+        self._check()
+
+    def _check(self) -> None:
+        where = self.name
+        if (self._rows is None) == (self._spec.file is None):
+            raise DeclarationError("give rows= or file=, one of the two", where=where)
+        if not self._spec.key:
+            raise DeclarationError("key= names no column", hint="name the columns that identify a row", where=where)
+        if self._spec.mode not in get_args(Mode):
+            raise DeclarationError(
+                f"mode={self._spec.mode!r} is not known",
+                hint=did_you_mean(str(self._spec.mode), get_args(Mode)) or 'use "upsert" or "insert"',
+                where=where,
+            )
+        for column in self._spec.key:
+            if column in self._spec.initial or column in self._spec.ignore:
+                raise DeclarationError(f"key column {column!r} is also initial or ignored", where=where)
+        both = sorted(set(self._spec.initial) & set(self._spec.ignore))
+        if both:
+            raise DeclarationError(f"column {both[0]!r} is both initial and ignored", where=where)
+        for column, looked_up in self._spec.refs.items():
+            if not isinstance(looked_up, Ref):
+                raise DeclarationError(f"refs[{column!r}] is no ref()", hint='write ref("table", …)', where=where)
+
+    @property
+    def name(self) -> str:
+        """`rows:` and the table, or the given name."""
+        return self._spec.name
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The table it writes."""
+        return (self.table,)
+
+    @property
+    def mode(self) -> str:
+        """ "insert" or "upsert"."""
+        return self._spec.mode
+
+    @property
+    def file(self) -> str | None:
+        """The file its rows come from."""
+        return self._spec.file
+
+    def describe(self) -> str:
+        """ "data/medications.csv into medications by sku"."""
+        if self._spec.file is not None:
+            what = self._spec.file
+        elif isinstance(self._rows, Sequence):
+            what = f"{len(self._rows)} row{'' if len(self._rows) == 1 else 's'}"
+        else:
+            what = "rows"
+        only = ", insert only" if self._spec.mode == "insert" else ""
+        return f"{what} into {self.table} by {', '.join(self._spec.key)}{only}"
+
+    # The protocol
+
+    def diff(self, db: Db) -> Changes:
+        """What differs; a second call compares the same rows again, without reading the source again."""
+        if self._rowset is not None:
+            return self._rowset.compare_again()
+        absent = db.absent(iter(self._needed()))
+        if absent is not None and not db.was_applied(self.name):
+            return Changes(skipped_reason=f"optional table {absent} does not exist")
+        table = db.table(self.table)
+        records = self._open(db)
+        blocks = iter(records.blocks)
+        first = next(blocks, None)
+        if first is None:
+            return Changes()
+        binding = Binding(self._spec, db, table, records, first)
+        self._rowset = db.rowset(self.name, binding.shape, binding.chunks(first, blocks), records.place)
+        return self._rowset.compare()
+
+    def delete(self, db: Db, changes: Changes) -> None:
+        """Nothing: neither mode deletes."""
+
+    def write(self, db: Db, changes: Changes) -> None:
+        """Insert what is missing and update what differs."""
+        if self._rowset is not None:
+            self._rowset.write()
+
+    def record(self, run: int) -> None:
+        """Keep the baseline in the ledger."""
+        if self._rowset is not None:
+            self._rowset.record(run)
+
+    def _needed(self) -> tuple[str, ...]:
+        inline = self._rows if isinstance(self._rows, Sequence) else ()
+        first = inline[0] if inline and isinstance(inline[0], Mapping) else {}
+        inline_refs = [value.table for value in first.values() if isinstance(value, Ref)]
+        return (self.table, *inline_refs, *(looked_up.table for looked_up in self._spec.refs.values()))
+
+    def _open(self, db: Db) -> Records:
+        if self._spec.file is not None:
+            return open_file(db.files, self._spec.file, null=self._null)
+        rows = self._rows() if callable(self._rows) else self._rows
+        return records_of(rows or (), lambda number: f"{self.name} row {number}")
+
+
+def _names(given: str | Iterable[str], what: str, table: str) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if not isinstance(name, str):
+            raise DeclarationError(f"{what}= of {table} holds {type(name).__name__}, not names of columns")
+    return names
+
+
+def _table_name(table: Any) -> str:
+    if isinstance(table, str):
+        return table
+    described = getattr(table, "__table__", table)
+    name, schema = getattr(described, "name", None), getattr(described, "schema", None)
+    if not isinstance(name, str):
+        raise DeclarationError(
+            f"Rows of a {type(table).__name__}", hint="give a table's name, a SQLAlchemy Table or a mapped class"
+        )
+    return ".".join(_quoted(part) for part in (schema, name) if part is not None)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if "." in name or '"' in name else name

@@ -1,0 +1,136 @@
+"""A source of records: its fields, and blocks of values with a line number each."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import chain
+from typing import Any, Final
+
+from seedframe.errors import BadData, did_you_mean
+
+BLOCK_ROWS: Final = 5_000
+BLOCK_CHARACTERS: Final = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some records: their line numbers, and their values in the order of the source's fields."""
+
+    lines: list[int]
+    rows: list[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """An opened source.
+
+    Attributes:
+        fields: the names of its fields, in order.
+        blocks: the records, read once.
+        place: where a line is, for messages.
+        textual: True when every value is a text or None already (CSV, TSV).
+    """
+
+    fields: tuple[str, ...]
+    blocks: Iterator[Block]
+    place: Callable[[int], str]
+    textual: bool = False
+
+
+def blocks_of(numbered: Iterable[tuple[int, Sequence[Any]]]) -> Iterator[Block]:
+    """Records in blocks that are bounded in rows and, for large values, in characters."""
+    lines: list[int] = []
+    rows: list[Sequence[Any]] = []
+    size = 0
+    for line, row in numbered:
+        lines.append(line)
+        rows.append(row)
+        size += sum([len(value) for value in row if isinstance(value, str)])
+        if len(rows) >= BLOCK_ROWS or size >= BLOCK_CHARACTERS:
+            yield Block(lines, rows)
+            lines, rows, size = [], [], 0
+    if rows:
+        yield Block(lines, rows)
+
+
+def records_of(items: Iterable[Any], place: Callable[[int], str]) -> Records:
+    """Records from mappings, dataclasses or named tuples, all with the same fields; numbered from 1.
+
+    Errors: BadData for a record of another kind, or with other fields than the first.
+    """
+    stream = iter(items)
+    first = next(stream, None)
+    if first is None:
+        return Records((), iter(()), place)
+    names = _names(first, place(1))
+
+    def numbered() -> Iterator[tuple[int, Sequence[Any]]]:
+        for number, item in enumerate(chain([first], stream), start=1):
+            yield number, _values(item, names, place, number)
+
+    return Records(names, blocks_of(numbered()), place)
+
+
+def keyed_records(items: Iterator[tuple[int, Mapping[str, Any]]], place: Callable[[int], str]) -> Records:
+    """Records from numbered mappings, as files of objects have them; the first one's keys are the fields."""
+    first = next(items, None)
+    if first is None:
+        return Records((), iter(()), place)
+    names = tuple(first[1])
+
+    def numbered() -> Iterator[tuple[int, Sequence[Any]]]:
+        yield first[0], tuple(first[1].values())
+        for line, item in items:
+            yield line, _from_mapping(item, names, place, line)
+
+    return Records(names, blocks_of(numbered()), place)
+
+
+def _names(item: Any, where: str) -> tuple[str, ...]:
+    if isinstance(item, Mapping):
+        return tuple(str(name) for name in item)
+    if is_dataclass(item) and not isinstance(item, type):
+        return tuple(entry.name for entry in fields(item))
+    names = getattr(item, "_fields", None)
+    if isinstance(item, tuple) and names is not None:
+        return tuple(names)
+    raise BadData(
+        f"a row is {type(item).__name__}",
+        hint="give dicts, dataclasses or named tuples, all with the same fields",
+        where=where,
+    )
+
+
+def _values(item: Any, names: tuple[str, ...], place: Callable[[int], str], number: int) -> Sequence[Any]:
+    if isinstance(item, Mapping):
+        return _from_mapping(item, names, place, number)
+    found = _names(item, place(number))
+    if found != names:
+        raise _other_fields(found, names, place(number))
+    return item if isinstance(item, tuple) else tuple(getattr(item, name) for name in names)
+
+
+def _from_mapping(
+    item: Mapping[str, Any], names: tuple[str, ...], place: Callable[[int], str], line: int
+) -> Sequence[Any]:
+    if len(item) == len(names):
+        try:
+            return [item[name] for name in names]
+        except KeyError:
+            pass
+    raise _other_fields(tuple(item), names, place(line))
+
+
+def _other_fields(found: Sequence[str], names: Sequence[str], where: str) -> BadData:
+    extra = [name for name in found if name not in names]
+    lacking = [name for name in names if name not in found]
+    if extra and lacking and (near := did_you_mean(extra[0], lacking)):
+        return BadData(f"field {extra[0]!r} is not in the first row", hint=near, where=where)
+    if lacking:
+        return BadData(f"field {lacking[0]!r} is missing", hint="give every row the fields of the first", where=where)
+    return BadData(
+        f"field {extra[0]!r} is not in the first row"
+        if extra
+        else "the fields are in another order than the first row's",
+        hint="give every row the same fields",
+        where=where,
+    )
