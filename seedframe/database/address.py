@@ -3,10 +3,10 @@
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
@@ -85,7 +85,7 @@ class Address:
         """True when only libpq knows the host: a service that is named here is looked up when it connects."""
         return "service" in self.parameters and not {"host", "hostaddr"} & self.parameters.keys()
 
-    def connect_args(self, connect_timeout_s: float = 0.0) -> dict[str, str]:
+    def connect_args(self, connect_timeout_s: float = 0.0) -> dict[str, Any]:
         """Keyword arguments for psycopg.connect.
 
         Args:
@@ -160,7 +160,6 @@ def parse_address(
         parameters = {**fallback, **(_parse(url.strip()) if url is not None else {})}
         _check_values(parameters)
     except _Malformed as mistake:
-        # The cause is dropped: libpq's message, and psycopg's exception, hold parts of the password.
         raise ConfigError(mistake.message, hint=mistake.hint, where=source) from None
     return Address(MappingProxyType(parameters), source)
 
@@ -184,8 +183,8 @@ def _parse_url(scheme: str, rest: str) -> dict[str, str]:
         kind = "driver" if scheme.startswith(("postgresql+", "postgres+")) else "scheme"
         accepted = ", ".join(f"{known}://" for known in _SCHEMES)
         raise _Malformed(f'the {kind} of "{scheme}://" is not supported', f"accepted: {accepted}")
-    if any(not character.isprintable() for character in rest):
-        raise _Malformed("the URL has control characters in it", "look for a line break or a tab")
+    if any(character < " " or character == "\x7f" for character in rest):
+        raise _Malformed("the URL has a line break, a tab or another control character in it", "take it out")
     if any(character.isspace() for character in rest):
         raise _Malformed("the URL has a space in it", _ENCODE)
     before_path = re.split(r"[/?]", rest, maxsplit=1)[0]
@@ -195,29 +194,38 @@ def _parse_url(scheme: str, rest: str) -> dict[str, str]:
         raise _Malformed("the URL has a % that two hexadecimal digits do not follow", _ENCODE)
     if "%00" in rest:
         raise _Malformed("the URL has %00 in it, and PostgreSQL knows no NUL", "remove it")
-    try:
-        return _strings(conninfo_to_dict(f"postgresql://{rest}"))
-    except (psycopg.Error, UnicodeError):
-        query = rest.partition("?")[2]
-        names = [pair.partition("=")[0] for pair in query.split("&")] if query else []
-        if any(name not in _keywords() for name in names):
-            raise _Malformed("the URL has an unknown parameter after its ?", _near_keyword(names)) from None
-        raise _Malformed("the URL is malformed", f"expected {_ACCEPTED}; {_ENCODE}") from None
+    given = _by_libpq(f"postgresql://{rest}")
+    if given is not None:
+        return given
+    query = rest.partition("?")[2]
+    unknown = [name for pair in query.split("&") if (name := pair.partition("=")[0]) not in _keywords()]
+    if query and unknown:
+        raise _Malformed("the URL has an unknown parameter after its ?", _near_keyword(unknown))
+    raise _Malformed("the URL is malformed", f"expected {_ACCEPTED}; {_ENCODE}")
 
 
 def _parse_keywords(text: str) -> dict[str, str]:
-    if any(not character.isprintable() and not character.isspace() for character in text):
-        raise _Malformed("it has control characters in it", "remove them")
     if "=" not in text:
         raise _Malformed("it is neither a URL nor libpq keywords", f"expected {_ACCEPTED}")
+    if "\0" in text:
+        raise _Malformed("it has a NUL character in it", "take it out")
+    given = _by_libpq(text)
+    if given is not None:
+        return given
+    advice = "a value with spaces stands in quotes: password='two words'; inside them write \\' and \\\\"
+    unknown = [name for name in re.findall(r"(?:\A|\s)(\w+)\s*=", text) if name not in _keywords()]
+    if unknown:
+        raise _Malformed("it has a keyword that libpq does not know", _near_keyword(unknown, advice))
+    raise _Malformed("the libpq keywords are malformed", advice)
+
+
+def _by_libpq(text: str) -> dict[str, str] | None:
+    """What libpq reads; None when it cannot. Its message, which quotes parts of the password, ends here."""
     try:
-        return _strings(conninfo_to_dict(text))
+        parameters = conninfo_to_dict(text)
     except (psycopg.Error, UnicodeError):
-        names = re.findall(r"(?:\A|\s)(\w+)\s*=", text)
-        advice = "a value with spaces stands in quotes: password='two words'; inside them write \\' and \\\\"
-        if any(name not in _keywords() for name in names):
-            raise _Malformed("it has a keyword that libpq does not know", _near_keyword(names, advice)) from None
-        raise _Malformed("the libpq keywords are malformed", advice) from None
+        return None
+    return {keyword: str(value) for keyword, value in parameters.items() if value is not None and value != ""}
 
 
 def _check_values(given: Mapping[str, str]) -> None:
@@ -228,19 +236,13 @@ def _check_values(given: Mapping[str, str]) -> None:
         raise _Malformed("connect_timeout is not a whole number of seconds", "for example connect_timeout=10")
 
 
-def _strings(parameters: Mapping[str, object]) -> dict[str, str]:
-    return {keyword: str(value) for keyword, value in parameters.items() if value is not None and value != ""}
-
-
 def _keywords() -> tuple[str, ...]:
     return tuple(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 
 
-def _near_keyword(names: Iterable[str], otherwise: str = "see libpq's parameter key words") -> str:
-    """A known keyword near the first unknown name. The name itself is not shown: it may be part of a password."""
-    known = _keywords()
-    unknown = next(name for name in names if name not in known)
-    return did_you_mean(unknown, known) or otherwise
+def _near_keyword(unknown: Sequence[str], otherwise: str = "see libpq's parameter key words") -> str:
+    """A known keyword near the first unknown one, which itself is not shown: it may be part of a password."""
+    return did_you_mean(unknown[0], _keywords()) or otherwise
 
 
 def _server(host: str, port: str) -> str:
@@ -392,10 +394,19 @@ def _reason(error: psycopg.Error, said: str, address: Address) -> _Reason:
     pgconn = error.pgconn
     if pgconn is not None and pgconn.needs_password:
         return _NO_PASSWORD
+    names_user, names_database = (_quotes(said, name) for name in (address.user, address.dbname))
     # After a password was sent, a refusal that names the role but not the database is about that password.
-    if pgconn is not None and pgconn.used_password and address.user in said and address.dbname not in said:
+    if pgconn is not None and pgconn.used_password and names_user and not names_database:
         return _WRONG_PASSWORD
-    return _UNKNOWN
+    # A refusal that names neither may be about the server: it is starting, or full. ("connection failed" is psycopg's
+    # own, never translated; what is wrong with the parameters is "connection is bad".)
+    refused = str(error).startswith("connection failed: ")
+    return replace(_UNKNOWN, retryable=refused and not (names_user or names_database))
+
+
+def _quotes(said: str, name: str) -> bool:
+    """True when `name` stands in some language's quotation marks."""
+    return re.search(rf"[^\w\s]{re.escape(name)}[^\w\s]", said) is not None
 
 
 def _said(error: psycopg.Error) -> str:
