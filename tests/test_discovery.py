@@ -90,11 +90,11 @@ def test_constants_and_configuration_reach_the_seed(folder: Write) -> None:
     core, b, a = Project.load(root).seeds
     assert a.requires == ("core",)
     assert a.tags == {"x", "y"}
-    assert a.environments == {"staging"}
+    assert a.environments == frozenset({"staging"})
     assert not a.critical
     assert [setting.name for setting in a.settings] == ["SEED_X"]
     assert (b.number, b.label, b.enabled) == (5, "20_b", False)
-    assert b.environments == {"production"}
+    assert b.environments == frozenset({"production"})
     assert b.config == {"own": {"deep": 1}}
     assert (core.requires, core.critical, core.environments, core.enabled) == ((), True, None, True)
     assert not core.tags
