@@ -109,7 +109,7 @@ def test_from_an_empty_database_to_a_seeded_and_verified_one(example: Folder, sq
         "treatment_plans": 3,
     }
     again = succeed(example.run("db", "init"))
-    assert "0 to create, 0 to update, 0 to delete" in again.stdout
+    assert "0 created, 0 updated, 0 deleted" in again.stdout
     succeed(example.run("verify"))
 
 
@@ -151,7 +151,7 @@ def test_a_dry_run_shows_every_row_and_writes_nothing(migrated: Folder, sql: Sql
     assert counts(sql) == dict.fromkeys(SEEDED, 0)
     assert sql("select count(*) from pg_namespace where nspname = 'seedframe'") == [(0,)]
     plans = resources(document)["rows:treatment_plans"]["changes"]
-    assert [change["key"]["slug"] for change in plans] == ["ed-essential", "hair-loss-essential", "weight-loss-starter"]
+    assert [change["key"]["slug"] for change in plans] == ["weight-loss-starter", "hair-loss-essential", "ed-essential"]
     assert all(change["after"]["medication_id"] == {"known_after_apply": True} for change in plans)
     assert report(migrated, "apply", "--dry-run", "--detailed-exitcode", code=2)["summary"] == document["summary"]
     done = report(migrated, "apply")
@@ -216,10 +216,8 @@ def test_a_second_apply_changes_nothing_at_all(seeded: Folder, sql: Sql) -> None
     document = report(seeded, "apply")
 
     written = sql("select pg_current_wal_insert_lsn() - %s::pg_lsn", [start])[0][0]
-    assert document["summary"] == {"create": 0, "update": 0, "delete": 0, "unchanged": sum(counts(sql).values())} | {
-        "unchanged": document["summary"]["unchanged"]
-    }
-    assert document["summary"]["unchanged"] >= sum(counts(sql).values())
+    assert document["summary"].pop("unchanged") >= sum(counts(sql).values())
+    assert document["summary"] == {"create": 0, "update": 0, "delete": 0}
     assert document["status"] == "in_sync"
     assert (sql(f"{rows} order by 1, 2"), sql(sequences)) == before
     assert written < 64 * 1024
@@ -306,7 +304,7 @@ def test_an_edit_by_hand_is_found_shown_and_undone(
 
 
 def test_prices_that_operators_own_are_theirs(seeded: Folder, sql: Sql) -> None:
-    sql("update consultation_settings set price = price + 10")
+    sql("update consultation_settings set price = price + 10 where card_on_file_required")
     sql("update treatment_plans set price = price + 10")
     succeed(seeded.run("verify"))
     assert report(seeded, "apply")["status"] == "in_sync"

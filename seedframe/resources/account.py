@@ -138,8 +138,9 @@ class Account:
         return self._backend.tables
 
     def describe(self) -> str:
-        """The e-mail address and where the account is kept."""
-        return f"{self._identity.email} in {self._backend.describe()}"
+        """The e-mail address, where the account is kept, and what is enforced."""
+        enforced = [f"{field} {value}" for field, value in self._identity.fields.items() if field not in self._initial]
+        return f"{self._identity.email} in {self._backend.describe()} ({', '.join(enforced) or 'exists'})"
 
     def diff(self, db: Db) -> Changes:
         """One change where the account is missing, or where an enforced field differs."""
