@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from seedframe.cli.options import Context
-from seedframe.errors import UsageError
+from seedframe.errors import Problem, UsageError
 from seedframe.log import NAMESPACE, logger
 from seedframe.observer import Observer
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
@@ -48,12 +48,25 @@ def configure(context: Context) -> None:
     )
     if context.log_file is not None:
         logger.add(
-            _json_sink(_opened(context.log_file)),
+            _JsonLines(_opened(context.log_file)),
             level="DEBUG" if context.verbosity > 0 else "INFO",
             format="{message}",
             backtrace=False,
             diagnose=False,
         )
+
+
+def close() -> None:
+    """Take the sinks away again, and write out what is left."""
+    logger.remove()
+    logger.disable(NAMESPACE)
+
+
+def log_problems(problems: Iterable[Problem]) -> None:
+    """Why the command could not go on, for those who read the log only: stderr has it already."""
+    for problem in problems:
+        details = {"code": problem.code, "where": problem.where, "hint": problem.hint}
+        logger.bind(event="error", **{key: value for key, value in details.items() if value}).error(problem.message)
 
 
 def _opened(path: Path) -> TextIO:
@@ -104,11 +117,17 @@ def _text_value(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
 
 
-def _json_sink(stream: TextIO) -> "Callable[[Message], None]":
-    def write(message: "Message") -> None:
-        stream.write(json_of(message.record) + "\n")
+class _JsonLines:
+    """A sink that loguru closes when it is removed."""
 
-    return write
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, message: "Message") -> None:
+        self._stream.write(json_of(message.record) + "\n")
+
+    def stop(self) -> None:
+        self._stream.close()
 
 
 def json_of(record: "Record") -> str:

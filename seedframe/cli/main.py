@@ -27,6 +27,8 @@ COMMANDS: Final = {
 
 COULD_NOT_RUN: Final = 3
 
+_LOGS: Final = "seedframe.cli.logs"
+
 
 class _Commands(click.Group):
     """Commands by name, imported when called."""
@@ -86,10 +88,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = _run(list(sys.argv[1:] if argv is None else argv))
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        return _reader_gone()
     except OSError as error:
-        return _explain(error, Context())
+        _discard_output()
+        if code != COULD_NOT_RUN and not isinstance(error, BrokenPipeError):
+            _explain(error, Context())
+        code = COULD_NOT_RUN
+    if _LOGS in sys.modules:
+        sys.modules[_LOGS].close()
     return code
 
 
@@ -104,7 +109,7 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except BrokenPipeError:
-        return _reader_gone()
+        return COULD_NOT_RUN  # whoever read the output has gone, and needs no message
     except Stopped as stopped:
         return _stopped(f"stopped by {stopped}", stopped.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -118,10 +123,9 @@ def _run(arguments: list[str]) -> int:
 # -------------------------------------------------------------------------
 
 
-def _reader_gone() -> int:
-    """Whoever read the output has gone, and is told nothing; Python's own last flush must not fail either."""
+def _discard_output() -> None:
+    """Let what could not be written go: Python flushes once more at its end, and would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return COULD_NOT_RUN
 
 
 def _stopped(text: str, code: int) -> int:
@@ -132,7 +136,10 @@ def _stopped(text: str, code: int) -> int:
 def _explain(error: Exception, context: Context) -> int:
     from seedframe.cli.problems import explain, print_problems
 
-    print_problems(explain(error, context), context)
+    problems = explain(error, context)
+    print_problems(problems, context)
+    if _LOGS in sys.modules:  # else the command has not come so far as to log anything
+        sys.modules[_LOGS].log_problems(problems)
     return COULD_NOT_RUN
 
 

@@ -61,6 +61,6 @@ def explain(error: Exception, context: Context) -> tuple[Problem, ...]:
 def _usage(error: click.ClickException) -> Problem:
     """Click's own message, and the command whose help explains it."""
     message = error.format_message().rstrip(".")
-    if not isinstance(error, click.UsageError) or error.ctx is None:
-        return Problem("usage", message)
-    return Problem("usage", message[:1].lower() + message[1:], f"{error.ctx.command_path} --help")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context is not None else "seedframe"
+    return Problem("usage", message[:1].lower() + message[1:], f"{command} --help")
