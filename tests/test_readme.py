@@ -44,7 +44,7 @@ def pattern(shown: str) -> re.Pattern[str]:
     """What the printed text must match: "…" stands for the rest of a line, or, alone in a line, for any lines."""
     pieces = []
     position = 0
-    for found in re.finditer(r"(?m)^…\n|…|\d+(?:\.\d+)?(?:ms|s)\b| {2,}", shown):
+    for found in re.finditer(r"(?m)^…\n|…|(?<=PostgreSQL )[\d.]+|\d+(?:\.\d+)?(?:ms|s)\b| {2,}", shown):
         pieces.append(re.escape(shown[position : found.start()]))
         position = found.end()
         if found[0] == "…\n":
@@ -53,8 +53,10 @@ def pattern(shown: str) -> re.Pattern[str]:
             pieces.append(r"[^\n]*")
         elif found[0].isspace():
             pieces.append(" {2,}")  # columns are as wide as what is in them
-        else:
+        elif found[0][-1] == "s":
             pieces.append(r"\d+(?:\.\d+)?m?s")  # a duration
+        else:
+            pieces.append(r"[\d.]+")  # the version of the server
     pieces.append(re.escape(shown[position:]))
     return re.compile("".join(pieces))
 
