@@ -80,7 +80,12 @@ def child_environment(variables: Mapping[str, str], url: Secret) -> dict[str, st
 
 
 def find_program(name: str, root: Path, path: str) -> str | None:
-    """The file to run for the first word of a command: a path is relative to the project, a name is looked up."""
+    """The file to run for the first word of a command: a path is relative to the project, a name is looked up.
+
+    `python` is the one that seedframe runs with, which a system's own may know as python3 only.
+    """
+    if name in {"python", "python3"}:
+        return sys.executable
     if os.sep in name:
         file = root / Path(name).expanduser()
         return str(file) if file.is_file() else None

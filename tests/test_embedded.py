@@ -120,7 +120,7 @@ class Place:
             sockets = self.sockets
             embedded.stop(self.root, now=True)
             assert _processes_of(sockets) == []
-            shutil.rmtree(sockets, ignore_errors=True)
+            assert not sockets.exists()
 
 
 @pytest.fixture(autouse=True)
@@ -372,6 +372,14 @@ def test_a_server_that_was_to_stay_and_died_is_not_to_stay_any_more(place: Place
     assert _processes_of(place.sockets) == []
 
 
+def test_what_a_killed_server_left_of_its_socket_is_tidied_away(place: Place) -> None:
+    embedded.start(place.root, "shop")
+    os.kill(place.pid, signal.SIGKILL)
+    while embedded.stop(place.root) is not Stopped.NOT_RUNNING:
+        time.sleep(0.01)
+    assert not place.sockets.exists()
+
+
 def test_stop_leaves_it_to_those_who_use_it(place: Place) -> None:
     embedded.start(place.root, "shop")
     with place.lease() as server:
@@ -534,6 +542,18 @@ def test_another_users_project_is_a_clear_error(place: Place, ordinary_user: Ord
         " (it belongs to root) (run as the project's owner, or set DATABASE_URL to a database of your own)\n"
     )
     assert done.stderr == ""
+
+
+@needs_root
+def test_root_that_may_not_become_anyone_else_is_a_clear_error(place: Place) -> None:
+    bound = ["setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid"]
+    done = subprocess.run(
+        [*bound, sys.executable, "-P", "-c", REPORT, place.root], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (
+        "PostgreSQL does not run as root, and root may not start it as nobody here: Operation not permitted (run"
+        " seedframe as another user, grant the capabilities SETUID, SETGID and CHOWN, or set DATABASE_URL)\n"
+    )
 
 
 # What is missing or does not fit

@@ -73,26 +73,27 @@ def find_installation(environ: Mapping[str, str], *, major: int | None = None) -
         ConnectionFailed: there is none, none that runs, or none of that major version.
     """
     chosen = environ.get(BINDIR_VARIABLE)
-    if chosen:
-        installation = _examine(_Place(Path(chosen).expanduser(), BINDIR_VARIABLE))
-        if isinstance(installation, str):
-            raise ConnectionFailed(
-                f"{BINDIR_VARIABLE}={chosen}: {installation}",
-                hint=f"set it to the bin folder of a PostgreSQL server, {OLDEST_MAJOR} or later, or unset it",
-            )
-        found, refused = [installation], []
-    else:
-        examined = [(place, _examine(place)) for place in _places(environ)]
-        found = [result for _, result in examined if isinstance(result, Installation)]
-        refused = [f"{place.bindir}: {result}" for place, result in examined if isinstance(result, str)]
-    fitting = [installation for installation in found if major in {None, installation.major}]
-    if fitting:
-        return fitting[0]
+    places = _places(environ) if not chosen else [_Place(Path(chosen).expanduser(), BINDIR_VARIABLE)]
+    found: list[Installation] = []
+    refused: list[str] = []
+    for place in places:
+        result = _examine(place)
+        if isinstance(result, str):
+            refused.append(f"{place.bindir}: {result}")
+        elif major in {None, result.major}:
+            return result
+        else:
+            found.append(result)
     if found:
         raise ConnectionFailed(
             f"the embedded database's files were made by PostgreSQL {major}, and what is here is "
             + " and ".join(str(installation) for installation in found),
             hint=f"set {BINDIR_VARIABLE} to the bin folder of a PostgreSQL {major}",
+        )
+    if chosen:
+        raise ConnectionFailed(
+            f"{BINDIR_VARIABLE}={'; '.join(refused)}",
+            hint=f"set it to the bin folder of a PostgreSQL server, {OLDEST_MAJOR} or later, or unset it",
         )
     wanted = "no PostgreSQL server to run the embedded database with"
     raise ConnectionFailed(f"{wanted} ({'; '.join(refused)})" if refused else wanted, hint=INSTALL_HINT)

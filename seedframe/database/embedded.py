@@ -20,7 +20,16 @@ from urllib.parse import quote
 from seedframe.database import cluster
 from seedframe.database.binaries import Installation, find_installation
 from seedframe.database.filelock import FileLock
-from seedframe.database.placement import Home, control_folder, find_home, read_note, unusable, write_note
+from seedframe.database.placement import (
+    SOCKET_NAME,
+    Home,
+    control_folder,
+    find_home,
+    is_known,
+    read_note,
+    unusable,
+    write_note,
+)
 from seedframe.errors import ConnectionFailed
 
 PORT: Final = "5432"
@@ -116,10 +125,13 @@ def stop(root: Path, *, now: bool = False, environ: Mapping[str, str] | None = N
         ConnectionFailed: it does not stop, or belongs to someone else.
     """
     environ = os.environ if environ is None else environ
+    if not is_known(root):
+        return Stopped.NOT_RUNNING
     with _Locks(root) as locks, locks.alone():
         home = find_home(root, environ)
         _pin(home).unlink(missing_ok=True)
         if locks.alive.free():
+            _tidy(home)
             return Stopped.NOT_RUNNING
         if not now and not locks.users.free():
             return Stopped.IN_USE
@@ -136,7 +148,10 @@ def describe(root: Path, project: str, environ: Mapping[str, str] | None = None)
     environ = os.environ if environ is None else environ
     with _Locks(root) as locks, locks.alone():
         home = find_home(root, environ)
-        return EmbeddedServer(home.sockets, database_name(project), home.log), not locks.alive.free()
+        running = not locks.alive.free()
+        if not running:
+            _tidy(home)
+        return EmbeddedServer(home.sockets, database_name(project), home.log), running
 
 
 def database_name(project: str) -> str:
@@ -251,8 +266,14 @@ def _leave(home: Home, locks: _Locks, process: cluster.Process | None) -> None:
 def _stop(home: Home, locks: _Locks) -> None:
     cluster.stop(home, locks.alive)
     locks.alive.release()
-    # No folder of ours stays in /tmp; where something else is in it, that is not ours to remove.
+    _tidy(home)
+
+
+def _tidy(home: Home) -> None:
+    # No server runs, so what one that was killed left is of no use: no folder of ours stays in /tmp.
     with contextlib.suppress(OSError):
+        for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+            (home.sockets / name).unlink(missing_ok=True)
         home.sockets.rmdir()
 
 

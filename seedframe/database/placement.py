@@ -120,6 +120,11 @@ def control_folder(root: Path) -> Path:
     return folder
 
 
+def is_known(root: Path) -> bool:
+    """True when the project has had an embedded PostgreSQL before."""
+    return (root / STATE_NAME / "embedded").is_dir()
+
+
 def unusable(folder: Path, error: OSError) -> ConnectionFailed:
     """The error for a folder of the embedded PostgreSQL that cannot be used; names whose it is."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
@@ -247,9 +252,18 @@ def _account_of(area: Path) -> Account | None:
 def _choose_account(root: Path) -> Account | None:
     if os.geteuid() != 0:
         return None
-    owner = _owner_account(root)
-    if owner is not None:
-        return owner
+    account = _owner_account(root) or _service_account()
+    try:
+        may(account, "-d", Path("/"))
+    except OSError as error:
+        raise ConnectionFailed(
+            f"PostgreSQL does not run as root, and root may not start it as {account.name} here: {error.strerror}",
+            hint="run seedframe as another user, grant the capabilities SETUID, SETGID and CHOWN, or set DATABASE_URL",
+        ) from error
+    return account
+
+
+def _service_account() -> Account:
     for name in _SERVICE_ACCOUNTS:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
