@@ -281,8 +281,14 @@ def _nearest(word: str, known: Collection[str]) -> str | None:
     return next((candidate for candidate in known if one_slip_apart(word.lower(), candidate.lower())), None)
 
 
+_SYNONYMS: Final = {"database": "db", "connection": "db", "conn": "db", "session": "db", "environment": "env"}
+
+
 def nearest_name(word: str, known: Collection[str]) -> str | None:
-    """The known name that `word` most likely stands for, with more tolerance: one slip, a beginning, a longer form."""
+    """The known name that `word` most likely stands for, with more tolerance: a longer form, another word."""
+    synonym = _SYNONYMS.get(_nearest(word, _SYNONYMS) or "")
+    if synonym in known:
+        return synonym
     return _nearest(word, known) or next(
         (name for name in known if word.lower().startswith(name) or (len(word) > 2 and name.startswith(word.lower()))),
         None,

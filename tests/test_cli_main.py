@@ -279,9 +279,8 @@ def test_a_signal_stops_the_command(signum: int, code: int, name: str, folder: W
 
 
 def test_a_second_signal_forces(folder: Write, tmp_path: Path) -> None:
-    stubborn = WAITING.replace(
-        "time.sleep(60)", "try:\n    time.sleep(60)\nfinally:\n    print('cleaning', flush=True)\n    time.sleep(60)"
-    )
+    stubborn = "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+    stubborn += "finally:\n    print('cleaning', flush=True)\n    time.sleep(60)\n"
     process = _start(folder({"seeds/10_a.py": stubborn}), "list", home=tmp_path)
     assert process.stdout is not None
     for expected in ("ready\n", "cleaning\n"):
