@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -40,12 +42,22 @@ def _maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    """Where embedded databases go whose project (below pytest's private folders) the server's account cannot reach."""
+    folder = Path(tempfile.mkdtemp(prefix="sf-data-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the developer's own databases and seeds reaches a test."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
+    """Nothing of the developer's own databases and seeds reaches a test, and nothing of a test stays on the machine."""
     for name in os.environ:
         if name.startswith(_OUTSIDE) and name != "SEEDFRAME_TEST_PG":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("SEEDFRAME_DATA_DIR", str(data_dir))
 
 
 @pytest.fixture
@@ -123,7 +135,11 @@ class Cli(Protocol):
 
 def clean_variables(home: Path) -> dict[str, str]:
     """The environment that commands are run in: what a process needs and nothing of the developer's."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SEEDFRAME_DATA_DIR")
+        if name in os.environ
+    }
     return {**kept, "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "120"}
 
 
