@@ -2,7 +2,7 @@
 
 A hook asks by name for the arguments it wants and is given those. All of them are keyword names; none has a default.
 
-    db        the database, inside the seed's transaction: `scalar`, `row`, `rows` and `execute`, with `:name` parameters.
+    db        the database, in the seed's transaction: `scalar`, `row`, `rows` and `execute`, with `:name` parameters.
               Read-only outside `apply`, enforced by the server
     seed      the `Seed` itself: name, number, origin, folder of its files …
     env       the name of the environment: "production"
@@ -56,8 +56,8 @@ def check(
 ) -> "Iterable[Change] | None":
     """Find differences beyond the declared resources: an HTTP service, a file, a privilege.
 
-    Called in every command that looks at the database, after the resources have been compared, and by `apply` once
-    more after writing: then it must find nothing, or the seed fails because it does not converge.
+    Called in every command that looks at the database, after the resources have been compared, and, when `apply` has
+    written something, once more: then it must find nothing, or the seed fails because it does not converge.
 
     The result, or what a generator yields, is one `Change` for each difference; they appear in plans and reports as
     the resource `hook:check`. Declared resources are always compared by the runner itself, so returning nothing
@@ -100,7 +100,7 @@ def verify(
 ) -> "Iterable[str | Finding] | str | Finding | None":
     """State truths beyond "what was declared is there", and report the ones that do not hold.
 
-    Called by `verify`, and by `apply` after the second check, before the commit; not in a dry run.
+    Called by `verify`, and by `apply` (a rehearsal too) after the second check, before the commit; not in a dry run.
 
     The result, or what a generator yields, is a finding for each untruth: a text is an error, `Finding(text,
     severity)` may be "info", "warning" or "error". An error fails the seed, and in `apply` rolls it back. None, or

@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,12 +11,13 @@ from seedframe.changes import CHECK_RESOURCE
 from seedframe.cli.options import Context, global_options, selection_options
 from seedframe.cli.problems import lines_of, print_problems, problem_document
 from seedframe.errors import NoSeeds, Problem, SeedframeError
-from seedframe.hooks import asks_for, call, has_hook
 from seedframe.options import Selection
 from seedframe.ordering import matching
-from seedframe.project import Project
 from seedframe.reporting.cells import visible
 from seedframe.seed import Seed
+
+if TYPE_CHECKING:
+    from seedframe.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,11 @@ def command(context: Context, selection: Selection, form: str) -> int:
     return 3 if any(isinstance(error, NoSeeds) for error in project.problems) else 0
 
 
-def _declared(seed: Seed, project: Project) -> _Declared:
+def _declared(seed: Seed, project: "Project") -> _Declared:
     """The seed's resources, where its `resources` asks for nothing that listing does not have."""
+    # Here, so that --help need not load what hooks may return.
+    from seedframe.hooks import asks_for, call, has_hook
+
     if seed.broken is not None:
         return _Declared(problems=seed.broken.problems)
     own = ((CHECK_RESOURCE, "compared and changed by its own hooks"),) if has_hook(seed, "check") else ()
@@ -70,7 +74,7 @@ def _declared(seed: Seed, project: Project) -> _Declared:
 # -------------------------------------------------------------------------
 
 
-def _print_text(project: Project, seeds: tuple[Seed, ...], declared: dict[str, _Declared], context: Context) -> None:
+def _print_text(project: "Project", seeds: tuple[Seed, ...], declared: dict[str, _Declared], context: Context) -> None:
     color = context.colored(sys.stdout)
     width = max((len(seed.label) for seed in seeds), default=0)
     for seed in seeds:
@@ -121,7 +125,7 @@ def _notes(seed: Seed, env: str) -> str:
 # -------------------------------------------------------------------------
 
 
-def _document(project: Project, seeds: tuple[Seed, ...], declared: dict[str, _Declared]) -> dict[str, Any]:
+def _document(project: "Project", seeds: tuple[Seed, ...], declared: dict[str, _Declared]) -> dict[str, Any]:
     return {
         "schema": 1,
         "project": project.config.project,

@@ -2,19 +2,19 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seedframe.cli.options import Context, global_options
 from seedframe.cli.problems import lines_of, print_problems, problem_document
-from seedframe.contract import ARGUMENTS
 from seedframe.errors import HookMistake, Problem, SeedImportFailed
-from seedframe.hooks import has_hook
-from seedframe.installed import Distribution, installed, is_disabled, is_seed
-from seedframe.project import Project
 from seedframe.reporting.cells import visible
 from seedframe.seed import Seed
+
+if TYPE_CHECKING:
+    from seedframe.installed import Distribution
+    from seedframe.project import Project
 
 _COLORS = {"allowed": "green", "blocked": "yellow", "disabled": "yellow", "missing": "red"}
 
@@ -27,6 +27,8 @@ def command(context: Context, form: str) -> int:
 
     Nothing is imported of a plugin that `[plugins] allow` does not name.
     """
+    from seedframe.installed import installed
+
     project = context.project()
     distributions, mistakes = installed(project.config)
     documents = [_document(dist, project) for dist in distributions]
@@ -41,7 +43,9 @@ def command(context: Context, form: str) -> int:
     return 0
 
 
-def _document(dist: Distribution, project: Project) -> dict[str, Any]:
+def _document(dist: "Distribution", project: "Project") -> dict[str, Any]:
+    from seedframe.installed import is_disabled, is_seed
+
     return {
         "name": dist.name,
         "version": dist.version,
@@ -61,8 +65,11 @@ def _document(dist: Distribution, project: Project) -> dict[str, Any]:
     }
 
 
-def _loaded(dist: Distribution, name: str, project: Project) -> dict[str, Any]:
+def _loaded(dist: "Distribution", name: str, project: "Project") -> dict[str, Any]:
     """The hooks of an entry point that was imported, and what is wrong with it; nothing for one that was not."""
+    from seedframe.contract import ARGUMENTS
+    from seedframe.hooks import has_hook
+
     for seed in project.seeds:
         if seed.label == name and seed.origin == dist.origin:
             return {"hooks": [hook for hook in ARGUMENTS if has_hook(seed, hook)], "errors": _errors(seed)}
