@@ -1,7 +1,6 @@
 """Options that commands share, and the context that every command is given."""
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, T
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from seedframe.config import Config
     from seedframe.observer import Observer
     from seedframe.project import Project
@@ -54,21 +51,6 @@ class Context:
         from seedframe.project import Project
 
         return Project.load(self.config_path, env=self.env, disabled=self.disabled)
-
-    def console(self, *, stderr: bool = False) -> "Console":
-        """A rich console on stdout or stderr that shows text as it is: no markup, no emoji, no highlighting."""
-        from rich.console import Console
-
-        colored = self.colored(sys.stderr if stderr else sys.stdout)
-        return Console(
-            stderr=stderr,
-            force_terminal=True if colored else None,
-            no_color=not colored,
-            color_system="auto" if colored else None,
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
 
     def colored(self, stream: TextIO) -> bool:
         """Whether to colour what is written to `stream`: --color, then NO_COLOR and FORCE_COLOR, then a terminal."""
