@@ -56,7 +56,7 @@ FINE = "def verify(): pass\n"
 MISTAKES = {
     "an argument that is nearly right": (
         "def verify(databse): pass\n",
-        "seeds/10_a.py:1: seed 10_a: 'verify' asks for 'databse'*(did you mean 'db'? It may ask for db, seed, *settings)",
+        "seeds/10_a.py:1: seed 10_a: 'verify' asks for 'databse'*(did you mean 'db'? It may ask for db, *settings)",
     ),
     "an argument with a slip": (
         "\n\ndef verify(confg): pass\n",
