@@ -158,6 +158,7 @@ _COULD_NOT_RUN_CODES: Final = frozenset(
         "connection",
         "lock",
         "ledger",
+        "migration",
     }
 )
 _SEVERE_VERDICTS: Final = frozenset({Verdict.DRIFT, Verdict.CONFLICT, Verdict.ORPHAN})

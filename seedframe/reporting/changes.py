@@ -104,7 +104,7 @@ def _row(outcome: ResourceOutcome, change: Change, mode: Mode, page: Page, name:
 def _names_the_resource(change: Change, resource: str) -> bool:
     """True for `{"extension": "pgcrypto"}` in `extension:pgcrypto`: the key would say it again."""
     kind, _, rest = resource.partition(":")
-    return dict(change.key) == {kind: rest}
+    return kind != "rows" and list(change.key.values()) == [rest]
 
 
 def _key(change: Change, page: Page) -> str:
