@@ -285,10 +285,11 @@ def _convert(kind: type, text: str) -> Any:
     word = text.strip()
     if kind is bool:
         return _truth(word.lower())
-    pattern = _INTEGER if kind is int else _NUMBER
-    value = kind(word) if pattern.fullmatch(word) else math.nan
-    if not math.isfinite(value):
+    if not (_INTEGER if kind is int else _NUMBER).fullmatch(word):
         raise ValueError("not a number")
+    value = kind(word)
+    if kind is float and not math.isfinite(value):
+        raise ValueError("larger than a float can be")
     return value
 
 

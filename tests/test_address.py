@@ -128,6 +128,7 @@ def test_what_psycopg_is_given() -> None:
     assert address.connect_args(2.2)["connect_timeout"] == "3"
     assert address.connect_args(0.1)["connect_timeout"] == "2"
     assert parse_address("host=h connect_timeout=7").connect_args(2)["connect_timeout"] == "7"
+    assert "client_encoding" not in parse_address("postgresql://h/d?client_encoding=latin1").connect_args()
 
 
 # Passwords

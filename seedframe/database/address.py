@@ -86,14 +86,15 @@ class Address:
         return "service" in self.parameters and not {"host", "hostaddr"} & self.parameters.keys()
 
     def connect_args(self, connect_timeout_s: float = 0.0) -> dict[str, Any]:
-        """Keyword arguments for psycopg.connect.
+        """Keyword arguments for psycopg.connect; client_encoding is left to the caller, who alone depends on it.
 
         Args:
             connect_timeout_s: seconds to wait for an answer, unless the address says otherwise; 0 for no limit.
         """
         # libpq knows whole seconds only, and takes 1 for 2.
         timeout = {"connect_timeout": str(max(2, math.ceil(connect_timeout_s)))} if connect_timeout_s else {}
-        return {"fallback_application_name": "seedframe", **timeout, **self.parameters}
+        given = {key: value for key, value in self.parameters.items() if key != "client_encoding"}
+        return {"fallback_application_name": "seedframe", **timeout, **given}
 
     def url(self, driver: str = "postgresql") -> Secret:
         """The same address as a URL, for other programs.

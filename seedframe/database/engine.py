@@ -78,7 +78,7 @@ def _connect(
         try:
             # No prepared statements on the server: behind a pooler the next transaction may be on another one.
             return psycopg.connect(
-                **address.connect_args(connect_timeout_s),  # type: ignore[arg-type]
+                **address.connect_args(connect_timeout_s),
                 prepare_threshold=None,
                 client_encoding="UTF8",
             )
