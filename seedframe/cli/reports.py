@@ -103,7 +103,9 @@ def deliver(report: Report, to: Destination, context: Context) -> int:
 
 
 def _print(report: Report, to: Destination, context: Context) -> None:
-    if report.error is not None and not report.seeds:
+    from seedframe.reporting.text import never_began
+
+    if never_began(report):
         _tell(report, context)  # an error and nothing else belongs where errors of other commands are
         return
     page = page_for(sys.stdout, color=context.colored(sys.stdout), verbosity=context.verbosity)

@@ -1,10 +1,10 @@
 """The changes of one resource as lines: what apply does as `before → after`, what verify finds as `is (declared …)`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from seedframe.changes import Cell, Change, Verdict
+from seedframe.changes import Cell, Change, Marker, Verdict
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.reporting.cells import cell_pair_texts, cell_text, key_text, pad, text_width, visible
 from seedframe.reporting.page import Line, Page, Span, Style, line_width
@@ -15,6 +15,7 @@ INDENT: Final = "    "
 _NAME_COLUMNS: Final = 32
 _KEY_COLUMNS: Final = 40
 _CELL_COLUMNS: Final = (16, 60)
+_SET: Final = "(set by apply)"
 _COMMA: Final[Span] = (", ", "dim")
 
 _MARKS: Final = {"create": "+", "update": "~", "delete": "-", "other": "~"}
@@ -83,6 +84,8 @@ def _widest(texts: Iterable[str], most: int) -> int:
 
 
 def _row(outcome: ResourceOutcome, change: Change, mode: Mode, page: Page, name: str) -> _Row:
+    if mode == "apply":
+        change = _after_apply(change)
     ascii_only = not page.unicode
     key = "" if _names_the_resource(change, outcome.resource) else _key(change, page)
     verdict = change.verdict or outcome.verdict
@@ -99,6 +102,15 @@ def _row(outcome: ResourceOutcome, change: Change, mode: Mode, page: Page, name:
         after.append((f"  {signs_for(page).dash} {visible(change.reason, ascii_only=ascii_only)}", "dim"))
     cells = _verify_cells(change, verdict, page) if mode == "verify" else _apply_cells(change, page)
     return _Row(left, key, cells, after, may_be_cut=change.action in {"create", "delete"} and page.verbosity < 1)
+
+
+def _after_apply(change: Change) -> Change:
+    """The change once apply is over: what was to be known then has been set, though the report does not say to what."""
+    after = change.after or {}
+    if Marker.KNOWN_AFTER_APPLY not in after.values():
+        return change
+    cells = {name: _SET if cell is Marker.KNOWN_AFTER_APPLY else cell for name, cell in after.items()}
+    return replace(change, after=cells)
 
 
 def _names_the_resource(change: Change, resource: str) -> bool:
@@ -202,18 +214,18 @@ def _joined(cells: Sequence[Line]) -> Line:
 
 
 def _cut(cells: Sequence[Line], room: int, page: Page) -> Line:
-    """As many cells as fit into `room` columns, and how many do not; the first one is always shown."""
+    """As many cells as fit into `room` columns, and how many do not; none where not even one fits."""
+    more = signs_for(page).more
     for kept in range(len(cells), 0, -1):
-        line = _joined(cells[:kept])
-        if kept < len(cells):
-            line += [_COMMA, (_columns_left(len(cells) - kept, page), "dim")]
-        if kept == 1 or line_width(line) <= room:
+        line = [*_joined(cells[:kept]), *_and_more(len(cells) - kept, page)]
+        if line_width(line) <= room:
             return line
-    return []
+    first: Line = [*_joined(cells[:1]), (f", {more}", "dim")]
+    return first if cells and line_width(first) <= room else _and_more(len(cells), page)[1:]
 
 
-def _columns_left(count: int, page: Page) -> str:
-    return f"{signs_for(page).more} +{plural(count, 'column')}"
+def _and_more(columns: int, page: Page) -> Line:
+    return [_COMMA, (f"{signs_for(page).more} +{plural(columns, 'column')}", "dim")] if columns else []
 
 
 def _flowed(head: Line, row: _Row, width: int) -> Iterator[Line]:

@@ -1,14 +1,17 @@
 """The page a report is laid out for, and lines of styled spans: what a layout yields and a terminal prints."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from seedframe.reporting.cells import text_width
 
 Style: TypeAlias = Literal["plain", "strong", "dim", "good", "warn", "bad", "create", "update", "delete"]
 Span: TypeAlias = tuple[str, Style]
 Line: TypeAlias = list[Span]
+
+_WORDS_AND_SPACES: Final = re.compile(" +|[^ ]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +39,23 @@ def line_text(line: Iterable[Span]) -> str:
 def line_width(line: Iterable[Span]) -> int:
     """The columns a line takes."""
     return sum(text_width(text) for text, _ in line)
+
+
+def folded(line: Line, page: Page, *, indent: int) -> Iterator[Line]:
+    """A line, continued below after `indent` columns where a terminal is narrower than it; words stay whole."""
+    if page.width is None or line_width(line) <= page.width:
+        yield line
+        return
+    part: Line = []
+    used, start = 0, 0
+    for text, style in line:
+        for piece in _WORDS_AND_SPACES.findall(text):
+            blank = piece.isspace()
+            if not blank and used > start and used + text_width(piece) > page.width:
+                yield part
+                part, used, start = [(" " * indent, "plain")], indent, indent
+            if blank and part and used == start:
+                continue  # the space at which the line was broken
+            part.append((piece, style))
+            used += text_width(piece)
+    yield part

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
-from seedframe.changes import Counts
+from seedframe.changes import Counts, Verdict
 from seedframe.errors import Problem
 from seedframe.report import Mode, Report, SeedOutcome, Status
 from seedframe.reporting.cells import pad, text_width, visible
 from seedframe.reporting.changes import INDENT, change_lines, resource_text
-from seedframe.reporting.page import Line, Page, Span, Style, line_text
+from seedframe.reporting.page import Line, Page, Span, Style, folded, line_text, line_width
 from seedframe.reporting.signs import RICH_STYLES, signs_for
 from seedframe.reporting.words import counts_text, duration, holdings_text, number, plural
 
@@ -68,17 +68,27 @@ def print_lines(content: Iterator[Line], console: "Console") -> None:
 
 def lines(report: Report, page: Page) -> Iterator[Line]:
     """The whole report as lines of styled spans."""
-    if page.verbosity >= 0 and report.seeds:
-        yield _header(report, page)
+    if never_began(report):
+        yield from closing_lines(report, page)
+        return
+    if page.verbosity >= 0:
+        yield from folded(_header(report, page), page, indent=2)
         yield []
     told = [outcome for outcome in report.seeds if page.verbosity >= 0 or _needs_attention(outcome)]
     columns = _Columns.of(told, report, page)
     for outcome in told:
-        yield _seed_line(outcome, report, columns, page)
+        yield from _seed_line(outcome, report, columns, page)
         yield from _detail_lines(outcome, report, page)
     if told:
         yield []
     yield from closing_lines(report, page)
+
+
+def never_began(report: Report) -> bool:
+    """True when no seed was reached: there is an error to tell, and nothing else."""
+    return all(outcome.status is Status.SKIPPED for outcome in report.seeds) and (
+        report.error is not None or not report.seeds
+    )
 
 
 def _header(report: Report, page: Page) -> Line:
@@ -109,19 +119,20 @@ class _Columns:
         return cls(max((width for width in labels if width <= _LABEL_COLUMNS), default=0), max(statuses, default=0))
 
 
-def _seed_line(outcome: SeedOutcome, report: Report, columns: _Columns, page: Page) -> Line:
+def _seed_line(outcome: SeedOutcome, report: Report, columns: _Columns, page: Page) -> Iterator[Line]:
     mark, style = _mark(outcome, report.mode, page)
     took = "" if outcome.status is Status.SKIPPED else duration(outcome.duration_s)
     line: Line = [
         (f"{mark} ", style),
         (pad(_shown(outcome.seed, page), columns.label), "strong"),
         (f"  {pad(_status_words(outcome, report.mode), columns.status)}", style),
-        (f"  {took:>6}", "dim"),
-        (f"  {_shown(_about(outcome, report), page)}", "plain"),
+        (f"  {took:>6}  ", "dim"),
     ]
+    about = line_width(line)
+    line.append((_shown(_about(outcome, report, page), page), "plain"))
     if page.verbosity >= 1:
         line.append((f"  {_shown(outcome.origin, page)}", "dim"))
-    return line
+    yield from folded(line, page, indent=about)
 
 
 def _mark(outcome: SeedOutcome, mode: Mode, page: Page) -> Span:
@@ -151,24 +162,30 @@ def _status_words(outcome: SeedOutcome, mode: Mode) -> str:
             return status.value
 
 
-def _about(outcome: SeedOutcome, report: Report) -> str:
+def _about(outcome: SeedOutcome, report: Report, page: Page) -> str:
     """What follows the status: what was found as declared, the counts, or why there are none."""
     match outcome.status:
         case Status.IN_SYNC:
-            return holdings_text(outcome.resources) or ("0 rows" if outcome.resources else "nothing declared")
+            held = holdings_text(outcome.resources) or ("0 rows" if outcome.resources else "nothing declared")
+            return held if page.verbosity >= 1 else f"{held}{_left_out(outcome)}"
         case Status.SKIPPED:
-            return _why_skipped(outcome, report)
+            return _why_skipped(outcome)
         case Status.FAILED if report.mode == "apply":
             return "rolled back" if outcome.critical else "rolled back, not critical"
         case _:
             return counts_text(outcome.counts, report.mode)
 
 
-def _why_skipped(outcome: SeedOutcome, report: Report) -> str:
-    if outcome.resources or outcome.error is not None:
-        return ""
-    earlier = report.seeds[: report.seeds.index(outcome)]
-    return "not run after the failure above" if any(seed.status is Status.FAILED for seed in earlier) else ""
+def _left_out(outcome: SeedOutcome) -> str:
+    """How much was skipped: a seed that is in sync stays one line, and -v has the reasons."""
+    skipped = sum(resource.changes.skipped_reason is not None for resource in outcome.resources)
+    return f", {number(skipped)} skipped" if skipped else ""
+
+
+def _why_skipped(outcome: SeedOutcome) -> str:
+    """Why it was not run, where one remark says so; anything more stands below the line."""
+    findings = outcome.findings
+    return findings[0].text if len(findings) == 1 and findings[0].severity == "info" else ""
 
 
 def _detail_lines(outcome: SeedOutcome, report: Report, page: Page) -> Iterator[Line]:
@@ -176,17 +193,24 @@ def _detail_lines(outcome: SeedOutcome, report: Report, page: Page) -> Iterator[
     undone = outcome.status is Status.FAILED and report.mode == "apply"
     if not undone or page.verbosity >= 1:
         yield from _resource_lines(outcome, report.mode, page)
-    for resource in outcome.resources:
-        if resource.changes.skipped_reason is not None and page.verbosity >= 0:
-            name = resource_text(resource.resource, ascii_only=not page.unicode)
-            reason = _shown(resource.changes.skipped_reason, page)
-            yield [(INDENT, "plain"), (f"{signs_for(page).skipped} {name} skipped: {reason}", "dim")]
-    for finding in outcome.findings:
+    if page.verbosity >= (1 if outcome.status is Status.IN_SYNC else 0):
+        yield from _skipped_lines(outcome, page)
+    told_above = outcome.status is Status.SKIPPED and _why_skipped(outcome)
+    for finding in () if told_above else outcome.findings:
         if finding.severity != "info" or page.verbosity >= 0:
-            style = _FINDING_STYLES[finding.severity]
-            yield [(INDENT, "plain"), (f"{finding.severity}: ", style), (_shown(finding.text, page), "plain")]
+            lead: Line = [(INDENT, "plain"), (f"{finding.severity}: ", _FINDING_STYLES[finding.severity])]
+            yield from folded([*lead, (_shown(finding.text, page), "plain")], page, indent=line_width(lead))
     if outcome.error is not None:
         yield from problem_lines(outcome.error, page, indent=INDENT)
+
+
+def _skipped_lines(outcome: SeedOutcome, page: Page) -> Iterator[Line]:
+    for resource in outcome.resources:
+        if resource.changes.skipped_reason is not None:
+            name = resource_text(resource.resource, ascii_only=not page.unicode)
+            reason = _shown(resource.changes.skipped_reason, page)
+            line: Line = [(INDENT, "plain"), (f"{signs_for(page).skipped} {name} skipped: {reason}", "dim")]
+            yield from folded(line, page, indent=len(INDENT) + 2)
 
 
 def _resource_lines(outcome: SeedOutcome, mode: Mode, page: Page) -> Iterator[Line]:
@@ -195,7 +219,7 @@ def _resource_lines(outcome: SeedOutcome, mode: Mode, page: Page) -> Iterator[Li
     if page.verbosity < 1:
         return
     for resource in outcome.resources:
-        if not resource.changes and resource.changes.skipped_reason is None:
+        if not resource.changes and resource.verdict is Verdict.IN_SYNC:
             name = resource_text(resource.resource, ascii_only=not page.unicode)
             held = _shown(holdings_text([resource]) or "0 rows", page)
             yield [(f"{INDENT}{signs_for(page).good} ", "good"), (name, "plain"), (f"  {held}", "dim")]
@@ -204,22 +228,25 @@ def _resource_lines(outcome: SeedOutcome, mode: Mode, page: Page) -> Iterator[Li
 def problem_lines(problem: Problem, page: Page, *, indent: str = "") -> Iterator[Line]:
     """An error: what happened and where, and below it what to do next."""
     where = f"{_shown(problem.where, page)}: " if problem.where else ""
-    yield [(indent, "plain"), ("error: ", "bad"), (where, "strong"), (_shown(problem.message, page), "plain")]
+    lead: Line = [(indent, "plain"), ("error: ", "bad")]
+    what: Line = [(where, "strong"), (_shown(problem.message, page), "plain")]
+    yield from folded([*lead, *what], page, indent=line_width(lead))
     if problem.hint:
-        yield [(f"{indent} hint: ", "dim"), (_shown(problem.hint, page), "plain")]
+        hint: Line = [(f"{indent} hint: ", "dim"), (_shown(problem.hint, page), "plain")]
+        yield from folded(hint, page, indent=line_width(lead))
 
 
 def closing_lines(report: Report, page: Page) -> Iterator[Line]:
     """What stands below the seeds: the run's own error, the summary, what to do next."""
     if report.error is not None:
         yield from problem_lines(report.error, page)
-    if not report.seeds:
+    if never_began(report):
         if report.error is None:
             yield [("no seeds: nothing was checked", "bad")]
         return
     if report.mode == "apply":
         yield from _failures(report, page)
-    yield [(_summary(report), _summary_style(report))]
+    yield from folded([(_summary(report), _summary_style(report))], page, indent=2)
     yield from _next_steps(report)
 
 
@@ -300,7 +327,6 @@ _NEXT_FOR_PENDING: Final = (
     ("seedframe apply --dry-run", "shows what would change"),
     ("seedframe apply", "makes it so"),
 )
-_NEXT_FOR_GONE: Final = ("seedframe forget NAME", "drops a removed seed's baselines; its rows stay")
 
 
 def _advice(report: Report) -> Iterator[Line]:
@@ -318,8 +344,6 @@ def _advice(report: Report) -> Iterator[Line]:
     steps: list[tuple[str, str]] = []
     if any(outcome.counts.changed for outcome in report.seeds):
         steps += _NEXT_FOR_DRIFT if met & {Status.DRIFT, Status.CONFLICT, Status.ORPHAN} else _NEXT_FOR_PENDING
-    if any(outcome.status is Status.ORPHAN and not outcome.counts.changed for outcome in report.seeds):
-        steps.append(_NEXT_FOR_GONE)
     columns = max((len(command) for command, _ in steps), default=0)
     for command, does in steps:
         yield [("  ", "plain"), (pad(command, columns), "strong"), (f"  {does}", "plain")]
