@@ -563,3 +563,21 @@ def test_a_view_of_accounts_is_refused(project: ProjectFactory, sql: Sql) -> Non
     result = project(ADMIN_SEED).run("apply", env=GIVEN)
     assert result.returncode == 1, str(result)
     assert "users is a view" in result.stdout + result.stderr
+
+
+def test_without_an_optional_table_of_users_the_account_is_skipped_unless_it_was_there(admin: Folder, sql: Sql) -> None:
+    optional = SEED.replace("import Account", "import Tables, Account").replace(
+        "def resources(settings):\n", 'def resources(settings):\n    yield Tables("users", required=False)\n'
+    )
+    admin.write({"seeds/10_admin.py": optional})
+    sql("alter table users rename to hidden")
+    report = json.loads(admin.run("apply", "--format", "json", env=GIVEN).stdout)
+    assert report["exit_code"] == 0
+    account = report["seeds"][0]["resources"][1]
+    assert account["skipped_reason"] == "optional table users does not exist"
+    sql("alter table hidden rename to users")
+    applied(admin, **GIVEN)
+    sql("alter table users rename to hidden")
+    gone = admin.run("verify")
+    assert gone.returncode == 2, str(gone)
+    assert "does not exist" in gone.stdout + gone.stderr
