@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -191,12 +191,12 @@ def describe(
     helps: dict[Setting, str] = {}
     for seed, settings in declared:
         for setting in settings:
-            bare = Setting(setting.name, setting.type, setting.default)
+            bare = replace(setting, help="")
             seeds.setdefault(bare, []).append(seed)
             helps[bare] = helps.get(bare) or setting.help
     return tuple(
-        _describe(setting, helps[setting], tuple(names), variables, sources or {}, root or Path())
-        for setting, names in seeds.items()
+        _describe(replace(bare, help=helps[bare]), tuple(names), variables, sources or {}, root or Path())
+        for bare, names in seeds.items()
     )
 
 
@@ -222,7 +222,6 @@ def declaration_problems(declared: Iterable[tuple[str, Iterable[Setting]]]) -> l
 
 def _describe(
     setting: Setting,
-    help_text: str,
     seeds: tuple[str, ...],
     variables: Mapping[str, str],
     sources: Mapping[str, str],
@@ -237,7 +236,7 @@ def _describe(
         default=_default_text(setting),
         state=found.state,
         source=found.source,
-        help=help_text,
+        help=setting.help,
         seeds=seeds,
         problem=found.problem,
     )

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import click
 
 from seedframe.cli.options import Context, global_options
+from seedframe.cli.problems import print_problems, problem_document
 from seedframe.dotenv import dotenv_value
 from seedframe.errors import Problem, UsageError
 from seedframe.project import Project
@@ -83,7 +84,7 @@ def command(context: Context, *, check: bool, example: bool, format_: Literal["t
         page = replace(page_for(sys.stdout), color=context.colored(sys.stdout))
         print_text(text_of(lines(found, page), page))
     if example and found.broken:
-        print_text("".join(f"broken: {visible(str(problem))}\n" for problem in found.broken), sys.stderr)
+        print_problems(found.broken, context)
     return found.exit_code if check else 0
 
 
@@ -108,13 +109,9 @@ def as_dict(found: Overview) -> dict[str, Any]:
             }
             for entry in found.variables
         ],
-        "problems": [_problem_dict(problem) for problem in found.problems],
-        "broken": [_problem_dict(problem) for problem in found.broken],
+        "problems": [problem_document(problem) for problem in found.problems],
+        "broken": [problem_document(problem) for problem in found.broken],
     }
-
-
-def _problem_dict(problem: Problem) -> dict[str, str | None]:
-    return {"code": problem.code, "message": problem.message, "hint": problem.hint, "where": problem.where}
 
 
 _STATE_STYLES: Final[dict[State, Style]] = {"set": "good", "default": "dim", "missing": "bad", "invalid": "bad"}
@@ -188,7 +185,12 @@ def example_text(found: Overview) -> str:
         written.add(entry.name)
         about = [entry.type, "required" if entry.required else "", f"read by {', '.join(entry.seeds)}"]
         comments = [*(line.strip() for line in entry.help.splitlines()), ", ".join(filter(None, about))]
-        value = "" if entry.default is None or entry.secret else dotenv_value(entry.default)
-        assignment = f"{entry.name}={value}" if entry.required else f"# {entry.name}={value}"
+        assignment = f"{entry.name}=" if entry.required else f"# {entry.name}={_example_value(entry)}"
         parts.append("".join(f"# {visible(comment)}\n" for comment in comments if comment) + assignment + "\n")
     return "\n".join(parts)
+
+
+def _example_value(entry: Described) -> str:
+    """The default as .env would have it; empty for a secret, and for what would steer a terminal."""
+    value = "" if entry.default is None or entry.secret else dotenv_value(entry.default)
+    return value if value.isprintable() else ""
