@@ -14,12 +14,15 @@ from psycopg import pq
 from seedframe import config as config_module
 from seedframe.config import Config, load_config
 from seedframe.config_file import ConfigFile
+from seedframe.config_schema import SEED_KEYS
+from seedframe.config_schema import TABLES as TABLES_AND_KEYS
 from seedframe.dotenv import dotenv_value, parse_dotenv, read_dotenv
 from seedframe.durations import LONGEST_S, Misfit, parse_duration
 from seedframe.errors import ConfigError
 from seedframe.secrets import MASK
 from seedframe.toml_lines import key_lines, line_of
 from seedframe.variables import Variable, find_variable
+from tests.conftest import Cli, Folder
 
 CANARY = "canary-7f3a"
 
@@ -732,3 +735,67 @@ def test_files_that_cannot_be_read(folder: Path) -> None:
     (folder / "seedframe.toml").unlink()
     (folder / "seedframe.toml").symlink_to(UNREADABLE)
     assert mistakes(folder) == ["seedframe.toml: cannot be read: Input/output error"]
+
+
+# The documentation
+
+DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
+
+
+def test_every_sample_of_the_documentation_runs(tmp_path: Path, cli: Cli) -> None:
+    """In order, in one project: files that name themselves are written, commands print what is shown."""
+    folder = Folder(tmp_path / "clinic", cli)
+    kinds: list[str] = []
+    for kind, sample in re.findall(
+        r"^```(\w+)\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        kinds.append(kind)
+        if kind == "console":
+            command, _, printed = sample.partition("\n")
+            done = folder.run(*command.removeprefix("$ seedframe ").split())
+            assert done.stdout + done.stderr == printed
+            assert done.returncode == (3 if done.stderr else 0)
+        elif kind == "dotenv":
+            parsed = parse_dotenv(sample)
+            assert parsed.problems == ()
+            assert parsed.values["ADMIN_EMAIL"] == "root@example.com"
+            assert parsed.values["ADMIN_PASSWORD"] == 'taken as it stands: $HOME \\n # "'
+            assert parsed.values["GREETING"] == 'two\nlines, a " and a $'
+        else:
+            name = sample.partition("\n")[0].removeprefix("# ")
+            if name == "pyproject.toml":
+                (folder.path / "seedframe.toml").unlink()
+            folder.write({name: sample})
+            if name.endswith(".toml") and "[migration]" not in sample:
+                check_documented_file(folder.path)
+            if name == "pyproject.toml":
+                folder.write({name: sample.partition("[tool")[0]})
+    assert kinds == ["toml", "toml", "toml", "console", "python", "console", "console", "dotenv", "toml", "console"]
+
+
+def check_documented_file(folder: Path) -> None:
+    config = load_config(folder, environ={})
+    assert config.project == "clinic"
+    if (folder / "seedframe.toml").exists():
+        production = load_config(folder, env="production", environ={})
+        assert production.database.lock_timeout_s == (1.0 if "demo" in production.seeds else 5.0)
+    else:
+        assert config.database.schema == "clinic"
+
+
+def test_every_key_is_documented() -> None:
+    with_all = next(re.finditer(r"^```toml\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
+    documented = tomllib.loads(with_all[1])
+    assert {table: set(keys) for table, keys in documented.items() if table != "seeds"} == {
+        table: set(checks) for table, checks in TABLES_AND_KEYS.items()
+    }
+    assert set(documented["seeds"]["reference"]) - {"currency"} == set(SEED_KEYS)
+
+
+def test_the_documented_defaults_are_the_defaults(folder: Path) -> None:
+    with_all = next(re.finditer(r"^```toml\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
+    documented, empty = load(folder, with_all[1]), load(folder, "")
+    assert documented.seeds_dir == empty.seeds_dir
+    assert documented.baseline_rows == empty.baseline_rows
+    for name in ("schema", "lock_timeout_s", "statement_timeout_s", "connect_timeout_s"):
+        assert getattr(documented.database, name) == getattr(empty.database, name)
