@@ -4,16 +4,17 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from seedframe.cli.options import Context
 from seedframe.observer import Observer
-from seedframe.report import ResourceOutcome, SeedOutcome
+from seedframe.report import Mode, ResourceOutcome, SeedOutcome
 from seedframe.reporting.cells import visible
 from seedframe.reporting.changes import resource_text
-from seedframe.reporting.words import number
+from seedframe.reporting.words import counts_text, number
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ NOTICEABLE_S: Final = 0.5
 
 @contextmanager
 def watching(context: Context) -> Iterator[Observer]:
-    """The observer for a command's run: it logs, and shows progress where there is someone to see it."""
-    if context.verbosity != 0 or not shows_progress(sys.stderr, os.environ):
-        yield context.observer()
-        return
-    with ProgressBar(sys.stderr, color=context.colored(sys.stderr)) as bar:
-        yield Several(context.observer(), bar)
+    """The observer for a command's run: it logs, and shows progress where there is someone to see it.
+
+    Meanwhile, what a seed prints goes to stderr: standard output is for the report alone.
+    """
+    with redirect_stdout(sys.stderr):
+        if context.verbosity != 0 or not shows_progress(sys.stderr, os.environ):
+            yield context.observer()
+            return
+        with ProgressBar(sys.stderr, color=context.colored(sys.stderr)) as bar:
+            yield Several(context.observer(), bar)
 
 
 def shows_progress(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -82,6 +87,7 @@ class ProgressBar(Observer):
         self._progress: Progress | None = None
         self._ended = False
         self._text = "starting"
+        self._mode: Mode = "dry_run"
         self._seeds: int | None = None
         self._done = 0
         self._timer = threading.Timer(delay_s, self.show)
@@ -109,7 +115,8 @@ class ProgressBar(Observer):
             self._progress.add_task(self._text, total=self._seeds, completed=self._done)
             self._progress.start()
 
-    def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:  # noqa: ARG002 - the report says which mode
+    def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
+        self._mode = "verify" if mode == "verify" else "dry_run"  # nothing is done yet, whatever is to come
         self._update("starting", seeds=len(seeds))
 
     def waiting(self, what: str) -> None:
@@ -122,7 +129,8 @@ class ProgressBar(Observer):
         self._update(f"{seed.label}: {resource_text(resource)}, {number(rows)} rows read")
 
     def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:
-        self._update(f"{seed.label}: {resource_text(outcome.resource)}")
+        counts = counts_text(replace(outcome.changes.counts, unchanged=0), self._mode)
+        self._update(f"{seed.label}: {resource_text(outcome.resource)}{f', {counts}' if counts else ''}")
 
     def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:  # noqa: ARG002 - the report tells the outcome
         self._update(seed.label, done=1)
@@ -153,13 +161,13 @@ def _progress(stream: TextIO, *, color: bool) -> "Progress":
     return Progress(
         SpinnerColumn("dots" if unicode else "line"),
         TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Terminal(file=stream, color_system="auto" if color else None, markup=False, highlight=False),
         transient=True,
         expand=True,
-        # What a seed prints goes around the line; to a pipe it goes as it is.
-        redirect_stdout=sys.stdout.isatty(),
+        # What a seed prints goes above the line.
+        redirect_stdout=True,
         redirect_stderr=True,
     )

@@ -7,7 +7,7 @@ from typing import Final
 from seedframe.changes import Cell, Change, Marker, Verdict
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.reporting.cells import cell_pair_texts, cell_text, key_text, pad, text_width, visible
-from seedframe.reporting.page import Line, Page, Span, Style, line_width
+from seedframe.reporting.page import Line, Page, Span, Style, folded, line_width
 from seedframe.reporting.signs import signs_for
 from seedframe.reporting.words import number, plural
 
@@ -16,6 +16,8 @@ _NAME_COLUMNS: Final = 32
 _KEY_COLUMNS: Final = 40
 _CELL_COLUMNS: Final = (16, 60)
 _SET: Final = "(set by apply)"
+_GAP: Final[Span] = ("  ", "plain")
+_DEEPER: Final[Span] = (2 * INDENT, "plain")
 _COMMA: Final[Span] = (", ", "dim")
 
 _MARKS: Final = {"create": "+", "update": "~", "delete": "-", "other": "~"}
@@ -38,12 +40,13 @@ _VERDICT_COLUMNS: Final = max(len(verdict.value) for verdict in VERDICT_STYLES i
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One change, ready to be laid out: what stands at its left, its key, its cells, and what follows them."""
+    """One change, ready to be laid out: what stands at its left, its key, its cells, its label and its reason."""
 
     left: Line
     key: str
     cells: list[Line]
-    after: Line
+    label: Line
+    reason: Line
     may_be_cut: bool
 
 
@@ -89,7 +92,7 @@ def _row(outcome: ResourceOutcome, change: Change, mode: Mode, page: Page, name:
     ascii_only = not page.unicode
     key = "" if _names_the_resource(change, outcome.resource) else _key(change, page)
     verdict = change.verdict or outcome.verdict
-    after: Line = []
+    label: Line = []
     if mode == "verify":
         shown = verdict or Verdict.DRIFT
         left: Line = [(pad(shown.value, _VERDICT_COLUMNS), VERDICT_STYLES[shown]), (f" {name} ", "plain")]
@@ -97,11 +100,13 @@ def _row(outcome: ResourceOutcome, change: Change, mode: Mode, page: Page, name:
         style = _ACTION_STYLES[change.action]
         left = [(_MARKS[change.action], style), (f" {name} ", "plain")]
         if verdict in _TOLD_BY_APPLY:
-            after.append((f"  ({verdict})", VERDICT_STYLES[verdict]))
+            label.append((f"  ({verdict})", VERDICT_STYLES[verdict]))
+    reason: Line = []
     if change.reason is not None:
-        after.append((f"  {signs_for(page).dash} {visible(change.reason, ascii_only=ascii_only)}", "dim"))
+        reason.append((f"{signs_for(page).dash} {visible(change.reason, ascii_only=ascii_only)}", "dim"))
     cells = _verify_cells(change, verdict, page) if mode == "verify" else _apply_cells(change, page)
-    return _Row(left, key, cells, after, may_be_cut=change.action in {"create", "delete"} and page.verbosity < 1)
+    may_be_cut = change.action in {"create", "delete"} and page.verbosity < 1
+    return _Row(left, key, cells, label, reason, may_be_cut)
 
 
 def _after_apply(change: Change) -> Change:
@@ -192,11 +197,18 @@ def _laid_out(row: _Row, key_columns: int, page: Page) -> Iterator[Line]:
     if page.width is not None and row.cells and line_width([*head, *row.cells[0]]) > page.width:
         head = _head(row, 0)  # better out of column than on a line of its own
     if page.width is None:
-        yield [*head, *_joined(row.cells), *row.after]
+        lines = [[*head, *_joined(row.cells), *row.label]]
     elif row.may_be_cut:
-        yield [*head, *_cut(row.cells, page.width - line_width([*head, *row.after]), page), *row.after]
+        lines = [[*head, *_cut(row.cells, page.width - line_width([*head, *row.label]), page), *row.label]]
     else:
-        yield from _flowed(head, row, page.width)
+        lines = list(_flowed(head, row, page.width))
+    if row.reason:
+        last = [*lines[-1], _GAP, *row.reason]
+        if page.width is None or line_width(last) <= page.width:
+            lines[-1] = last
+        else:
+            lines += folded([_DEEPER, *row.reason], page, indent=2 * len(INDENT) + 2)
+    yield from lines
 
 
 def _head(row: _Row, key_columns: int) -> Line:
@@ -232,19 +244,13 @@ def _flowed(head: Line, row: _Row, width: int) -> Iterator[Line]:
     """Every cell, on as many lines as it takes; what continues stands under the first cell if that leaves room."""
     start = line_width(head)
     below_first = all(start + line_width(cell) < width for cell in row.cells)
-    indent: Line = [(" " * (start if below_first else 2 * len(INDENT)), "plain")]
+    indent: Line = [(" " * start, "plain") if below_first else _DEEPER]
     line = head
     for at, cell in enumerate(row.cells):
-        comma = [_COMMA] if at < len(row.cells) - 1 else []
+        after = [_COMMA] if at < len(row.cells) - 1 else row.label
         # A trailing comma's space may hang over the edge.
-        if line != indent and line_width([*line, *cell, *comma]) > width + len(comma):
+        if line != indent and line_width([*line, *cell, *after]) > width + (after == [_COMMA]):
             yield line
             line = indent
-        line = [*line, *cell, *comma]
-    if row.after and line_width([*line, *row.after]) > width:
-        yield line
-        (first, style), *rest = row.after
-        line = [*indent, (first.lstrip(), style), *rest]
-    else:
-        line = [*line, *row.after]
-    yield line
+        line = [*line, *cell, *after]
+    yield line if row.cells else [*line, *row.label]

@@ -66,7 +66,7 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
     yield [(f"run {record.id}", "strong"), ("  ", "plain"), status]
     ended = _moment(record.finished_at) if record.finished_at is not None else "never: the run was cut off"
     facts = (
-        ("command", f"{record.command} ({record.mode.replace('_', ' ')})"),
+        ("command", record.command if record.mode == record.command else f"{record.command} ({record.mode})"),
         ("env", record.env),
         ("who", f"{record.who}@{record.host}"),
         ("version", f"seedframe {record.version}"),
@@ -85,7 +85,7 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
             (pad(label, label_columns), "strong"),
             (f"  {pad(_shown(_status_words(seed.status), page), status_columns)}", _style(seed.status)),
             (f"  {duration(seed.duration_s):>6}", "dim"),
-            (f"  {_counts_words(seed.counts, record.mode)}", "plain"),
+            (f"  {_seed_words(seed, record)}", "plain"),
         ]
         if seed.error is not None:
             yield from problem_lines(seed.error, page, indent="    ")
@@ -144,6 +144,12 @@ def _style(status: str) -> Style:
 
 def _status_words(status: str) -> str:
     return status.replace("_", " ")
+
+
+def _seed_words(seed: SeedRecord, record: RunRecord) -> str:
+    if seed.status == Status.SKIPPED.value:
+        return ""
+    return "rolled back" if seed.status == Status.FAILED.value else _counts_words(seed.counts, record.mode)
 
 
 def _counts_words(counts: Counts, mode: str) -> str:

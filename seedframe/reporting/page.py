@@ -47,15 +47,16 @@ def folded(line: Line, page: Page, *, indent: int) -> Iterator[Line]:
         yield line
         return
     part: Line = []
-    used, start = 0, 0
+    used, has_word, continued = 0, False, False
     for text, style in line:
         for piece in _WORDS_AND_SPACES.findall(text):
             blank = piece.isspace()
-            if not blank and used > start and used + text_width(piece) > page.width:
+            if not blank and has_word and used + text_width(piece) > page.width:
                 yield part
-                part, used, start = [(" " * indent, "plain")], indent, indent
-            if blank and part and used == start:
+                part, used, has_word, continued = [(" " * indent, "plain")], indent, False, True
+            if blank and continued and not has_word:
                 continue  # the space at which the line was broken
             part.append((piece, style))
             used += text_width(piece)
+            has_word = has_word or not blank
     yield part

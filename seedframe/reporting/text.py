@@ -166,7 +166,7 @@ def _about(outcome: SeedOutcome, report: Report, page: Page) -> str:
     """What follows the status: what was found as declared, the counts, or why there are none."""
     match outcome.status:
         case Status.IN_SYNC:
-            held = holdings_text(outcome.resources) or ("0 rows" if outcome.resources else "nothing declared")
+            held = holdings_text(outcome.resources) or _holding_nothing(outcome)
             return held if page.verbosity >= 1 else f"{held}{_left_out(outcome)}"
         case Status.SKIPPED:
             return _why_skipped(outcome)
@@ -174,6 +174,12 @@ def _about(outcome: SeedOutcome, report: Report, page: Page) -> str:
             return "rolled back" if outcome.critical else "rolled back, not critical"
         case _:
             return counts_text(outcome.counts, report.mode)
+
+
+def _holding_nothing(outcome: SeedOutcome) -> str:
+    if any(resource.resource.startswith("rows:") for resource in outcome.resources):
+        return "0 rows"
+    return "as declared" if outcome.resources else "nothing declared"
 
 
 def _left_out(outcome: SeedOutcome) -> str:
