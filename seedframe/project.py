@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from seedframe import runner
 from seedframe.config import Config, load_config
-from seedframe.discovery import discover
 from seedframe.database.engine import open_target
 from seedframe.database.ledger import Ledger
 from seedframe.database.locks import begin_locked, run_lock
+from seedframe.discovery import discover
 from seedframe.errors import DiscoveryError, LedgerError, UnknownSeed, UsageError, did_you_mean
 from seedframe.history import RunRecord
 from seedframe.observer import Observer

@@ -28,7 +28,7 @@ from seedframe.ordering import missing_requirements
 from seedframe.plugins import SeedManager
 from seedframe.report import Mode, Report, ResourceOutcome, SeedOutcome, Status, Target, worst_status
 from seedframe.seed import Seed
-from seedframe.settings import resolve
+from seedframe.settings import declaration_problems, resolve
 
 _LOCK_BUDGET_S: Final = 60.0
 _ATTEMPTS: Final = 3
@@ -463,8 +463,8 @@ class _Run:
 def _resolve_all(job: Job) -> Mapping[str, Mapping[str, Any]]:
     """The settings of all chosen seeds. Errors: ConfigError with every mistake in them."""
     resolved: dict[str, Mapping[str, Any]] = {}
-    problems: list[Problem] = []
     config = job.config
+    problems = declaration_problems((seed.label, seed.settings) for seed in job.chosen)
     for seed in job.chosen:
         try:
             resolved[seed.name] = resolve(

@@ -256,7 +256,7 @@ def test_large_self_references_are_staged_too(project: ProjectFactory, sql: Sql)
     sql(TREE)
     body = (
         'yield Rows("tree", key="code", rows=({"code": f"c{n}", "parent_id": ref("tree", code=f"c{n + 1}")'
-        ' if n % 4 else None} for n in range(8_000)))'
+        " if n % 4 else None} for n in range(8_000)))"
     )
     folder = project({"seeds/10_tree.py": seed(body.replace("n + 1", "n - 1"))})
     assert counts(dry_run(folder)) == (8_000, 0, 0, 0)
@@ -316,11 +316,7 @@ def test_a_table_that_was_seeded_and_is_gone_is_never_skipped(project: ProjectFa
 
 def test_extensions(project: ProjectFactory, sql: Sql) -> None:
     folder = project(
-        {
-            "seeds/10_x.py": seed(
-                'yield Extension("pgcrypto")\n    yield Extension("no-such-thing", required=False)'
-            )
-        }
+        {"seeds/10_x.py": seed('yield Extension("pgcrypto")\n    yield Extension("no-such-thing", required=False)')}
     )
     applied(folder)
     assert sql("select count(*) from pg_extension where extname = 'pgcrypto'") == [(1,)]

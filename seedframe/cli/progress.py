@@ -115,6 +115,12 @@ class ProgressBar(Observer):
             self._progress.add_task(self._text, total=self._seeds, completed=self._done)
             self._progress.start()
 
+    def refresh(self) -> None:
+        """Draw it again now, rather than ten times a second."""
+        with self._lock:
+            if self._progress is not None:
+                self._progress.refresh()
+
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         self._mode = "verify" if mode == "verify" else "dry_run"  # nothing is done yet, whatever is to come
         self._update("starting", seeds=len(seeds))

@@ -41,7 +41,7 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class UniqueIndex:
-    """A unique index over plain columns. `partial` ones have a predicate; `deferrable` ones cannot arbitrate a conflict."""
+    """A unique index over columns. A partial one has a predicate; a deferrable one cannot arbitrate a conflict."""
 
     name: str
     columns: tuple[str, ...]
@@ -121,7 +121,8 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
        (SELECT json_agg(json_build_object(
                  'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                  'base_type', base.typname, 'element_type', element.typname,
-                 'length', CASE WHEN base.typname IN ('varchar', 'bpchar') AND base_mod.typmod > 4 THEN base_mod.typmod - 4
+                 'length', CASE WHEN base.typname IN ('varchar', 'bpchar') AND base_mod.typmod > 4
+                                THEN base_mod.typmod - 4
                                 WHEN base.typname IN ('bit', 'varbit') AND base_mod.typmod > 0 THEN base_mod.typmod END,
                  'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
                                    THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
@@ -197,7 +198,7 @@ def split_name(name: str) -> tuple[str | None, str]:
     if rest or len(parts) not in (1, 2) or not all(parts):
         raise DeclarationError(
             f"{name!r} is no name of a table",
-            hint='write "table" or "schema.table"; a name with a dot in double quotes',
+            hint='write "table" or "schema.table"; quote a name that has a dot',
         )
     return (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
 

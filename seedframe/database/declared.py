@@ -1,4 +1,4 @@
-"""Declared rows, bound to a table: which column each value is for, what it is cast to, and a chunk of values as text."""
+"""Declared rows, bound to a table: which column each value is for, its type, and a chunk of values as text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

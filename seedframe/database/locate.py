@@ -29,7 +29,7 @@ def locate_bad_value(session: Session, shape: Shape, chunk: Chunk) -> tuple[int,
                 bad = middle
         error = _refusal(session, entry, values[good : good + 1])
         if error is not None:
-            found.append((chunk.lines[good], entry.column.name, _said(error, entry, values[good])))
+            found.append((chunk.lines[good], entry.column.name, _said(error, entry)))
     return min(found, default=None)
 
 
@@ -38,7 +38,7 @@ def _refusal(session: Session, entry: Input, values: list[str | None]) -> Seedfr
     return session.accepts(lambda: session.query(statement, [values]))
 
 
-def _said(error: SeedframeError, entry: Input, value: str | None) -> str:
+def _said(error: SeedframeError, entry: Input) -> str:
     """The server's words, which quote the value, unless the column is secret."""
     if entry.secret:
         return f"the value is no {entry.column.type}"

@@ -327,7 +327,7 @@ class Rowset:
         for declared, was, now, differing in zip(shape.stored, befores, difference.after, flags, strict=True):
             shown: Cell = Marker.KNOWN_AFTER_APPLY if declared.name in missing else now
             if declared.secret:
-                was, shown = Marker.SECRET, Marker.SECRET  # noqa: PLW2901
+                was, shown = Marker.SECRET, Marker.SECRET
             if declared.role == "key":
                 key[declared.name] = shown
             elif difference.missing or differing or (declared.name in missing and declared.role == "managed"):

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, LiteralString, TypeAlias
+from typing import Any, Final, LiteralString, NoReturn, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -41,6 +41,10 @@ class _UndoneError(Exception):
     """Leaves a savepoint whose work was only tried."""
 
 
+def _undo_it() -> NoReturn:
+    raise _UndoneError
+
+
 class Session:
     """One connection to the target. A transaction is always begun by `begin` and ended by `commit` or `rollback`.
 
@@ -71,17 +75,14 @@ class Session:
         }
         self._writable = False
         self._temporary = 0
-        info = self.raw.info
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
+        # Kept, because SQLAlchemy hands it out no more once it was lost, and what is undone then must not hide why.
+        self._raw: psycopg.Connection[Any] = driver
+        info = driver.info
         self.server_version_num: int = info.server_version
         self.role: str = info.user
         self._has_citus: bool | None = None
-
-    @property
-    def raw(self) -> psycopg.Connection[Any]:
-        """The driver's connection, for this package only."""
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
-        return driver
 
     @property
     def sqlalchemy(self) -> Connection:
@@ -107,7 +108,7 @@ class Session:
 
     def begin(self, *, write: bool) -> None:
         """Begin a transaction: READ COMMITTED to write (lock, then read), else REPEATABLE READ, READ ONLY."""
-        raw = self.raw
+        raw = self._raw
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
         raw.read_only = not write
         self._writable = write
@@ -152,13 +153,13 @@ class Session:
             self.execute("SET TRANSACTION READ ONLY")
         try:
             yield
-            if read_only and self._writable and self.scalar("SHOW transaction_read_only") != "on":
-                raise HookFailed("turned off read-only", hint="only `apply` may write")
+            if read_only and self._writable:
+                self._require_read_only()
         except BaseException:
             self._undo(name)
             raise
         try:
-            self.raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+            self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
         except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction) as error:
             raise HookFailed(
                 "ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe"
@@ -166,12 +167,16 @@ class Session:
         except psycopg.Error as error:
             raise explain(error, role=self.role) from error
 
+    def _require_read_only(self) -> None:
+        if self.scalar("SHOW transaction_read_only") != "on":
+            raise HookFailed("turned off read-only", hint="only `apply` may write")
+
     def accepts(self, attempt: Callable[[], object]) -> SeedframeError | None:
         """Try something and undo it either way: None when the server takes it, else why not."""
         try:
             with self.savepoint():
                 attempt()
-                raise _UndoneError
+                _undo_it()
         except _UndoneError:
             return None
         except SeedframeError as error:
@@ -180,8 +185,8 @@ class Session:
     def _undo(self, name: sql.Identifier) -> None:
         # Never hides the first error: when the transaction or the connection is gone there is nothing left to undo.
         try:
-            self.raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
-            self.raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+            self._raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
+            self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
         except psycopg.Error:
             return
 
@@ -189,7 +194,7 @@ class Session:
 
     def _cursor(self) -> psycopg.RawCursor[tuple[Any, ...]]:
         # Raw cursors take PostgreSQL's own $1, so that a % in a quoted name is a % and nothing else.
-        return psycopg.RawCursor(self.raw)
+        return psycopg.RawCursor(self._raw)
 
     def execute(self, statement: Statement, parameters: Sequence[Any] | None = None) -> int:
         """Run a statement; how many rows it touched (-1 where the server does not say)."""
@@ -218,7 +223,7 @@ class Session:
     def first_dict(self, statement: Statement, parameters: Sequence[Any] | None = None) -> dict[str, Any] | None:
         """The first row, by column name."""
         try:
-            with psycopg.RawCursor(self.raw, row_factory=dict_row) as cursor:
+            with psycopg.RawCursor(self._raw, row_factory=dict_row) as cursor:
                 return cursor.execute(statement, parameters).fetchone()
         except psycopg.Error as error:
             raise explain(error, role=self.role) from error
@@ -226,7 +231,7 @@ class Session:
     def dicts(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
         """All rows, by column name."""
         try:
-            with psycopg.RawCursor(self.raw, row_factory=dict_row) as cursor:
+            with psycopg.RawCursor(self._raw, row_factory=dict_row) as cursor:
                 return cursor.execute(statement, parameters).fetchall()
         except psycopg.Error as error:
             raise explain(error, role=self.role) from error
@@ -234,7 +239,7 @@ class Session:
     def copy_in(self, statement: Statement, blocks: Iterator[str]) -> None:
         """COPY … FROM STDIN, one block of text after the other."""
         try:
-            with self.raw.cursor() as cursor, cursor.copy(statement) as copy:
+            with self._raw.cursor() as cursor, cursor.copy(statement) as copy:
                 for block in blocks:
                     copy.write(block)
         except psycopg.Error as error:

@@ -68,7 +68,7 @@ class Binding:
             columns = ", ".join(f'"{name}"' for name in key)
             raise DeclarationError(
                 f"no unique index of {self._table.label} covers exactly the key ({', '.join(key)})",
-                hint=f"CREATE UNIQUE INDEX ON {self._table.identifier.as_string()} ({columns}), or use the columns of one",
+                hint=f"CREATE UNIQUE INDEX ON {self._table.identifier.as_string()} ({columns}), or key= one there is",
                 where=spec.name,
             )
         return Shape(
@@ -252,7 +252,7 @@ class Binding:
     def _text(self, entry: Input, value: Any, line: int) -> str | None:
         if isinstance(value, Ref | Sql | Column):
             raise BadData(
-                f"column {entry.column.name}: a {type(value).__name__.lower()}() where the first rows have plain values",
+                f"column {entry.column.name}: {type(value).__name__.lower()}() where the first rows have plain values",
                 hint="put a row that has it first, or use refs= or initial=",
                 where=self._records.place(line),
             )

@@ -78,7 +78,7 @@ class Extension:
     def delete(self, db: Db, changes: Changes) -> None:
         """Nothing: an extension is never dropped."""
 
-    def write(self, db: Db, changes: Changes) -> None:
+    def write(self, db: Db, changes: Changes) -> None:  # noqa: ARG002 - the protocol's
         """Create it."""
         statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(self._extension))
         if self._schema is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-
 from seedframe.changes import Changes
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
@@ -142,7 +141,7 @@ class Rows:
     def delete(self, db: Db, changes: Changes) -> None:
         """Nothing: neither mode deletes."""
 
-    def write(self, db: Db, changes: Changes) -> None:
+    def write(self, db: Db, changes: Changes) -> None:  # noqa: ARG002 - the protocol's
         """Insert what is missing and update what differs."""
         if self._rowset is not None:
             self._rowset.write()

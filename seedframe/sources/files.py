@@ -27,7 +27,7 @@ FORMATS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml")
 
 
 def open_file(folder: Traversable, name: str, *, null: str | None = None) -> Records:
-    """The records of a file under the seed's folder, by its ending: CSV, TSV, JSON, JSON Lines, TOML; plain, .gz, .bz2, .xz.
+    """The records of a file under the seed's folder, in the format that its ending names, compressed or not.
 
     Args:
         folder: the seed's folder.
