@@ -14,10 +14,11 @@ from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
 from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value
 from seedframe.database.planned import NaturalKey, PlannedRows
+from seedframe.database.privileges import Privilege, missing_privilege
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage
 from seedframe.database.write import Delta
-from seedframe.errors import BadData, ConstraintViolated, RefError
+from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError
 from seedframe.verdicts import UNKNOWN, Hash, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
@@ -201,6 +202,8 @@ class Rowset:
                 raise
             line, column, said = located
             raise bad_value(self._around.place(line), column, said) from None
+        except PermissionDenied as error:
+            raise self._named(error, "SELECT") from error
 
     def _refuse_unusable(self, chunk: Chunk, found: Sequence[Difference]) -> None:
         for difference in found:
@@ -397,6 +400,14 @@ class Rowset:
             if line is not None:
                 error.where = f"{self._around.place(line)}{self._shown_key(line)}"
             raise
+        except PermissionDenied as error:
+            raise self._named(error, "INSERT" if missing else "UPDATE") from error
+
+    def _named(self, error: PermissionDenied, privilege: Privilege) -> PermissionDenied:
+        """The same refusal, with the privilege and the table by name; the server's words where it was about another."""
+        fields = self._shape.managed if privilege == "UPDATE" else self._shape.fields
+        names = [declared.name for declared in fields]
+        return missing_privilege(self._session, self._shape.table, names, [privilege]) or error
 
     def _shown_key(self, line: int) -> str:
         assert self._delta is not None  # noqa: S101 - made by write()

@@ -1,0 +1,38 @@
+"""Which privilege is missing: the server says only which object it was refused on."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from psycopg import sql
+
+from seedframe.database.catalog import Table
+from seedframe.database.session import Session
+from seedframe.errors import PermissionDenied
+
+Privilege: TypeAlias = Literal["SELECT", "INSERT", "UPDATE"]
+
+
+def missing_privilege(
+    session: Session, table: Table, columns: Sequence[str], privileges: Sequence[Privilege]
+) -> PermissionDenied | None:
+    """The first of the privileges that the role lacks on the table or on one of these columns; None when it has all."""
+    for privilege in privileges:
+        lacking = [
+            row[0]
+            for row in session.query(
+                "SELECT c.name FROM unnest($1::text[]) AS c (name)"
+                " WHERE NOT has_schema_privilege($2, 'USAGE') OR NOT has_column_privilege($3::oid, c.name, $4)",
+                [list(columns), table.schema, table.oid, privilege],
+            )
+        ]
+        if not lacking:
+            continue
+        partly = len(lacking) < len(columns)
+        role = session.role_identifier
+        of = f" of column{'' if len(lacking) == 1 else 's'} {', '.join(lacking)}" if partly else ""
+        listed = sql.SQL(" ({})").format(sql.SQL(", ").join([sql.Identifier(name) for name in lacking])).as_string()
+        return PermissionDenied(
+            f"the role {session.role} has no {privilege} on table {table.label}{of}",
+            hint=f"GRANT {privilege}{listed if partly else ''} ON {table.identifier.as_string()} TO {role}",
+        )
+    return None
