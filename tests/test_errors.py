@@ -94,7 +94,7 @@ def test_no_privilege_to_make_the_ledger(items: Folder, sql: Sql) -> None:
     env = {"DATABASE_URL": items.env["DATABASE_URL"].replace("postgres@", "clerk2@")}
     try:
         said(
-            items.run("apply", env=env), 3, "the ledger cannot be made", "CREATE SCHEMA seedframe AUTHORIZATION clerk2"
+            items.run("apply", env=env), 3, "the ledger cannot be made", "CREATE SCHEMA seedframe AUTHORIZATION"
         )
     finally:
         sql("drop owned by clerk2 cascade; drop role clerk2")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from seedframe.cli.options import Context
 from seedframe.errors import Problem, UsageError
 from seedframe.log import NAMESPACE, logger
 from seedframe.observer import Observer
@@ -28,7 +27,7 @@ TRACEBACK: Final = "traceback"
 _COLORS: Final = {"DEBUG": "cyan", "INFO": "blue", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 
-def configure(context: Context) -> None:
+def configure(verbosity: int, *, color: bool, log_file: Path | None) -> None:
     """Replace every sink of loguru: text on stderr by -v and -q, JSON lines in `--log-file`.
 
     Levels: WARNING on stderr, with -v INFO, with -vv DEBUG, with -q ERROR. The file has INFO, with -v DEBUG.
@@ -37,19 +36,19 @@ def configure(context: Context) -> None:
     """
     logger.remove()
     logger.enable(NAMESPACE)
-    level = {-1: "ERROR", 0: "WARNING", 1: "INFO", 2: "DEBUG"}[max(-1, min(2, context.verbosity))]
+    level = {-1: "ERROR", 0: "WARNING", 1: "INFO", 2: "DEBUG"}[max(-1, min(2, verbosity))]
     logger.add(
-        _text_sink(sys.stderr, color=context.colored(sys.stderr)),
+        _text_sink(sys.stderr, color=color),
         level=level,
         format="{message}",
-        filter=None if context.verbosity > 0 else _is_no_event,
+        filter=None if verbosity > 0 else _is_no_event,
         backtrace=False,
         diagnose=False,
     )
-    if context.log_file is not None:
+    if log_file is not None:
         logger.add(
-            _JsonLines(_opened(context.log_file)),
-            level="DEBUG" if context.verbosity > 0 else "INFO",
+            _JsonLines(_opened(log_file)),
+            level="DEBUG" if verbosity > 0 else "INFO",
             format="{message}",
             backtrace=False,
             diagnose=False,

@@ -1,6 +1,7 @@
 """Options that commands share, and the context that every command is given."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -153,7 +154,7 @@ def global_options(function: Callable[Concatenate[Context, P], int]) -> Callable
         from seedframe.cli.logs import configure
 
         context = context_of(click.get_current_context())
-        configure(context)
+        configure(context.verbosity, color=context.colored(sys.stderr), log_file=context.log_file)
         return function(context, *args, **kwargs)
 
     return add_global_options(update_wrapper(run, function))
