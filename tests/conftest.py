@@ -55,7 +55,7 @@ def data_dir() -> Iterator[Path]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
     """Nothing of the developer's own databases and seeds reaches a test, and nothing of a test stays on the machine."""
     for name in os.environ:
-        if name.startswith(_OUTSIDE) and name != "SEEDFRAME_TEST_PG":
+        if name.startswith(_OUTSIDE) and not name.startswith("SEEDFRAME_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SEEDFRAME_DATA_DIR", str(data_dir))
 
