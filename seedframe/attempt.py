@@ -92,7 +92,15 @@ class Attempt:
         findings += [*self._orphaned(), *dict.fromkeys(self._db.notes)]
         if self._scene.mode == "verify":
             outcomes += self._orphans()
-        return Attempted(tuple(outcomes), tuple(findings))
+        return Attempted(tuple(self._bounded(outcome) for outcome in outcomes), tuple(findings))
+
+    def _bounded(self, outcome: ResourceOutcome) -> ResourceOutcome:
+        """The outcome for the report, which carries no more changes than asked for; what is written is the whole."""
+        changes, room = outcome.changes, self._scene.sample
+        if len(changes.sample) <= room:
+            return outcome
+        cut = replace(changes, sample=changes.sample[:room], omitted=changes.counts.changed - room)
+        return replace(outcome, changes=cut)
 
     def record(self, run: int) -> None:
         """Keep the baselines in the ledger; those of resources that are no longer declared are dropped."""

@@ -156,6 +156,24 @@ def test_a_seed_s_own_check_and_apply(project: ProjectFactory, sql: Sql, table: 
     assert (report.exit_code, only(report).findings[0].text) == (1, "many items")
 
 
+def test_a_long_check_is_made_whole_and_shown_in_part(project: ProjectFactory, sql: Sql, table: None) -> None:
+    body = """
+from seedframe import Change
+
+def check(db):
+    there = {row["sku"] for row in db.rows("select sku from items")}
+    return [Change("create", {"sku": str(n)}, None, {"n": "1"}) for n in range(80) if str(n) not in there]
+
+def apply(db, plan):
+    for change in plan.own:
+        db.execute("insert into items (sku) values (:sku)", sku=change.key["sku"])
+"""
+    report = applied(project({"seeds/10_own.py": body}))
+    changes = only(report).resources[0].changes
+    assert (changes.counts.create, len(changes.sample), changes.omitted) == (80, 50, 30)
+    assert sql("select count(*) from items") == [(80,)]
+
+
 def test_an_error_finding_fails_and_rolls_back_the_seed(project: ProjectFactory, sql: Sql, table: None) -> None:
     folder = project({"seeds/10_a.py": seed("a", more="\ndef verify(db):\n    yield 'never right'\n")})
     report = apply(folder)

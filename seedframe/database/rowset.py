@@ -1,6 +1,7 @@
 """A rowset: the declared rows of one table on their way through one attempt: compare, write, compare again."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -220,7 +221,7 @@ class Rowset:
                     raise self._several(reference, difference.line)
 
     def _identity(self, chunk: Chunk, line: int) -> tuple[str | None, ...]:
-        position = chunk.lines.index(line)
+        position = bisect_left(chunk.lines, line)
         names = [
             name
             for declared in self._shape.key
@@ -251,7 +252,7 @@ class Rowset:
             for number, missing in enumerate(difference.unresolved):
                 if missing:
                     reference = self._shape.references[number][1]
-                    row = chunk.lines.index(difference.line)
+                    row = bisect_left(chunk.lines, difference.line)
                     key = tuple(chunk.columns[self._shape.input_position(name)][row] for name in reference.staged)
                     pending.setdefault(number, {}).setdefault(key, difference.line)
 
