@@ -105,6 +105,7 @@ class ProgressBar(Observer):
             self._ended = True
             if self._progress is not None:
                 self._progress.stop()
+        self._timer.join()
 
     def show(self) -> None:
         """Draw the line now, rather than when the delay is over."""
