@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedframe import runner
 from seedframe.config import Config, load_config
-from seedframe.database.engine import open_target
-from seedframe.database.ledger import Ledger
-from seedframe.database.locks import begin_locked, run_lock
 from seedframe.discovery import discover
 from seedframe.errors import DiscoveryError, LedgerError, UnknownSeed, UsageError, did_you_mean
 from seedframe.history import RunRecord
@@ -22,7 +18,9 @@ from seedframe.report import Report
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
+    from seedframe.database.ledger import Ledger
     from seedframe.installed import Distribution
+    from seedframe.runner import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +90,15 @@ class Project:
 
         Errors: ConfigError, DiscoveryError, for what can be told before anything runs.
         """
+        from seedframe import runner  # here, as all that needs the database: `list` and `env` do not
+
         return runner.apply(self._job(self.choose(options.selection)), options, observer or Observer())
 
     def verify(self, options: VerifyOptions = VerifyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
         """Prove that it still holds; never writes. Returns and raises as `apply`."""
         chosen = self.choose(options.selection, all_usable=True)
+        from seedframe import runner
+
         return runner.verify(self._job(chosen), options, observer or Observer())
 
     def history(self, *, limit: int = 20) -> list[RunRecord]:
@@ -132,7 +134,11 @@ class Project:
             return ledger.forget(wanted)
 
     @contextmanager
-    def _ledger(self, *, write: bool) -> Iterator[Ledger]:
+    def _ledger(self, *, write: bool) -> "Iterator[Ledger]":
+        from seedframe.database.engine import open_target
+        from seedframe.database.ledger import Ledger
+        from seedframe.database.locks import begin_locked, run_lock
+
         config = self.config
         with open_target(config) as target:
             session = target.session
@@ -151,5 +157,7 @@ class Project:
             if write:
                 session.commit()
 
-    def _job(self, chosen: tuple[Seed, ...]) -> runner.Job:
-        return runner.Job(config=self.config, plugins=self.plugins, all_seeds=self.seeds, chosen=chosen)
+    def _job(self, chosen: tuple[Seed, ...]) -> "Job":
+        from seedframe.runner import Job
+
+        return Job(config=self.config, plugins=self.plugins, all_seeds=self.seeds, chosen=chosen)

@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-import sqlalchemy
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
 
 from seedframe.changes import Finding, Severity
 from seedframe.database.catalog import Catalog, Table
@@ -20,6 +18,9 @@ from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.verdicts import Baseline
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
 
 _TRANSACTION_CONTROL: Final = re.compile(
     r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
@@ -158,7 +159,11 @@ class Db:
         )
         return Rowset(self._session, shape, chunks, around)
 
-    def _run(self, sql: str, params: Mapping[str, Any]) -> sqlalchemy.CursorResult[Any]:
+    def _run(self, sql: str, params: Mapping[str, Any]) -> "CursorResult[Any]":
+        # Here, so that `seedframe list` and `env` need not load it with the seeds that import Db.
+        import sqlalchemy
+        from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
+
         control = _TRANSACTION_CONTROL.match(sql)
         if control is not None:
             raise HookFailed(

@@ -3,15 +3,17 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, LiteralString, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, LiteralString, NoReturn, TypeAlias
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
-from sqlalchemy import Connection
 
 from seedframe.database.problems import explain
 from seedframe.errors import HookFailed, SeedframeError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Statement: TypeAlias = LiteralString | sql.SQL | sql.Composed
 
@@ -54,7 +56,7 @@ class Session:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: "Connection",
         *,
         schema: str,
         search_path: Sequence[str] = (),
@@ -85,7 +87,7 @@ class Session:
         self._has_citus: bool | None = None
 
     @property
-    def sqlalchemy(self) -> Connection:
+    def sqlalchemy(self) -> "Connection":
         """SQLAlchemy's connection, for `Db`'s bound parameters."""
         return self._connection
 

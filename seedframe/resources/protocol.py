@@ -1,9 +1,11 @@
 """The resource protocol: what a kind of resource does, whether built in or a plugin's."""
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from seedframe.changes import Changes
-from seedframe.database.db import Db
+
+if TYPE_CHECKING:
+    from seedframe.database.db import Db
 
 
 @runtime_checkable
@@ -28,14 +30,14 @@ class Resource(Protocol):
         """One line for `seedframe list`: "medications.csv into medications by sku"."""
         ...
 
-    def diff(self, db: Db) -> Changes:
+    def diff(self, db: "Db") -> Changes:
         """Compare what is declared with what is there. Errors: SeedError."""
         ...
 
-    def delete(self, db: Db, changes: Changes) -> None:
+    def delete(self, db: "Db", changes: Changes) -> None:
         """Remove what `changes` says to remove."""
         ...
 
-    def write(self, db: Db, changes: Changes) -> None:
+    def write(self, db: "Db", changes: Changes) -> None:
         """Create and update what `changes` says."""
         ...
