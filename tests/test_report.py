@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seedframe import errors
 from seedframe.changes import Action, Change, Changes, Counts, Finding, Marker, Severity, Verdict
 from seedframe.errors import Problem, SeedframeError
+from seedframe.history import RunRecord, SeedRecord
 from seedframe.report import (
     Mode,
     Report,
@@ -25,6 +26,7 @@ from seedframe.report import (
     worst_status,
 )
 from seedframe.reporting.formats import FORMATS
+from seedframe.reporting.history import run_document, runs_document
 from seedframe.reporting.json import encode
 from seedframe.reporting.page import Page
 from seedframe.secrets import Secret
@@ -370,6 +372,22 @@ def test_each_key_is_documented_and_none_that_is_not_there() -> None:
     assert first_column("A change") == list(resource["changes"][0])
     assert first_column("A finding") == list(seed["findings"][0])
     assert first_column("An error") == list(seed["error"])
+
+
+def test_each_key_of_the_history_is_documented() -> None:
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    seed = SeedRecord("00_core", "failed", Counts(), 0.1, Problem("lock", "held"))
+    record = RunRecord(
+        1, moment, None, "apply", "apply", "test", "failed", "0.1.0", "ada", "web", 1.0, Counts(), (seed,)
+    )
+    listed, one = runs_document([record]), run_document(record)
+    assert first_column("The history") == list(one["run"])
+    assert list(listed["runs"][0]) == [key for key in one["run"] if key != "seeds"]
+    row = re.search(r"\| `seeds` \|(.*)\|", section("The history"))
+    assert row
+    assert re.findall(r"`([a-z_]+)`", row[1]) == list(one["run"]["seeds"][0])
+    assert one["run"]["started_at"] == "2026-01-02T00:00:00Z"
+    assert one["run"]["finished_at"] is None
 
 
 def test_each_word_is_documented() -> None:
