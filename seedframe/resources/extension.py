@@ -73,7 +73,8 @@ class Extension:
                 f"the role may not create the extension {self._extension}",
                 hint="have a superuser create it, or GRANT CREATE ON DATABASE where it is a trusted one",
             )
-        return Changes.of([Change("create", {"extension": self._extension}, None, {"schema": self._schema})])
+        after = {"schema": self._schema} if self._schema is not None else {}
+        return Changes.of([Change("create", {"extension": self._extension}, None, after)])
 
     def delete(self, db: Db, changes: Changes) -> None:
         """Nothing: an extension is never dropped."""
