@@ -135,23 +135,15 @@ class Chunk:
 
         A null token ends each text, so that a text is never empty and the last value may be.
         """
-        blob = "".join(["".join([value for value in column if value is not None]) for column in self.columns])
-        free = [mark for mark in _SEPARATORS if mark not in blob]
-        if len(free) < 2:
+        marks = _free_marks(self.columns)
+        if marks is None:
             return None
-        separator, null = free[:2]
-        texts: list[str | None] = []
-        for column in self.columns:
-            values = [null if value is None else value for value in column]
-            values.append(null)
-            texts.append(separator.join(values))
-        return separator, null, texts
+        separator, null = marks
+        return separator, null, [_joined(column, separator, null) for column in self.columns]
 
     def copy_text(self) -> str:
         """The chunk in COPY's text format: line number, then the inputs."""
-        columns: list[list[str]] = [[str(line) for line in self.lines]]
-        columns.extend(_copy_column(column) for column in self.columns)
-        return "".join(["\t".join(row) + "\n" for row in zip(*columns, strict=True)])
+        return _rows_text([list(map(str, self.lines)), *(_copy_column(column) for column in self.columns)])
 
     def row(self, position: int) -> tuple[str | None, ...]:
         """One row's texts."""
@@ -162,11 +154,37 @@ class Chunk:
         return Chunk(self.lines[start:end], tuple(column[start:end] for column in self.columns))
 
 
+def _free_marks(columns: tuple[list[str | None], ...]) -> tuple[str, str] | None:
+    """Two separators that occur in no value; None when there are none."""
+    free = list(_SEPARATORS)
+    for column in columns:
+        blob = "".join(filter(None, column))
+        free = [mark for mark in free if mark not in blob]
+    return (free[0], free[1]) if len(free) >= 2 else None
+
+
+def _joined(column: list[str | None], separator: str, null: str) -> str:
+    """One text of the values; a null token ends it."""
+    return separator.join([*_filled(column, null), null])
+
+
+def _filled(column: list[str | None], null: str) -> list[str]:
+    """The column, with `null` in place of None."""
+    return [null if value is None else value for value in column]
+
+
 def _copy_column(column: list[str | None]) -> list[str]:
-    blob = "".join([value for value in column if value is not None])
+    blob = "".join(filter(None, column))
     if any(mark in blob for mark in "\\\n\r\t"):
         return ["\\N" if value is None else value.translate(_COPY_ESCAPES) for value in column]
-    return ["\\N" if value is None else value for value in column]
+    return _filled(column, "\\N")
+
+
+def _rows_text(columns: list[list[str]]) -> str:
+    """COPY's text format, less the escaping. Empty without columns, which have no rows to tell of."""
+    if not columns:
+        return ""
+    return "\n".join([*map("\t".join, zip(*columns, strict=True)), ""])
 
 
 class DeclaredDigest:
@@ -189,8 +207,7 @@ class DeclaredDigest:
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk in."""
-        columns = [_copy_column(chunk.columns[position]) for position in self._positions]
-        self._hash.update("".join(["\t".join(row) + "\n" for row in zip(*columns, strict=True)]).encode())
+        self._hash.update(_rows_text([_copy_column(chunk.columns[position]) for position in self._positions]).encode())
 
     def hexdigest(self) -> str:
         """The digest so far."""

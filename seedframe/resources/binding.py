@@ -117,7 +117,8 @@ class Binding:
         column = self._column(name)
         example = None
         if not self._records.textual:
-            example = next((row[position] for row in self._first.rows if isinstance(row[position], Ref | Sql)), None)
+            values = self._first.columns[position]
+            example = next((value for value in values if isinstance(value, Ref | Sql)), None)
         if isinstance(example, Ref):
             return self._looked_up(column, example, number, position=position)
         if isinstance(example, Sql):
@@ -143,8 +144,8 @@ class Binding:
                 where=self._where,
             )
         if position is not None:
-            for line, row in zip(self._first.lines, self._first.rows, strict=True):
-                if row[position] != value:
+            for line, found in zip(self._first.lines, self._first.columns[position], strict=True):
+                if found != value:
                     raise BadData(
                         f"column {column.name}: not the sql() expression of the first row",
                         hint="give every row the same expression",
@@ -224,13 +225,12 @@ class Binding:
 
     def _texts(self, entry: Input, take: "_Take", block: Block) -> list[str | None]:
         if take.position is None:
-            return [self._text(entry, take.constant, block.lines[0])] * len(block.rows)
-        position = take.position
-        values = [row[position] for row in block.rows]
+            return [self._text(entry, take.constant, block.lines[0])] * len(block.lines)
+        values = block.columns[take.position]
         if take.like is not None:
             values = [self._part(take, value, line) for value, line in zip(values, block.lines, strict=True)]
         elif self._records.textual:
-            if entry.column.length is not None:
+            if _may_misfit(entry.column, values):
                 for value, line in zip(values, block.lines, strict=True):
                     self._check_length(entry, value, line)
             return values
@@ -267,6 +267,15 @@ class Binding:
         wrong = check_length(entry, text) if text is not None else None
         if wrong is not None:
             raise bad_value(self._records.place(line), entry.column.name, wrong)
+
+
+def _may_misfit(column: TableColumn, values: list[str | None]) -> bool:
+    """False when no text can be too long for the column: most are, and looking at each takes longer."""
+    if column.length is None:
+        return False
+    if column.base_type not in ("varchar", "bpchar"):
+        return True
+    return max(map(len, filter(None, values)), default=0) > column.length
 
 
 class _Take:

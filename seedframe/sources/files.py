@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from seedframe.errors import BadData, did_you_mean
-from seedframe.sources.records import Records, blocks_of, keyed_records
+from seedframe.sources.records import Block, Records, blocks_of, keyed_records
 
 # The csv module refuses fields over 128 KiB unless told otherwise; real data has larger ones.
 _LARGEST_FIELD: Final = 2**31 - 1
@@ -117,7 +117,6 @@ def _csv(
 
     def numbered() -> Iterator[tuple[int, Sequence[Any]]]:
         width = len(names)
-        token = "" if null is None else null
         for line, row in rows:
             if len(row) != width:
                 if not row:
@@ -127,9 +126,19 @@ def _csv(
                     hint="quote a field that holds the delimiter" if len(row) > width else "fill in the missing fields",
                     where=f"{place(line)}, after column {names[min(len(row), width) - 1]}",
                 )
-            yield line, [None if value == token else value for value in row]
+            yield line, row
 
-    return Records(names, blocks_of(numbered()), place, textual=True)
+    blocks = blocks_of(numbered(), characters=lambda row: len("".join(row)))
+    token = "" if null is None else null
+    return Records(names, (_with_nulls(block, token) for block in blocks), place, textual=True)
+
+
+def _with_nulls(block: Block, token: str) -> Block:
+    columns = [
+        [None if value == token else value for value in column] if token in column else column
+        for column in block.columns
+    ]
+    return Block(block.lines, columns)
 
 
 def _csv_rows(target: Traversable, name: str, packed: str | None, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -13,10 +13,10 @@ BLOCK_CHARACTERS: Final = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some records: their line numbers, and their values in the order of the source's fields."""
+    """Some records: their line numbers, and for each of the source's fields the values of all of them."""
 
     lines: list[int]
-    rows: list[Sequence[Any]]
+    columns: list[list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,35 @@ class Records:
     textual: bool = False
 
 
-def blocks_of(numbered: Iterable[tuple[int, Sequence[Any]]]) -> Iterator[Block]:
-    """Records in blocks that are bounded in rows and, for large values, in characters."""
+def _characters(row: Sequence[Any]) -> int:
+    return sum([len(value) for value in row if isinstance(value, str)])
+
+
+def blocks_of(
+    numbered: Iterable[tuple[int, Sequence[Any]]], *, characters: Callable[[Sequence[Any]], int] = _characters
+) -> Iterator[Block]:
+    """Records in blocks that are bounded in rows and, for large values, in characters.
+
+    Args:
+        numbered: records of one length, each with its line number.
+        characters: how many a record has.
+    """
     lines: list[int] = []
     rows: list[Sequence[Any]] = []
     size = 0
     for line, row in numbered:
         lines.append(line)
         rows.append(row)
-        size += sum([len(value) for value in row if isinstance(value, str)])
+        size += characters(row)
         if len(rows) >= BLOCK_ROWS or size >= BLOCK_CHARACTERS:
-            yield Block(lines, rows)
+            yield _block(lines, rows)
             lines, rows, size = [], [], 0
     if rows:
-        yield Block(lines, rows)
+        yield _block(lines, rows)
+
+
+def _block(lines: list[int], rows: list[Sequence[Any]]) -> Block:
+    return Block(lines, [list(column) for column in zip(*rows, strict=True)])
 
 
 def records_of(items: Iterable[Any], place: Callable[[int], str]) -> Records:
