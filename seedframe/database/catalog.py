@@ -132,12 +132,16 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
           FROM pg_attribute a
           JOIN pg_type t ON t.oid = a.atttypid
           CROSS JOIN LATERAL (
-                 WITH RECURSIVE up (oid, typmod) AS (
+                 SELECT t.oid, a.atttypmod AS typmod WHERE t.typtype <> 'd'
+                 UNION ALL
+                 (WITH RECURSIVE up (oid, typmod) AS (
                      SELECT t.oid, a.atttypmod
                      UNION ALL
                      SELECT d.typbasetype, CASE WHEN up.typmod = -1 THEN d.typtypmod ELSE up.typmod END
                        FROM up JOIN pg_type d ON d.oid = up.oid WHERE d.typtype = 'd')
-                 SELECT up.oid, up.typmod FROM up JOIN pg_type b ON b.oid = up.oid WHERE b.typtype <> 'd') AS base_mod
+                  SELECT up.oid, up.typmod FROM up JOIN pg_type b ON b.oid = up.oid
+                   WHERE t.typtype = 'd' AND b.typtype <> 'd')
+                 LIMIT 1) AS base_mod
           JOIN pg_type base ON base.oid = base_mod.oid
           LEFT JOIN pg_type element ON element.oid = base.typelem AND base.typcategory = 'A'
           LEFT JOIN pg_collation co ON co.oid = a.attcollation
