@@ -68,12 +68,13 @@ def staged_source(name: str) -> Source:
 def chunk_source(shape: Shape, chunk: Chunk) -> Source:
     """Declared rows as parameters, cast by the server, references looked up by join."""
     packed = chunk.parameters()
+    lines = f"{{{','.join(map(str, chunk.lines))}}}"  # the server reads this sooner than a list is dumped
     raw = [sql.Identifier(entry.staged) for entry in shape.inputs]
     if packed is None:
         arrays: sql.Composable = _COMMA.join(
             [sql.SQL("$1::bigint[]"), *(sql.SQL(f"${n}::text[]") for n in range(2, len(raw) + 2))]
         )
-        parameters: tuple[Any, ...] = (chunk.lines, *[list(column) for column in chunk.columns])
+        parameters: tuple[Any, ...] = (lines, *[list(column) for column in chunk.columns])
     else:
         separator, null, texts = packed
         splits = [
@@ -81,7 +82,7 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
             for n in range(2, len(raw) + 2)
         ]
         arrays = _COMMA.join([sql.SQL("$1::bigint[]"), *splits])
-        parameters = (chunk.lines, *texts)
+        parameters = (lines, *texts)
     casts = [
         sql.SQL("u.{}::{} AS {}").format(name, typed(entry.column), name)
         for name, entry in zip(raw, shape.inputs, strict=True)
@@ -235,7 +236,14 @@ def joined(shape: Shape, source: Source) -> sql.Composable:
 
 
 def find_differences(
-    session: Session, shape: Shape, source: Source, *, room: int, hashes: bool, limit: int | None = None
+    session: Session,
+    shape: Shape,
+    source: Source,
+    *,
+    room: int,
+    hashes: bool,
+    limit: int | None = None,
+    distinct: bool = False,
 ) -> list[Difference]:
     """All rows of the source that differ, repeated and unresolvable ones included, in the order of their lines.
 
@@ -243,20 +251,25 @@ def find_differences(
         room: how many of them carry their cells.
         hashes: whether they carry the hashes that verdicts are made from.
         limit: at most this many rows.
+        distinct: the caller knows that no key of the source is repeated.
     """
     ambiguous = [
         sql.SQL("coalesce(d.{} > 1, false)").format(_matches(field)) if not reference.unique else _FALSE
         for field, reference in shape.references
     ]
     chunked = bool(source.parameters)
-    trouble = [sql.SQL("d.repeats > 1"), *(part for part in ambiguous if part is not _FALSE)] if chunked else []
+    counted = chunked and not distinct
+    repeated = sql.SQL("d.repeats > 1") if counted else _FALSE
+    trouble = [part for part in (repeated, *ambiguous) if part is not _FALSE] if chunked else []
     relation = source.relation
     prefix = source.prefix
-    if chunked:
-        numbered = sql.SQL("(SELECT d.*, count(*) OVER (PARTITION BY {}) AS repeats FROM {}) AS d").format(
+    if counted:
+        relation = sql.SQL("(SELECT d.*, count(*) OVER (PARTITION BY {}) AS repeats FROM {}) AS d").format(
             key_identity(shape), source.relation
         )
-        relation = numbered
+    elif chunked:
+        # The fence has every value cast, those of missing rows too: casting is how the server refuses a bad one.
+        relation = sql.SQL("(SELECT d.* FROM {} OFFSET 0) AS d").format(source.relation)
     condition = _OR.join([differing_rows(shape), *trouble])
     if shape.table.distributed:
         condition = sql.SQL("d.line IS NOT NULL AND ({})").format(condition)
@@ -272,7 +285,7 @@ def find_differences(
     ).format(
         prefix=prefix,
         absent=absent(shape),
-        repeated=sql.SQL("d.repeats > 1") if chunked else _FALSE,
+        repeated=repeated,
         unresolved=_COMMA.join([unresolved(reference, field) for field, reference in shape.references]),
         ambiguous=_COMMA.join(ambiguous if chunked else [_FALSE] * len(ambiguous)),
         key_hash=key_hash(shape) if hashes else sql.NULL,

@@ -116,13 +116,18 @@ class Rowset:
             source = chunk_source(self._shape, chunk)
             room = max(0, self._around.sample - len(tally.sample))
 
-            def ask(source: Source = source, room: int = room) -> list[Difference]:
-                return find_differences(self._session, self._shape, source, room=room, hashes=self._by_row)
+            texts = _key_texts(self._shape, chunk)
+            distinct = texts is not None and len(set(texts)) == len(texts)
+
+            def ask(source: Source = source, room: int = room, distinct: bool = distinct) -> list[Difference]:
+                return find_differences(
+                    self._session, self._shape, source, room=room, hashes=self._by_row, distinct=distinct
+                )
 
             found = self._guarded(chunk, ask)
             self._refuse_unusable(chunk, found)
             if not single:
-                keys.add(self._session, self._shape, source, chunk)
+                keys.add(self._session, self._shape, source, chunk, texts)
             if found:
                 self._around.planned.add_chunk(self._shape, chunk)
             self._note_unresolved(chunk, found, pending)
@@ -440,6 +445,19 @@ class Rowset:
         )
 
 
+def _key_texts(shape: Shape, chunk: Chunk) -> Sequence[object] | None:
+    """The keys as the server has them, where they are texts that are equal only if identical; else None."""
+    columns: list[list[str | None]] = []
+    for declared in shape.key:
+        column = declared.column
+        if declared.reference is not None or column.base_type not in ("text", "varchar") or not column.hashes_as_is:
+            return None
+        values = chunk.columns[shape.input_position(declared.staged)]
+        # Blanks beyond the length are cut, as the server does.
+        columns.append(values if column.length is None else [value and value[: column.length] for value in values])
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
 class _SeenKeys:
     """A hash for each key over all chunks: eight bytes a row, so that a key repeated chunks apart is found."""
 
@@ -447,7 +465,11 @@ class _SeenKeys:
         self._hashes = array("q")
         self._lines = array("q")
 
-    def add(self, session: Session, shape: Shape, source: Source, chunk: Chunk) -> None:
+    def add(self, session: Session, shape: Shape, source: Source, chunk: Chunk, texts: Sequence[object] | None) -> None:
+        if texts is not None:
+            self._hashes.extend(map(hash, texts))
+            self._lines.extend(chunk.lines)
+            return
         if any(declared.reference is not None for declared in shape.key):
             # A reference may be unresolved here: what identifies the row is what was declared, as text.
             names = [
@@ -467,7 +489,12 @@ class _SeenKeys:
         self._hashes.extend(row[1] for row in rows)
 
     def repeated(self) -> tuple[int, int] | None:
-        if len(set(self._hashes)) == len(self._hashes):
+        # By parts, as a set of all of them would take sixty bytes a row.
+        parts = [array("q") for _ in range(1 + len(self._hashes) // 5_000)]
+        count = len(parts)
+        for value in self._hashes:
+            parts[value % count].append(value)
+        if all(len(set(part)) == len(part) for part in parts):
             return None
         first: dict[int, int] = {}
         for value, line in zip(self._hashes, self._lines, strict=True):
