@@ -112,7 +112,7 @@ class Attempt:
             elif _keeps_baseline(resource):
                 self._db.store(resource.name).save_plain(_digest(resource), run=run)
         if hooks.has_hook(seed, "check"):
-            self._db.store(CHECK_RESOURCE).save_plain("", run=run)
+            self._db.store(CHECK_RESOURCE).save_plain(_code_digest(seed), run=run)
         for name in self._undeclared():
             ledger.drop_baseline(seed.name, name)
 
@@ -140,7 +140,7 @@ class Attempt:
             if resource.name in seen:
                 raise DeclarationError(
                     f"resource {resource.name} is declared twice in seed {self._seed.label}",
-                    hint='tell them apart: name="…"',
+                    hint='tell them apart: Rows(…, name="…")',
                     where=self._seed.origin,
                 )
             seen.add(resource.name)
@@ -154,7 +154,7 @@ class Attempt:
     def _check(self) -> ResourceOutcome | None:
         if not hooks.has_hook(self._seed, "check"):
             return None
-        outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), "")
+        outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), _code_digest(self._seed))
         self._on_planned(outcome)
         return outcome
 
@@ -266,12 +266,23 @@ def _not_converged(resource: str, left: Changes) -> DoesNotConverge:
         hint = "a trigger, a rule or another session rewrites it; if that is meant, declare it `initial` or `ignore`"
     else:
         what = "it is still to be " + {"create": "created", "delete": "deleted"}.get(change.action, "changed")
-        hint = "look for a trigger or a rule that undoes the change, or another resource of the seed that does"
+        hint = (
+            "`apply` did not make it, or `check` does not see it"
+            if resource == CHECK_RESOURCE
+            else "look for a trigger or a rule that undoes the change, or another resource of the seed that does"
+        )
     return DoesNotConverge(f"{resource} does not converge: after apply, for {key}, {what}", hint=hint)
 
 
 def _digest(resource: Resource) -> str:
     return sha256(resource.describe().encode()).hexdigest()
+
+
+def _code_digest(seed: Seed) -> str:
+    """What a seed's own `check` declares is its code and its configuration: when they move, the seed has moved on."""
+    file = getattr(seed.plugin, "__file__", None)
+    code = Path(file).read_bytes() if isinstance(file, str) and Path(file).is_file() else b""
+    return sha256(code + repr(sorted(seed.config.items())).encode()).hexdigest()
 
 
 def _keeps_baseline(resource: Resource) -> bool:

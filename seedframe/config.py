@@ -63,6 +63,7 @@ class Config:
         variables: the process environment over `.env`; what settings are read from.
         variable_sources: for each variable that came from elsewhere than the environment, where from.
         baseline_rows: the largest resource whose baseline is kept row by row.
+        environments: the names of the overlays that the file has.
     """
 
     root: Path
@@ -78,6 +79,7 @@ class Config:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_sources: Mapping[str, str] = field(default_factory=dict)
     baseline_rows: int = 10_000
+    environments: frozenset[str] = frozenset()
 
 
 def load_config(
@@ -136,6 +138,7 @@ def load_config(
         seeds=MappingProxyType(merged.get(SEEDS, {})),
         variables=MappingProxyType(variables),
         variable_sources=MappingProxyType(sources),
+        environments=frozenset(overlays),
         **merged.get("ledger", {}),
     )
 
@@ -162,8 +165,9 @@ def _choose_env(
         return name, Problem(ConfigError.code, "not a name for an environment", advice, where)
     if name in overlays or name == DEFAULT_ENV:
         return name, None
-    similar = [known for known in overlays if known.startswith(name) or name.startswith(known)]
-    meant = f"did you mean {similar[0]!r}?" if similar else did_you_mean(name, overlays)
+    names = (*overlays, DEFAULT_ENV)
+    similar = [known for known in names if known.startswith(name) or name.startswith(known)]
+    meant = f"did you mean {similar[0]!r}?" if similar else did_you_mean(name, names)
     if meant is None:
         return name, None
     message = f"{shown_path(file.path)} has no environment {name!r}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from seedframe.config import Config
+from seedframe.config import DEFAULT_ENV, Config
 from seedframe.contract import Constants, hook_mistakes, read_constants
 from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, Problem, SeedImportFailed, did_you_mean
 from seedframe.local_modules import import_seed, open_folder
@@ -64,7 +64,7 @@ def discover(config: Config) -> Discovery:
     seeds = _without_duplicates([*local, *foreign])
     seeds = [_registered(seed, manager) for seed in seeds]
     seeds = [_configured(seed, config.seeds.get(seed.name, {})) for seed in seeds]
-    problems += _unknown_tables(config, seeds)
+    problems += [*_unknown_tables(config, seeds), *_unknown_environment(config, seeds)]
     if not seeds:
         problems.append(_nothing(config))
     return Discovery(tuple(seeds), tuple(problems), manager, distributions, extensions)
@@ -349,6 +349,15 @@ def _unknown_tables(config: Config, seeds: Iterable[Seed]) -> Iterator[Discovery
             hint=meant or f"the seeds are {', '.join(sorted(names)) or '(none)'}",
             where=f"{file} [seeds.{name}]",
         )
+
+
+def _unknown_environment(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:
+    """An environment that resembles one the seeds name: `--env prduction` must not quietly leave seeds out."""
+    named = {name for seed in seeds for name in seed.environments or ()}
+    near = did_you_mean(config.env, named)
+    if near is not None and config.env not in named | config.environments | {DEFAULT_ENV}:
+        hint = f"{near} If {config.env!r} is meant, add an empty table [env.{config.env}]"
+        yield DiscoveryError(f"no seed knows the environment {config.env!r}", hint=hint)
 
 
 def _nothing(config: Config) -> NoSeeds:

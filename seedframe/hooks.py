@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from seedframe.changes import Change, Finding
 from seedframe.contract import ARGUMENTS, hook_functions
-from seedframe.errors import HookFailed, SeedframeError
+from seedframe.errors import ConfigError, HookFailed, SeedframeError
 from seedframe.log import logger
 from seedframe.plugins import SeedManager
 from seedframe.resources.protocol import Resource
@@ -45,12 +45,22 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
     given = {"seed": seed, "config": seed.config, **arguments}
     try:
         results = plugins.only(seed.name, hook)(**{name: given[name] for name in ARGUMENTS[hook]})
-    except SeedframeError:
+    except ConfigError as error:
+        # Of a setting that was not declared, say: the mistake is the seed's, and stands in its code.
+        raise HookFailed(error.message, hint=error.hint, where=_raised_at(seed, plugins, error)) from error
+    except SeedframeError as error:
+        error.where = error.where or _raised_at(seed, plugins, error)
         raise
     except SystemExit as error:
         raise _failed(seed, plugins, hook, error, "called sys.exit()") from error
     except Exception as error:
         raise _failed(seed, plugins, hook, error, describe(error)) from error
+    if hook == "resources" and not results and has_hook(seed, hook):
+        raise HookFailed(
+            f"`resources` of seed {seed.label} returned None",
+            hint="write `yield` before each resource; to declare nothing, return []",
+            where=seed.origin,
+        )
     accept = _ACCEPT[hook]
     return [accept(item, seed, hook) for result in results for item in result] if accept is not None else []
 
@@ -62,6 +72,10 @@ def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, w
     return HookFailed(
         f"`{hook}` of seed {seed.label} failed: {what}", hint="run with -v for the traceback", where=where
     )
+
+
+def _raised_at(seed: Seed, plugins: SeedManager, error: BaseException) -> str:
+    return plugins.own_files(seed.plugin).raised_at(error) or seed.origin
 
 
 def _resource(item: Any, seed: Seed, hook: str) -> Any:

@@ -38,8 +38,8 @@ def resources(
     for neither `db` nor `settings`.
 
     The result, or what a generator yields, is the seed's resources in the order in which they are written; deletes run
-    in reverse. Two resources of a seed have different names. None, or nothing yielded, declares nothing. An exception
-    fails the seed.
+    in reverse. Two resources of a seed have different names. An empty list, or nothing yielded, declares nothing; None
+    is an error, since it is what a forgotten `yield` leaves. An exception fails the seed.
 
     Implemented by seeds. `db` is read-only here, whatever the command.
     """

@@ -151,7 +151,7 @@ class Project:
             if ledger.unreadable is not None:
                 raise LedgerError(
                     f"the ledger cannot be read: {ledger.unreadable}",
-                    hint="GRANT USAGE ON SCHEMA seedframe, and SELECT ON ALL TABLES IN it, to the role",
+                    hint=ledger.grants,
                 )
             yield ledger
             if write:

@@ -166,7 +166,7 @@ class _Run:
             raise
         except SeedframeError as error:
             return self._failed(seed, error, started)
-        if ledger.unreadable is not None:
+        if ledger.unreadable is not None and not self._outcomes:
             text = f"the ledger cannot be read ({ledger.unreadable}): pending and drift cannot be told apart"
             attempted = replace(attempted, findings=(*attempted.findings, Finding(text, "warning")))
         return self._done(seed, attempted, started)
@@ -210,10 +210,13 @@ class _Run:
         except BaseException as error:
             session.rollback()
             self._end_run(session, ledger, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error)
+            error.add_note(self._what_stays(together=together))
             raise
         self._end_run(session, ledger, worst_status(outcome.status for outcome in self._outcomes).value, None)
 
     def _begin_run(self, session: Session, ledger: Ledger) -> None:
+        if ledger.unreadable is not None:
+            raise LedgerError(f"the ledger cannot be read: {ledger.unreadable}", hint=ledger.grants)
         if ledger.readable:
             session.begin(write=True)
         else:
@@ -254,6 +257,11 @@ class _Run:
             session.rollback()
             if error is None:
                 raise
+
+    def _what_stays(self, *, together: bool) -> str:
+        done = [] if together else [o.seed for o in self._outcomes if o.status in (Status.CHANGED, Status.IN_SYNC)]
+        kept = f"{', '.join(done)} {'is' if len(done) == 1 else 'are'} done" if done else "nothing was changed"
+        return f"the seed at work was rolled back; {kept}"
 
     @property
     def _lock_budget(self) -> float:
@@ -434,7 +442,7 @@ class _Run:
             status=Status.FAILED,
             critical=seed.critical,
             duration_s=time.monotonic() - started,
-            error=error.problems[0],
+            error=replace(error.problems[0], where=error.problems[0].where or seed.origin),
         )
 
     def _finish(self, seed: Seed, outcome: SeedOutcome) -> None:

@@ -2,14 +2,21 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
 from traceback import FrameSummary, extract_tb, format_list
 from types import TracebackType
 from typing import Final
+
+import seedframe
+from seedframe.errors import did_you_mean
 
 # Their messages carry rows: DETAIL and CONTEXT lines, and the parameters of the statement.
 _DATABASE_MODULES: Final = ("psycopg", "sqlalchemy")
 _QUOTED_VALUE: Final = re.compile(r': "[^\n]*"$')
 _MESSAGE_LIMIT: Final = 500
+_UNEXPECTED: Final = re.compile(
+    r"(?P<name>\w+)(\.__init__)?\(\) got an unexpected keyword argument '(?P<argument>\w+)'"
+)
 
 
 def one_line(text: str) -> str:
@@ -28,7 +35,19 @@ def describe(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return f"{name}: no key {one_line(str(error))}"
     message = one_line(_text(error))
+    if isinstance(error, TypeError):
+        message += _near_argument(message)
     return f"{name}: {message}" if message else name
+
+
+def _near_argument(message: str) -> str:
+    """For an argument that one of seedframe's own names does not take: the nearest that it does."""
+    match = _UNEXPECTED.search(message)
+    called = getattr(seedframe, match["name"], None) if match and match["name"] in seedframe.__all__ else None
+    if match is None or called is None:
+        return ""
+    near = did_you_mean(match["argument"], signature(called).parameters)
+    return f" ({near})" if near else ""
 
 
 def _text(error: BaseException) -> str:

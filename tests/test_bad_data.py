@@ -38,7 +38,7 @@ FILES = {
     "open quote": ('sku,name\na,"b\n\n', "data/items.csv:2: this is no CSV"),
     "repeated key": (
         "sku,name\na,b\nc,d\na,e\n",
-        "data/items.csv:4: the key (sku) of this row is also that of data/items.csv:2",
+        "data/items.csv:4: the key (sku) of this row is also that of seeds/data/items.csv:2",
     ),
     "missing key": ("sku,name\na,b\n,d\n", "data/items.csv:3: key column sku has no value"),
     "key not in the header": ("name,price\na,1\n", "key= names 'sku', which the rows do not have"),
@@ -91,8 +91,8 @@ def test_each_bad_file_names_its_place(case: str, run: object, project: ProjectF
 
 
 BYTES = {
-    "wrong encoding": ("sku,name\na,é\n".encode("latin-1"), "data/items.csv: byte"),
-    "another encoding": ("sku,name\na,b\n".encode("utf-16"), "data/items.csv: byte 0"),
+    "wrong encoding": ("sku,name\na,é\n".encode("latin-1"), "data/items.csv:2: the line is no UTF-8"),
+    "another encoding": ("sku,name\na,b\n".encode("utf-16"), "data/items.csv:1: the line is no UTF-8"),
     "NUL": (b"sku,name\na,b\nc,\x00\n", "data/items.csv:3: a NUL character"),
 }
 
@@ -125,7 +125,7 @@ INLINE = {
     "volatile": ('[{"sku": "a", "made": sql("now()")}]', "column 'made' is an sql() expression, but not initial"),
     "no number": ('[{"sku": "a", "name": "b", "n": "x"}]', "rows:items row 1: column n: invalid input syntax"),
     "no foreign key": ('[{"sku": "a", "name": ref("items", sku="b")}]', "column 'name' of public.items has no foreign key"),
-    "NULL where a value must be": ('[{"sku": "a", "name": "b"}, {"sku": "c", "name": None}]', "rows:items row 2 (sku=c): column name must have a value"),
+    "NULL where a value must be": ('[{"sku": "a", "name": "b"}, {"sku": "c", "name": None}]', "rows:items row 2 (sku=c): column 'name' must have a value"),
 }  # fmt: skip
 
 

@@ -93,9 +93,7 @@ def test_no_privilege_to_make_the_ledger(items: Folder, sql: Sql) -> None:
     sql("grant all on items to clerk2")
     env = {"DATABASE_URL": items.env["DATABASE_URL"].replace("postgres@", "clerk2@")}
     try:
-        said(
-            items.run("apply", env=env), 3, "the ledger cannot be made", "CREATE SCHEMA seedframe AUTHORIZATION"
-        )
+        said(items.run("apply", env=env), 3, "the ledger cannot be made", "CREATE SCHEMA seedframe AUTHORIZATION")
     finally:
         sql("drop owned by clerk2 cascade; drop role clerk2")
 

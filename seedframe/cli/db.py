@@ -8,7 +8,7 @@ import click
 
 from seedframe.cli.db_init import init
 from seedframe.cli.db_shell import shell
-from seedframe.cli.options import Context, add_global_options, global_options
+from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
 from seedframe.config import Config
 from seedframe.errors import UsageError
 from seedframe.secrets import MASK
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 _PASSWORDS: Final = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 
-@click.group("db")
+@click.group("db", invoke_without_command=True)
 @add_global_options
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Start, stop, initialise and reach the database."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(COULD_NOT_RUN)
 
 
 command.add_command(init)

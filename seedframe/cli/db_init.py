@@ -48,11 +48,11 @@ def init(context: Context, *, wait_s: float) -> int:
     steps = Steps(context)
     with ExitStack() as held:
         _migrate(project.config, held, steps, context, wait_s)
-        with watching(context) as observer:
+        with watching(context, say_waiting=False) as observer:
             report = project.apply(ApplyOptions(wait_s=wait_s), observer)
         steps.applied(report)
         if report.exit_code == 0:
-            with watching(context) as observer:
+            with watching(context, say_waiting=False) as observer:
                 report = project.verify(VerifyOptions(wait_s=wait_s), observer)
             steps.verified(report)
     return report.exit_code
@@ -66,7 +66,7 @@ def _migrate(config: "Config", held: ExitStack, steps: "Steps", context: Context
     with ExitStack() as alone:
         with steps.step("database") as step:
             address, place = _reach(config, held)
-            with watching(context) as observer:
+            with watching(context, say_waiting=False) as observer:
                 migration = alone.enter_context(
                     migrating(
                         address,
@@ -81,7 +81,7 @@ def _migrate(config: "Config", held: ExitStack, steps: "Steps", context: Context
                 step.skip("no command under [migrations]")
                 return
             step.text = shlex.join(config.migrations)
-            with watching(context) as observer:
+            with watching(context, say_waiting=False) as observer:
                 observer.waiting(step.text)
                 output = _run(config, address, steps)
             step.text += f": {migration.change()}"

@@ -10,7 +10,7 @@ from typing import Final, TextIO
 import click
 
 from seedframe import __version__
-from seedframe.cli.options import Context, add_global_options, context_of
+from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
 
 # Help is given from this table, so that it imports no command.
@@ -25,7 +25,6 @@ COMMANDS: Final = {
     "db": ("seedframe.cli.db", "Start, stop, initialise and reach the database."),
 }
 
-COULD_NOT_RUN: Final = 3
 
 _LOGS: Final = "seedframe.cli.logs"
 
@@ -111,9 +110,9 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return COULD_NOT_RUN  # whoever read the output has gone, and needs no message
     except Stopped as stopped:
-        return _stopped(f"stopped by {stopped}", stopped.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _stopped("stopped", 130)
+        return _stopped(f"stopped by {stopped}", stopped)
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        return _stopped("stopped", stopped)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
         return _explain(error, context_of(ctx) if ctx is not None else Context())
 
@@ -128,9 +127,9 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _stopped(text: str, code: int) -> int:
-    click.echo(text, err=True)
-    return code
+def _stopped(text: str, stopped: BaseException) -> int:
+    click.echo(": ".join([text, *getattr(stopped, "__notes__", ())]), err=True)
+    return stopped.exit_code if isinstance(stopped, Stopped) else 130
 
 
 def _explain(error: Exception, context: Context) -> int:

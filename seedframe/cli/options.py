@@ -20,6 +20,9 @@ Color: TypeAlias = Literal["auto", "always", "never"]
 
 _META: Final = "seedframe."
 
+COULD_NOT_RUN: Final = 3
+"""The exit code of every command that could not do what it was asked to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

@@ -25,14 +25,18 @@ NOTICEABLE_S: Final = 0.5
 
 
 @contextmanager
-def watching(context: Context) -> Iterator[Observer]:
+def watching(context: Context, *, say_waiting: bool = True) -> Iterator[Observer]:
     """The observer for a command's run: it logs, and shows progress where there is someone to see it.
 
+    Where nobody sees progress, one line says what is waited for, unless the command has lines of its own for that.
     Meanwhile, what a seed prints goes to stderr: standard output is for the report alone.
     """
     with redirect_stdout(sys.stderr):
-        if context.verbosity != 0 or not shows_progress(sys.stderr, os.environ):
+        if context.verbosity != 0:
             yield context.observer()
+            return
+        if not shows_progress(sys.stderr, os.environ):
+            yield Several(context.observer(), *([WaitingLine(sys.stderr)] if say_waiting else []))
             return
         with ProgressBar(sys.stderr, color=context.colored(sys.stderr)) as bar:
             yield Several(context.observer(), bar)
@@ -41,6 +45,19 @@ def watching(context: Context) -> Iterator[Observer]:
 def shows_progress(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """True on a terminal that can redraw a line, outside CI."""
     return stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI")
+
+
+class WaitingLine(Observer):
+    """Says once what is waited for, where no progress is shown: silence would look like a hang."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._said = False
+
+    def waiting(self, what: str) -> None:
+        if not self._said:
+            self._said = True
+            print(f"waiting: {visible(what)}", file=self._stream, flush=True)
 
 
 class Several(Observer):

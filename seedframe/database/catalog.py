@@ -245,7 +245,8 @@ class Catalog:
         place = schema or self._session.schema
         near = did_you_mean(table, [row[0] for row in self._session.query(_NEIGHBOURS, [place])])
         return MissingTable(
-            f"table {place}.{table} does not exist", hint=hint or near or "run migrations first: seedframe db init"
+            f"table {place}.{table} does not exist",
+            hint=hint or near or "run migrations first: seedframe db init; or create the table",
         )
 
     def _read(self, name: str) -> Table | None:

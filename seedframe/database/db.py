@@ -123,6 +123,13 @@ class Db:
             raise DeclarationError("this seed has no folder for data files", hint="give the rows with rows=")
         return self._files
 
+    def shown_file(self, name: str) -> str:
+        """A data file of the seed as people find it: relative to the project, or just its name inside a package."""
+        files, root = self._files, self._state_dir.parent
+        if isinstance(files, Path) and files.is_relative_to(root):
+            return (files.relative_to(root) / name).as_posix()
+        return name
+
     @property
     def catalog(self) -> Catalog:
         """The tables, as the server has them."""

@@ -159,6 +159,15 @@ class Ledger:
         """True when it is there and can be read."""
         return self.exists and self.unreadable is None
 
+    @property
+    def grants(self) -> str:
+        """What a role needs that is to use a ledger that somebody else made."""
+        role = self._session.role_identifier
+        return (
+            f"GRANT USAGE ON SCHEMA seedframe TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE"
+            f" ON ALL TABLES IN SCHEMA seedframe TO {role} (SELECT is enough for verify)"
+        )
+
     def create(self) -> None:
         """Make what is missing of it. The caller holds the ledger's lock: IF NOT EXISTS alone is not atomic."""
         self._session.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")

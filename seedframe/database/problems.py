@@ -72,7 +72,7 @@ def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
             "went on after an SQL error that it swallowed", hint="let the error of the first failed statement out"
         )
     if state in ("42P01", "3F000"):
-        return MissingTable(primary, hint="run migrations first: seedframe db init")
+        return MissingTable(primary, hint="correct the name, or run migrations first: seedframe db init")
     if state.startswith("23"):
         return _constraint(state, diag, table, primary)
     if state.startswith("22"):
@@ -89,7 +89,7 @@ def _constraint(state: str, diag: psycopg.errors.Diagnostic, table: str | None, 
     word = _CONSTRAINT_WORDS.get(state, "constraint")
     if state == "23502" and diag.column_name:
         return ConstraintViolated(
-            f"column {diag.column_name} must have a value",
+            f"column {diag.column_name!r} must have a value",
             hint="declare the column in every row, or give it a default",
             where=table,
         )

@@ -51,6 +51,7 @@ class Binding:
 
     def _shape(self) -> Shape:
         spec = self._spec
+        self._check_header()
         self._check_names()
         fields: list[Field] = []
         taken = {part.name for look in spec.refs.values() for part in look.key.values() if isinstance(part, Column)}
@@ -78,6 +79,16 @@ class Binding:
             mode=spec.mode,
             arbiter=() if index.deferrable else index.columns,
         )
+
+    def _check_header(self) -> None:
+        """A field that is no column is the mistake to hear of, before all that follows from it."""
+        spec = self._spec
+        taken = {
+            part.name for looked_up in spec.refs.values() for part in looked_up.key.values() if isinstance(part, Column)
+        }
+        for name in self._records.fields:
+            if name not in spec.ignore and name not in taken:
+                self._column(name)
 
     def _check_names(self) -> None:
         spec = self._spec

@@ -159,7 +159,7 @@ class Rows:
 
     def _open(self, db: Db) -> Records:
         if self._spec.file is not None:
-            return open_file(db.files, self._spec.file, null=self._null)
+            return open_file(db.files, self._spec.file, shown=db.shown_file(self._spec.file), null=self._null)
         rows = self._rows() if callable(self._rows) else self._rows
         return records_of(rows or (), lambda number: f"{self.name} row {number}")
 

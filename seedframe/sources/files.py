@@ -26,12 +26,13 @@ _DECOMPRESSORS: Final[Mapping[str, Callable[..., Any]]] = {".gz": gzip.open, ".b
 FORMATS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml")
 
 
-def open_file(folder: Traversable, name: str, *, null: str | None = None) -> Records:
+def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = None) -> Records:
     """The records of a file under the seed's folder, in the format that its ending names, compressed or not.
 
     Args:
         folder: the seed's folder.
         name: a path below it, with forward slashes.
+        shown: the same file for messages, relative to the project.
         null: for CSV and TSV, the token that means NULL; by default an empty field does.
 
     Errors: BadData, naming file, line and column.
@@ -55,13 +56,13 @@ def open_file(folder: Traversable, name: str, *, null: str | None = None) -> Rec
     target = _find(folder, path, name)
 
     def place(line: int) -> str:
-        return f"{name}:{line}"
+        return f"{shown}:{line}"
 
     if ending in (".csv", ".tsv"):
-        return _csv(target, name, packed, "\t" if ending == ".tsv" else ",", null, place)
+        return _csv(target, shown, packed, "\t" if ending == ".tsv" else ",", null, place)
     if ending == ".toml":
-        return keyed_records(_toml(target, name, packed), lambda number: f"{name} [[{number}]]")
-    return keyed_records((_json_lines if ending in (".jsonl", ".ndjson") else _json)(target, name, packed), place)
+        return keyed_records(_toml(target, shown, packed), lambda number: f"{shown} [[{number}]]")
+    return keyed_records((_json_lines if ending in (".jsonl", ".ndjson") else _json)(target, shown, packed), place)
 
 
 def _find(folder: Traversable, path: PurePosixPath, name: str) -> Traversable:
@@ -84,7 +85,7 @@ def _find(folder: Traversable, path: PurePosixPath, name: str) -> Traversable:
 def _missing(folder: Traversable, path: PurePosixPath, name: str) -> BadData:
     beside = folder.joinpath(*path.parts[:-1])
     names = [entry.name for entry in beside.iterdir()] if beside.is_dir() else []
-    near = did_you_mean(path.name, names)
+    near = did_you_mean(str(path), [str(path.with_name(entry)) for entry in names])
     return BadData(f"file {name!r} does not exist", hint=near or "file= is relative to the seed's own folder")
 
 
@@ -96,13 +97,23 @@ def _text(target: Traversable, name: str, packed: str | None) -> Iterator[IO[str
             with io.TextIOWrapper(data, encoding="utf-8-sig", newline="") as text:
                 yield text
     except UnicodeDecodeError as error:
-        raise BadData(
-            f"byte {error.start} of a block is no UTF-8", hint="save the file as UTF-8", where=name
-        ) from error
+        place = f"{name}:{_first_undecodable(target, packed)}"
+        raise BadData("the line is no UTF-8", hint="save the file as UTF-8", where=place) from error
     except (gzip.BadGzipFile, lzma.LZMAError, EOFError) as error:
         raise BadData("the file cannot be decompressed", hint="compress it again", where=name) from error
     except OSError as error:
         raise BadData(f"the file cannot be read: {error.strerror or error}", where=name) from error
+
+
+def _first_undecodable(target: Traversable, packed: str | None) -> int:
+    """The first line that is no UTF-8: the decoder itself counts bytes of a block, which helps nobody."""
+    with target.open("rb") as raw:
+        for number, line in enumerate(_DECOMPRESSORS[packed](raw) if packed else raw, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _csv(
