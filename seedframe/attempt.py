@@ -16,6 +16,7 @@ from seedframe.errors import DeclarationError, DoesNotConverge, HookFailed
 from seedframe.plugins import SeedManager
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.resources.protocol import Resource
+from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
 from seedframe.verdicts import resource_verdict
 
@@ -123,7 +124,7 @@ class Attempt:
         if not hooks.has_hook(self._seed, hook):
             return []
         with self._scene.session.savepoint(read_only=hook != "apply"):
-            return hooks.call(
+            returned = hooks.call(
                 self._seed,
                 self._scene.plugins,
                 hook,
@@ -132,6 +133,9 @@ class Attempt:
                 settings=self._settings,
                 **({"plan": plan} if hook == "apply" else {}),
             )
+        if hook == "apply":
+            self._scene.session.pin()
+        return returned
 
     def _declare(self) -> tuple[Resource, ...]:
         declared: tuple[Resource, ...] = tuple(self._call("resources"))
@@ -147,9 +151,25 @@ class Attempt:
         return declared
 
     def _compare(self, resource: Resource) -> ResourceOutcome:
-        outcome = self._judged(resource.name, resource.diff(self._db), _digest(resource))
+        outcome = self._judged(resource.name, self._diff(resource), _digest(resource))
         self._on_planned(outcome)
         return outcome
+
+    def _diff(self, resource: Resource) -> Changes:
+        """Compare one resource. Only `Rows`, which may stage its rows in a temporary table, is not held to reading."""
+        if isinstance(resource, Rows):
+            with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: diff"):
+                return resource.diff(self._db)
+        with self._scene.session.savepoint(read_only=True):
+            with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: diff"):
+                found = resource.diff(self._db)
+            if not isinstance(found, Changes):
+                raise HookFailed(
+                    f"`diff` of {resource.name} returned {type(found).__name__}",
+                    hint="return Changes(…)",
+                    where=self._seed.origin,
+                )
+            return found
 
     def _check(self) -> ResourceOutcome | None:
         if not hooks.has_hook(self._seed, "check"):
@@ -195,10 +215,11 @@ class Attempt:
             return
         for resource, outcome in reversed(compared):
             if outcome.changes.counts.delete:
-                resource.delete(self._db, outcome.changes)
+                with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: delete"):
+                    resource.delete(self._db, outcome.changes)
         for resource, outcome in compared:
             if outcome.changes.counts.create or outcome.changes.counts.update:
-                resource.write(self._db, outcome.changes)
+                self._write_one(resource, outcome.changes)
         if own is not None and own.changes and self._executes_elsewhere:
             if not hooks.has_hook(self._seed, "apply"):
                 raise HookFailed(
@@ -209,6 +230,10 @@ class Attempt:
             self._call("apply", plan=plan)
         self._settle()
         self._require_converged(compared, own)
+
+    def _write_one(self, resource: Resource, changes: Changes) -> None:
+        with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: write"):
+            resource.write(self._db, changes)
 
     def _settle(self) -> None:
         tables = [self._db.catalog.find(name) for resource in self._resources for name in resource.tables]
@@ -221,7 +246,11 @@ class Attempt:
     ) -> None:
         for resource, outcome in compared:
             if outcome.changes.skipped_reason is None:
-                left = resource.diff(self._db)
+                left = self._diff(resource)
+                if left and isinstance(resource, Rows):
+                    # What another resource wrote may have moved what this one refers to; a second time is its last.
+                    self._write_one(resource, left)
+                    left = self._diff(resource)
                 if left:
                     raise _not_converged(resource.name, left)
         if own is not None and self._executes_elsewhere:

@@ -192,9 +192,10 @@ class DeclarationError(SeedError):
 
 
 class MissingTable(DeclarationError):
-    """A table that must exist does not."""
+    """A table that must exist does not; `table` is its name, as the seed has it, where that is known."""
 
     code = "missing_table"
+    table: str | None = None
 
 
 class BadData(SeedError):

@@ -1,6 +1,7 @@
 """Calls one seed's own hook: arguments by name, results as lists of the right things, failures as one clear line."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any, Final
 
@@ -63,6 +64,22 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
         )
     accept = _ACCEPT[hook]
     return [accept(item, seed, hook) for result in results for item in result] if accept is not None else []
+
+
+@contextmanager
+def guarded(seed: Seed, plugins: SeedManager, what: str) -> Iterator[None]:
+    """Run code of a seed that is no hook (a resource of its own, an iterator of rows): what it raises is the seed's.
+
+    Raises:
+        HookFailed: it raised.
+        SeedframeError: as raised inside.
+    """
+    try:
+        yield
+    except SeedframeError:
+        raise
+    except Exception as error:
+        raise _failed(seed, plugins, what, error, describe(error)) from error
 
 
 def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, what: str) -> HookFailed:

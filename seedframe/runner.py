@@ -21,7 +21,15 @@ from seedframe.database.locks import begin_locked, ledger_lock, run_lock
 from seedframe.database.planned import PlannedRows
 from seedframe.database.problems import RETRYABLE
 from seedframe.database.session import Session
-from seedframe.errors import ConfigError, ConnectionFailed, LedgerError, LockTimeout, Problem, SeedframeError
+from seedframe.errors import (
+    ConfigError,
+    ConnectionFailed,
+    DiscoveryError,
+    LedgerError,
+    LockTimeout,
+    Problem,
+    SeedframeError,
+)
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, VerifyOptions
 from seedframe.ordering import missing_requirements
@@ -92,7 +100,9 @@ class _Run:
         try:
             with open_target(self._config, wait_s=self._options.wait_s, waiting=self._observer.waiting) as target:
                 self._go(target)
-        except (ConnectionFailed, LockTimeout, LedgerError) as error:
+        except DiscoveryError:
+            raise
+        except SeedframeError as error:
             self._error = error.problems[0]
         self._skip_the_rest()
         return Report(
@@ -159,12 +169,14 @@ class _Run:
     def _read_one(self, session: Session, ledger: Ledger, seed: Seed) -> SeedOutcome:
         self._observer.seed_started(seed)
         started = time.monotonic()
+        planned = self._planned.copy()
         try:
             with session.savepoint():
                 attempted = self._attempt(session, ledger, seed, self._planned).run()
         except ConnectionFailed:
             raise
         except SeedframeError as error:
+            self._planned = planned
             return self._failed(seed, error, started)
         if ledger.unreadable is not None and not self._outcomes:
             text = f"the ledger cannot be read ({ledger.unreadable}): pending and drift cannot be told apart"
@@ -215,7 +227,7 @@ class _Run:
         self._end_run(session, ledger, worst_status(outcome.status for outcome in self._outcomes).value, None)
 
     def _begin_run(self, session: Session, ledger: Ledger) -> None:
-        if ledger.unreadable is not None:
+        if ledger.unreadable is not None and not ledger.incomplete:
             raise LedgerError(f"the ledger cannot be read: {ledger.unreadable}", hint=ledger.grants)
         if ledger.readable:
             session.begin(write=True)

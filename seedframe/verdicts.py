@@ -21,7 +21,8 @@ class Baseline:
 
     Attributes:
         digest: of what was declared.
-        fingerprint: of the declared rows, as left: their number and the sum of their hashes.
+        fingerprint: of the table, as left, where no row hashes were kept: the number of its rows and the sum of their
+            hashes.
         columns: the tracked columns, in the order of the row hashes.
         by_row: whether row hashes were kept (resources below the configured size).
         comparable: False when hashes of now and then cannot be compared (another major version of the server).

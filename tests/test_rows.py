@@ -1,7 +1,9 @@
+# ruff: noqa: E501 - seeds stand in one line where they are one thing
 """Rows: what is inserted, updated, left alone, looked up and shown, on a real server."""
 
 import pytest
 
+from seedframe import Project
 from seedframe.changes import Marker, Verdict
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
@@ -324,3 +326,126 @@ def test_extensions(project: ProjectFactory, sql: Sql) -> None:
     assert only(verify(folder)).verdict is Verdict.DRIFT
     folder.write({"seeds/10_x.py": seed('yield Extension("pgcrypt")')})
     assert "did you mean 'pgcrypto'?" in error(apply(folder))
+
+
+# What was found by trying to break it
+
+
+SWAP = "create table p (id int primary key, code text not null unique deferrable, pos int unique);"
+
+
+@pytest.mark.parametrize("number", [3, 6000], ids=["parameters", "staged"])
+def test_references_follow_rows_that_the_same_run_moves(number: int, project: ProjectFactory, sql: Sql) -> None:
+    sql(SWAP + "create table c (code text primary key, p_id int references p)")
+    body = (
+        'yield Rows("p", key="id", rows=[{{"id": 1, "code": "{0}"}}, {{"id": 2, "code": "{1}"}}])\n'
+        '    yield Rows("c", key="code", rows=[{{"code": str(n), "p_id": ref("p", code="a")}} for n in range({2})])'
+    )
+    folder = project({"seeds/10_x.py": seed(body.format("a", "b", number))})
+    applied(folder)
+    folder.write({"seeds/10_x.py": seed(body.format("b", "a", number))})
+    applied(folder)
+    assert sql("select distinct p_id from c") == [(2,)]
+
+
+def test_a_unique_value_moves_from_one_row_to_a_new_one(project: ProjectFactory, sql: Sql) -> None:
+    sql(SWAP)
+    rows = 'yield Rows("p", key="id", rows=[{"id": 1, "code": "a", "pos": %d}%s])'
+    folder = project({"seeds/10_x.py": seed(rows % (1, ""))})
+    applied(folder)
+    folder.write({"seeds/10_x.py": seed(rows % (2, ', {"id": 2, "code": "b", "pos": 1}'))})
+    assert counts(applied(folder)) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("number", [3, 6000], ids=["parameters", "staged"])
+@pytest.mark.parametrize(("own", "referred"), [("bigint", "int"), ("text", "varchar(10)")])
+def test_a_foreign_key_may_have_another_type_than_what_it_refers_to(
+    own: str, referred: str, number: int, project: ProjectFactory, sql: Sql
+) -> None:
+    sql(f"create table p (id {referred} primary key, code text unique); insert into p values ('7', 'x')")
+    sql(f"create table c (code text primary key, p_id {own} references p)")
+    body = (
+        f'yield Rows("c", key="code", rows=[{{"code": str(n), "p_id": ref("p", code="x")}} for n in range({number})])'
+    )
+    folder = project({"seeds/10_x.py": seed(body)})
+    assert dry_run(folder).exit_code == 0
+    applied(folder)
+
+
+def test_equality_is_the_type_s_own_wherever_its_extension_is(project: ProjectFactory, sql: Sql) -> None:
+    sql("create schema extensions; create extension citext schema extensions; create schema tenant")
+    sql("create table tenant.p (id serial primary key, name extensions.citext unique)")
+    sql("create table tenant.c (code text primary key, p_id int references tenant.p)")
+    sql("insert into tenant.p (name) values ('Hello')")
+    body = (
+        'yield Rows("p", key="name", rows=[{"name": "hello"}])\n'
+        '    yield Rows("c", key="code", rows=[{"code": "c", "p_id": ref("p", name="HELLO")}])'
+    )
+    folder = project({"seeds/10_x.py": seed(body)}, config='[project]\nname = "x"\n[database]\nschema = "tenant"\n')
+    assert counts(applied(folder)) == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize("arguments", ['initial=["p_id"]', 'mode="insert"'])
+@pytest.mark.parametrize("number", [2, 6000], ids=["parameters", "staged"])
+def test_what_is_written_once_is_looked_up_once(number: int, arguments: str, project: ProjectFactory, sql: Sql) -> None:
+    sql("create table p (id int primary key, code text unique); insert into p values (1, 'x'), (2, 'y')")
+    sql("create table c (code text primary key, p_id int references p, n int)")
+    body = (
+        f'yield Rows("c", key="code", {arguments},'
+        f' rows=[{{"code": str(n), "p_id": ref("p", code="x"), "n": 1}} for n in range({number})])'
+    )
+    folder = project({"seeds/10_x.py": seed(body)})
+    applied(folder)
+    sql("update c set p_id = 2; delete from p where code = 'x'")
+    assert verify(folder).exit_code == 0
+    assert counts(apply(folder)) == (0, 0, 0, number)
+    sql("delete from c where code = '1'")
+    for report in (verify(folder), apply(folder)):
+        assert "rows:c row 2: no row of p has code='x'" in error(report)
+
+
+def test_a_secret_key_leaves_no_hash(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table pins (pin text primary key, name text)")
+    body = 'yield Rows("pins", key="pin", secret=["pin"], rows=[{"pin": "1234", "name": "x"}])'
+    folder = project({"seeds/10_x.py": seed(body)})
+    applied(folder)
+    assert sql("select count(*) from seedframe.baseline_row") == [(0,)]
+    sql("update pins set name = 'y'")
+    report = verify(folder)
+    assert (only(report).verdict, "1234" in str(report.as_dict())) == (Verdict.DRIFT, False)
+
+
+def test_arrays_from_python_and_json(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table t (id int primary key, n numeric[], t text[], j jsonb[], d date[], i int[][])")
+    row = (
+        '{"id": 1, "n": [1, Decimal("2.50"), None], "t": ["a,b", "", None, "NULL", "q\\"\\\\"], "j": [{"a": [1]}],'
+        ' "d": [date(2024, 2, 29)], "i": [[1, 2], [3, 4]]}'
+    )
+    body = f'yield Rows("t", key="id", rows=[{row}])'
+    folder = project({"seeds/10_t.py": "from datetime import date\nfrom decimal import Decimal\n" + seed(body)})
+    applied(folder)
+    assert sql("select n::text, t, j[1]::text, d::text, i from t") == [
+        ("{1,2.50,NULL}", ["a,b", "", None, "NULL", 'q"\\'], '{"a": [1]}', "{2024-02-29}", [[1, 2], [3, 4]])
+    ]
+
+
+def test_rows_declared_once_for_all_attempts(project: ProjectFactory, sql: Sql) -> None:
+    sql(ITEMS)
+    body = 'from seedframe import Rows\n\nITEMS = Rows("items", key="sku", rows=[{"sku": "a"}])\n\ndef resources():\n    return [ITEMS]\n'
+    folder = project({"seeds/10_items.py": body})
+    loaded = Project.load(folder.path)
+    assert [loaded.apply().exit_code, loaded.apply().exit_code, loaded.verify().exit_code] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'yield Tables("p", required=False)\n    yield Rows("c", key="code", initial={"p_id": ref("p", code="x")}, rows=[{"code": "a"}])',
+        'yield Tables("p", required=False)\n    yield Rows("c", key="code", rows=iter([{"code": "a", "p_id": None}, {"code": "b", "p_id": ref("p", code="x")}]))',
+    ],
+    ids=["initial", "iterator"],
+)
+def test_whatever_needs_an_optional_table_is_skipped(body: str, project: ProjectFactory, sql: Sql) -> None:
+    sql("create table c (code text primary key, p_id int)")
+    report = applied(project({"seeds/10_x.py": seed(body)}))
+    assert only(report).resources[1].changes.skipped_reason == "optional table p does not exist"

@@ -117,10 +117,7 @@ def test_a_trigger_that_rewrites_is_reported_as_not_converging(project: ProjectF
     sql("create function shout() returns trigger language plpgsql as $$ begin new.name := 'X'; return new; end $$")
     sql("create trigger shout before insert or update on items for each row execute function shout()")
     report = apply(project({"seeds/10_a.py": seed("a")}))
-    assert (
-        "does_not_converge: rows:items does not converge: after apply, for sku=a, column name still differs"
-        in error(report)
-    )
+    assert "rows:items does not converge: after apply, for sku=a, column name still differs" in error(report)
     assert sql("select count(*) from items") == [(0,)]
 
 
@@ -198,11 +195,22 @@ def test_only_apply_may_write(hook: str, project: ProjectFactory, sql: Sql, tabl
 
 @pytest.mark.parametrize(
     "statement",
-    ["commit", "  ROLLBACK", "/* x */ begin", "-- x\nsavepoint a", "set transaction read write", "release a", "end"],
+    [
+        "commit",
+        "  ROLLBACK",
+        "/* x /* y */ */ begin",
+        "-- x\nsavepoint a",
+        "set  transaction read write",
+        "end",
+        "select 1; commit",
+        ";commit",
+        "select ';', $a$;$a$, E'\\';'; commit; begin",
+        "select a$b$ from t; rollback; --$b$",
+    ],
 )
 def test_transaction_control_is_refused(statement: str, project: ProjectFactory, table: None) -> None:
     report = apply(project({"seeds/10_a.py": f"def verify(db):\n    db.execute({statement!r})\n"}))
-    assert "is not for seeds" in error(report)
+    assert "not for seeds" in error(report)
 
 
 def test_a_swallowed_sql_error_is_named(project: ProjectFactory, sql: Sql, table: None) -> None:
@@ -508,3 +516,130 @@ def test_a_lost_connection_is_an_error_of_the_run(project: ProjectFactory, sql: 
         assert report.error is not None
         assert report.error.code == "connection"
         assert report.seeds[-1].status is Status.SKIPPED
+
+
+# What was found by trying to break it
+
+
+def test_a_trigger_that_rewrites_is_named_in_later_applies_too(project: ProjectFactory, sql: Sql, table: None) -> None:
+    folder = project({"seeds/10_a.py": seed("a", "one")})
+    applied(folder)
+    sql("create function shout() returns trigger language plpgsql as $$ begin new.name := 'X'; return new; end $$")
+    sql("create trigger shout before insert or update on items for each row execute function shout()")
+    folder.write({"seeds/10_a.py": seed("a", "two")})
+    assert error(apply(folder)).startswith("does_not_converge")
+
+
+RAISES = """
+from seedframe import Changes, Rows
+
+class Own:
+    name, tables = "own:thing", ()
+    def describe(self): return "own"
+    def diff(self, db): {diff}
+    def delete(self, db, changes): pass
+    def write(self, db, changes): raise ValueError("boom")
+
+def rows():
+    yield {{"sku": "a"}}
+    raise ValueError("boom")
+
+def resources():
+    yield {declared}
+"""
+
+
+@pytest.mark.parametrize(
+    ("diff", "declared", "expected"),
+    [
+        ("return 1 / 0", "Own()", "ZeroDivisionError"),
+        ("return None", "Own()", "`diff` of own:thing returned NoneType"),
+        ("from seedframe import Change; return Changes.of([Change('create', {'a': 'b'})])", "Own()", "boom"),
+        ("db.execute(\"insert into items values ('w')\"); return Changes()", "Own()", "may only read"),
+        ("", "Rows('items', key='sku', rows=rows)", "ValueError: boom"),
+    ],
+    ids=["diff raises", "diff returns nothing", "write raises", "diff writes", "rows raise"],
+)
+def test_what_a_resource_raises_is_the_seed_s_failure(
+    diff: str, declared: str, expected: str, project: ProjectFactory, sql: Sql, table: None
+) -> None:
+    text = RAISES.format(diff=diff or "pass", declared=declared)
+    folder = project({"seeds/10_a.py": seed("first"), "seeds/20_own.py": text})
+    report = apply(folder)
+    assert [outcome.status for outcome in report.seeds] == [Status.CHANGED, Status.FAILED]
+    assert (report.exit_code, expected in error(report), "seeds/20_own.py" in error(report)) == (1, True, True)
+    assert sql("select sku from items") == [("first",)]
+
+
+@pytest.mark.parametrize("hook", ["check", "verify", "resources"])
+def test_what_a_hook_sets_ends_with_it(hook: str, project: ProjectFactory, sql: Sql) -> None:
+    sql("create table moments (id int primary key, at timestamptz)")
+    body = (
+        "from seedframe import Rows\n\n{}def resources({}):\n    {}\n"
+        '    return [Rows("moments", key="id", rows=[{{"id": 1, "at": "2024-01-01 00:00"}}])]\n'
+    )
+    sets = "db.execute(\"set local timezone = 'Asia/Tokyo'\"); db.execute('set local search_path = pg_catalog')"
+    if hook == "resources":
+        text = body.format("", "db", sets)
+    else:
+        text = body.format(f"def {hook}(db):\n    {sets}\n    return []\n\n", "", "pass")
+    applied(project({"seeds/10_m.py": text}))
+    assert sql("select at = '2024-01-01 00:00Z' from moments") == [(True,)]
+
+
+def test_pending_above_the_configured_size_beside_rows_of_others(
+    project: ProjectFactory, sql: Sql, table: None
+) -> None:
+    config = '[project]\nname = "shop"\n[ledger]\nbaseline_rows = 0\n'
+    folder = project({"seeds/10_a.py": seed("a", "one")}, config=config)
+    sql("insert into items values ('theirs')")
+    applied(folder)
+    folder.write({"seeds/10_a.py": seed("a", "two")})
+    assert only(verify(folder)).verdict is Verdict.PENDING
+    folder.write({"seeds/10_a.py": seed("a", "two").replace('"name"', '"n": 3, "name"')})
+    assert only(verify(folder)).verdict is Verdict.PENDING, "a new column is no conflict"
+
+
+def test_a_dry_run_does_not_plan_on_a_seed_that_fails(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table p (id serial primary key, code text unique)")
+    sql("create table c (code text primary key, p_id int references p)")
+    first = (
+        "from seedframe import Rows\n\nCRITICAL = False\n\ndef resources():\n"
+        '    yield Rows("p", key="code", rows=[{"code": "x"}])\n    yield Rows("no_such", key="a", rows=[{"a": 1}])\n'
+    )
+    second = (
+        "from seedframe import Rows, ref\n\ndef resources():\n"
+        '    yield Rows("c", key="code", rows=[{"code": "c", "p_id": ref("p", code="x")}])\n'
+    )
+    folder = project({"seeds/10_p.py": first, "seeds/20_c.py": second})
+    for report in (dry_run(folder), apply(folder)):
+        assert [outcome.status for outcome in report.seeds] == [Status.FAILED, Status.FAILED]
+
+
+def test_a_partly_dropped_ledger_is_said_and_made_again(project: ProjectFactory, sql: Sql, table: None) -> None:
+    folder = project({"seeds/10_a.py": seed("a")})
+    applied(folder)
+    sql("drop table seedframe.outcome")
+    report = verify(folder)
+    assert "some of its tables are gone" in only(report).findings[0].text
+    assert apply(folder).exit_code == 0
+    assert verify(folder).exit_code == 0
+
+
+def test_the_check_of_a_seed_whose_code_moved_on_is_pending(project: ProjectFactory, table: None) -> None:
+    folder = project({"seeds/10_own.py": OWN})
+    applied(folder)
+    folder.write({"seeds/10_own.py": OWN.replace("n = 1", "n = 2").replace(":name, 1)", ":name, 2)")})
+    assert (verify(folder).exit_code, only(verify(folder)).verdict) == (1, Verdict.PENDING)
+
+
+def test_a_forgotten_yield_is_an_error(project: ProjectFactory, table: None) -> None:
+    body = "from seedframe import Rows\n\ndef resources():\n    Rows('items', key='sku', rows=[{'sku': 'a'}])\n"
+    assert "`resources` of seed 10_a returned None" in error(apply(project({"seeds/10_a.py": body})))
+
+
+def test_an_environment_misspelt_does_not_leave_seeds_out(project: ProjectFactory, table: None) -> None:
+    folder = project({"seeds/10_a.py": 'ENVIRONMENTS = {"production"}\n' + seed("a"), "seeds/20_b.py": seed("b")})
+    result = folder.run("verify", "--env", "prduction")
+    assert result.returncode == 3
+    assert "did you mean 'production'?" in result.stderr

@@ -19,7 +19,13 @@ _HASHES_AS_IS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """One column. `type` is the server's own text of it, length and precision included, safe to put into SQL."""
+    """One column.
+
+    Attributes:
+        type: the server's own text of it, length and precision included, safe to put into SQL.
+        length: of varchar, char, bit and varbit, where one is declared.
+        equality: the schema of the type's `=`, unless it is built in.
+    """
 
     name: str
     type: str
@@ -32,6 +38,7 @@ class TableColumn:
     generated: bool
     identity: str
     hashes_as_is: bool
+    equality: str | None
 
     @property
     def is_json(self) -> bool:
@@ -127,6 +134,14 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                  'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
                                    THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
                  'deterministic', coalesce(co.collisdeterministic, true),
+                 'equality', (SELECT nullif(eqn.nspname, 'pg_catalog')
+                                FROM pg_opclass oc
+                                JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
+                                               AND ao.amoplefttype = base.oid AND ao.amoprighttype = base.oid
+                                JOIN pg_operator eq ON eq.oid = ao.amopopr
+                                JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
+                               WHERE oc.opcintype = base.oid AND oc.opcdefault
+                                 AND oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree') LIMIT 1),
                  'not_null', a.attnotnull, 'has_default', a.atthasdef OR t.typdefault IS NOT NULL,
                  'generated', a.attgenerated <> '', 'identity', a.attidentity) ORDER BY a.attnum)
           FROM pg_attribute a
@@ -228,6 +243,7 @@ class Catalog:
         """The table of this name, readable. Errors: MissingTable, DeclarationError, PermissionDenied."""
         found = self.find(name)
         if found is None:
+            self._require_usage(name)
             raise self.missing(name)
         if found.kind not in ("r", "p"):
             what = _KINDS.get(found.kind, "no table")
@@ -244,10 +260,25 @@ class Catalog:
         schema, table = split_name(name)
         place = schema or self._session.schema
         near = did_you_mean(table, [row[0] for row in self._session.query(_NEIGHBOURS, [place])])
-        return MissingTable(
+        error = MissingTable(
             f"table {place}.{table} does not exist",
             hint=hint or near or "run migrations first: seedframe db init; or create the table",
         )
+        error.table = name
+        return error
+
+    def _require_usage(self, name: str) -> None:
+        """A schema that the role may not use hides its tables: that is no missing table. Errors: PermissionDenied."""
+        place = split_name(name)[0] or self._session.schema
+        usable = self._session.scalar(
+            "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1", [place]
+        )
+        if usable is False:
+            schema = sql.Identifier(place).as_string()
+            raise PermissionDenied(
+                f"the role {self._session.role} has no USAGE on schema {place}",
+                hint=f"GRANT USAGE ON SCHEMA {schema} TO {self._session.role_identifier}",
+            )
 
     def _read(self, name: str) -> Table | None:
         schema, table = split_name(name)
@@ -301,6 +332,7 @@ def _column(entry: dict[str, Any]) -> TableColumn:
         generated=entry["generated"],
         identity=entry["identity"],
         hashes_as_is=as_is,
+        equality=entry["equality"],
     )
 
 

@@ -97,7 +97,9 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
     joins: list[sql.Composable] = []
     for number, (field, reference) in enumerate(shape.references):
         alias = sql.Identifier(f"p{number}")
-        looked_up.append(sql.SQL("{}.value AS {}").format(alias, sql.Identifier(field.staged)))
+        # The referring column may have another type than the one it refers to, bigint for integer say.
+        value = sql.SQL("{}.value::{} AS {}").format(alias, typed(field.column), sql.Identifier(field.staged))
+        looked_up.append(value)
         looked_up.append(sql.SQL("{}.matches AS {}").format(alias, _matches(field)))
         joins.append(_parent_join(reference, alias, sql.Identifier("s")))
     resolved = sql.SQL("resolved AS (SELECT s.*, {} FROM declared AS s {})").format(
@@ -141,16 +143,27 @@ def _parent_join(reference: Reference, alias: sql.Identifier, source: sql.Identi
         )
     condition = _AND.join(
         [
-            sql.SQL("{}.{} = {}.{}").format(alias, key, source, sql.Identifier(staged))
-            for key, staged in zip(keys, reference.staged, strict=True)
+            equals(column, sql.SQL("{}.{}").format(alias, key), sql.SQL("{}.{}").format(source, sql.Identifier(staged)))
+            for column, key, staged in zip(reference.key, keys, reference.staged, strict=True)
         ]
     )
     return sql.SQL("LEFT JOIN {} AS {} ON {}").format(rows, alias, condition)
 
 
+def equals(column: TableColumn, left: sql.Composable, right: sql.Composable) -> sql.Composable:
+    """Equality as the column's own type has it (citext, collations, numeric scale).
+
+    The operator is named with its schema: an extension's is not in every search path, and without it `=` would quietly
+    be that of text.
+    """
+    if column.equality is None:
+        return sql.SQL("{} = {}").format(left, right)
+    return sql.SQL("{} OPERATOR({}.=) {}").format(left, sql.Identifier(column.equality), right)
+
+
 def same_key(shape: Shape) -> sql.Composable:
-    """`d` and `t` are the same row. Equality of keys is the column's own (citext, collations, numeric scale)."""
-    return _AND.join([sql.SQL("{} = {}").format(field.target, field.desired) for field in shape.key])
+    """`d` and `t` are the same row, by the equality of the key's columns."""
+    return _AND.join([equals(field.column, field.target, field.desired) for field in shape.key])
 
 
 def absent(shape: Shape) -> sql.Composable:
@@ -173,9 +186,19 @@ def unresolved(reference: Reference, field: Field, alias: str = "d") -> sql.Comp
     return sql.SQL("(({}) AND {} IS NULL)").format(given, sql.Identifier(alias, field.staged))
 
 
-def any_unresolved(shape: Shape, alias: str = "d") -> sql.Composable:
-    """Some reference of the row is unresolved."""
-    return _OR.join([unresolved(reference, field, alias) for field, reference in shape.references] or [_FALSE])
+def unresolved_here(shape: Shape, field: Field, reference: Reference, missing: sql.Composable) -> sql.Composable:
+    """The same, where the value is needed: what is only written on insert does not matter in a row that is there."""
+    condition = unresolved(reference, field)
+    if field.role == "key" or field in shape.managed:
+        return condition
+    return sql.SQL("({} AND {})").format(missing, condition)
+
+
+def any_unresolved(shape: Shape, missing: sql.Composable) -> sql.Composable:
+    """Some reference of the row is unresolved and needed; `missing` says whether the row is not there yet."""
+    return _OR.join(
+        [unresolved_here(shape, field, reference, missing) for field, reference in shape.references] or [_FALSE]
+    )
 
 
 def key_identity(shape: Shape) -> sql.Composable:
@@ -208,12 +231,12 @@ def cell_hashes(fields: Sequence[Field], *, of_table: bool) -> sql.Composable:
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
 
 
-def row_fingerprint(shape: Shape, *, of_table: bool = False) -> sql.Composable:
-    """64 bits that tell apart all that the row's image tells apart, over key and tracked fields."""
+def row_fingerprint(columns: Sequence[TableColumn]) -> sql.Composable:
+    """64 bits that tell apart all that the row's image tells apart, over these columns of `t`."""
     values: list[sql.Composable] = []
-    for field in (*shape.key, *shape.tracked):
-        value = field.target if of_table else field.desired
-        values.append(value if field.column.hashes_as_is else sql.SQL('{}::text COLLATE "C"').format(value))
+    for column in columns:
+        value = sql.Identifier("t", column.name)
+        values.append(value if column.hashes_as_is else sql.SQL('{}::text COLLATE "C"').format(value))
     return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))
 
 
@@ -221,7 +244,7 @@ def differing_rows(shape: Shape) -> sql.Composable:
     """The condition under which a row of `d LEFT JOIN t` is not as declared."""
     parts = [absent(shape), differs(shape.managed)]
     if shape.references:
-        parts.append(any_unresolved(shape))
+        parts.append(any_unresolved(shape, absent(shape)))
     return _OR.join(parts)
 
 
@@ -286,7 +309,9 @@ def find_differences(
         prefix=prefix,
         absent=absent(shape),
         repeated=repeated,
-        unresolved=_COMMA.join([unresolved(reference, field) for field, reference in shape.references]),
+        unresolved=_COMMA.join(
+            [unresolved_here(shape, field, reference, absent(shape)) for field, reference in shape.references]
+        ),
         ambiguous=_COMMA.join(ambiguous if chunked else [_FALSE] * len(ambiguous)),
         key_hash=key_hash(shape) if hashes else sql.NULL,
         declared=cell_hashes(shape.tracked, of_table=False) if hashes else sql.NULL,

@@ -1,10 +1,9 @@
 """Db: what hooks and resources are given to talk to the database with."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -16,19 +15,12 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.problems import explain
 from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
+from seedframe.database.statements import forbidden
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.verdicts import Baseline
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult
-
-_TRANSACTION_CONTROL: Final = re.compile(
-    r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
-        (begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
-        |set\s+(?:local\s+)?transaction|set\s+session\s+characteristics|set\s+(?:session\s+)?authorization
-        |set\s+(?:local\s+|session\s+)?(?:transaction_read_only|default_transaction_read_only))\b""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
 
 
 class Db:
@@ -143,9 +135,9 @@ class Db:
         """Note that an optional table is not there: resources that need it are skipped."""
         self._absent.add(name)
 
-    def absent(self, names: Iterator[str]) -> str | None:
-        """The first of these tables that is optional and not there."""
-        return next((name for name in names if name in self._absent), None)
+    def is_absent(self, name: str) -> bool:
+        """True for a table that is optional and not there."""
+        return name in self._absent
 
     def was_applied(self, resource: str) -> bool:
         """True when the ledger has a baseline of this resource of the seed."""
@@ -171,11 +163,10 @@ class Db:
         import sqlalchemy
         from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
 
-        control = _TRANSACTION_CONTROL.match(sql)
-        if control is not None:
+        refused = forbidden(sql)
+        if refused is not None:
             raise HookFailed(
-                f"{' '.join(control[1].upper().split())} is not for seeds",
-                hint="the transaction is the runner's: leave its control out",
+                f"{refused}: not for seeds", hint="one statement a call; the transaction is the runner's to control"
             )
         try:
             return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))

@@ -17,6 +17,8 @@ from seedframe.verdicts import Baseline, Hash
 
 LEDGER_VERSION: Final = 1
 
+_TABLES: Final = ("ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row")
+
 _DDL: Final[tuple[LiteralString, ...]] = (
     "CREATE TABLE IF NOT EXISTS seedframe.ledger (version integer NOT NULL)",
     """CREATE TABLE IF NOT EXISTS seedframe.run (
@@ -90,12 +92,12 @@ _DDL: Final[tuple[LiteralString, ...]] = (
 _STATE: Final[LiteralString] = """
 SELECT n.oid IS NOT NULL AS schema_exists,
        coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS usable,
-       c.oid IS NOT NULL AS table_exists,
+       (SELECT count(*) FROM pg_class o WHERE o.relnamespace = n.oid AND o.relkind = 'r'
+           AND o.relname = ANY ($1::text[])) AS tables,
        coalesce((SELECT bool_and(has_table_privilege(o.oid, 'SELECT')) FROM pg_class o
                   WHERE o.relnamespace = n.oid AND o.relkind = 'r'), false) AS readable
   FROM (SELECT 1) AS one
   LEFT JOIN pg_namespace n ON n.nspname = 'seedframe'
-  LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'baseline_row' AND c.relkind = 'r'
 """
 
 _RUNS: Final[LiteralString] = """
@@ -131,16 +133,20 @@ class Ledger:
         self._schema = session.schema
         self.baseline_rows = baseline_rows
         self.exists = False
+        self.incomplete = False
         self.unreadable: str | None = None
 
     def look(self) -> None:
         """Find out whether there is a ledger and whether this role can read it."""
-        state = self._session.first_dict(_STATE)
+        state = self._session.first_dict(_STATE, [list(_TABLES)])
         assert state is not None  # noqa: S101 - one row, whatever there is
-        self.exists = bool(state["table_exists"])
+        self.exists = state["tables"] == len(_TABLES)
+        self.incomplete = 0 < state["tables"] < len(_TABLES)
         self.unreadable = None
         if state["schema_exists"] and not state["usable"]:
             self.unreadable = f"{self._session.role} has no USAGE on schema seedframe"
+        elif self.incomplete:
+            self.unreadable = "some of its tables are gone; `seedframe apply` makes them again"
         elif self.exists and not state["readable"]:
             self.unreadable = f"{self._session.role} has no SELECT on all tables of schema seedframe"
         elif self.exists:
@@ -361,12 +367,19 @@ class BaselineStore:
         )
         return {row[0]: tuple(row[1]) for row in rows}
 
-    def table_fingerprint(self, shape: Shape) -> str:
-        """The fingerprint of all rows of the table, by the same expression as that of the declared ones."""
+    def table_fingerprint(self, shape: Shape, tracked: Sequence[str]) -> str | None:
+        """The number of the table's rows and the sum of their hashes, over key and tracked columns; no secret ones.
+
+        None when one of the columns is no longer there.
+        """
+        names = [*(field.name for field in shape.key if not field.secret), *tracked]
+        columns = [shape.table.columns[name] for name in names if name in shape.table.columns]
+        if len(columns) < len(names) or not columns:
+            return None
         return str(
             self._session.scalar(
                 sql.SQL("SELECT count(*)::text || ':' || coalesce(sum({}), 0)::text FROM {} AS t").format(
-                    row_fingerprint(shape, of_table=True), shape.table.source
+                    row_fingerprint(columns), shape.table.source
                 )
             )
         )
@@ -376,7 +389,8 @@ class BaselineStore:
     ) -> None:
         """Keep what was left behind, unless the ledger has just this. `declared` equals what is there by now."""
         columns = tuple(entry.name for entry in shape.tracked)
-        by_row = rows <= self._ledger.baseline_rows
+        # A hash of a secret key could be guessed at: such rows are told of as a whole.
+        by_row = rows <= self._ledger.baseline_rows and not any(field.secret for field in shape.key)
         known = self.baseline
         if (
             not changed
@@ -384,15 +398,8 @@ class BaselineStore:
             and (known.digest, known.columns, known.by_row, known.comparable) == (digest, columns, by_row, True)
         ):
             return
-        source = declared()
-        fingerprint = None
-        if source is not None:
-            fingerprint = self._session.scalar(
-                sql.SQL("{}SELECT count(*)::text || ':' || coalesce(sum({}), 0)::text FROM {}").format(
-                    source.prefix, row_fingerprint(shape), source.relation
-                ),
-                source.parameters or None,
-            )
+        source = declared() if by_row else None
+        fingerprint = None if by_row else self.table_fingerprint(shape, columns)
         baseline = self._ledger.save_baseline(
             self._seed, self._resource, digest=digest, fingerprint=fingerprint, rows=rows, columns=columns,
             by_row=by_row, run=run,

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.compare import typed
+from seedframe.database.compare import equals, typed
 from seedframe.database.declared import Chunk, Reference, Shape
 from seedframe.database.session import Session
 
@@ -34,6 +34,12 @@ class PlannedRows:
     def __init__(self) -> None:
         self._parts: dict[int, list[_PlannedChunk | _PlannedStage]] = {}
 
+    def copy(self) -> "PlannedRows":
+        """As it is now, to come back to when a seed fails."""
+        other = PlannedRows()
+        other._parts = {table: list(parts) for table, parts in self._parts.items()}
+        return other
+
     def add_chunk(self, shape: Shape, chunk: Chunk) -> None:
         """A chunk in which some row is to be created or changed."""
         columns = {name: chunk.columns[shape.input_position(staged)] for name, staged in _identifying(shape).items()}
@@ -48,8 +54,12 @@ class PlannedRows:
         left = list(dict.fromkeys(keys))
         for part in self._parts.get(reference.parent.oid, ()):
             names = [column.name for column in reference.key]
-            if not left or not all(name in part.columns for name in names):
-                continue
+            if not left:
+                break
+            if not all(name in part.columns for name in names):
+                # By columns that were not kept: whether the row will be there is told when it is applied.
+                left = []
+                break
             met: set[NaturalKey] = set()
             for start in range(0, len(left), _PAGE):
                 met.update(_met(session, reference, part, left[start : start + _PAGE]))
@@ -87,7 +97,11 @@ def _met(
         planned = [sql.Identifier("p", f"k{position}") for position in range(width)]
     condition = _AND.join(
         [
-            sql.SQL("{}::{} = u.{}::{}").format(there, typed(column), sql.Identifier(f"u{position}"), typed(column))
+            equals(
+                column,
+                sql.SQL("{}::{}").format(there, typed(column)),
+                sql.SQL("u.{}::{}").format(sql.Identifier(f"u{position}"), typed(column)),
+            )
             for position, (there, column) in enumerate(zip(planned, reference.key, strict=True))
         ]
     )

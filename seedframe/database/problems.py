@@ -39,6 +39,13 @@ def is_connection_lost(error: psycopg.Error) -> bool:
     )
 
 
+def swallowed() -> HookFailed:
+    """The error of a hook that went on after an SQL error, in a transaction that is void since then."""
+    return HookFailed(
+        "went on after an SQL error that it swallowed", hint="let the error of the first failed statement out"
+    )
+
+
 def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
     """The error a user sees for a server's. DETAIL and CONTEXT, which carry row contents, are left out.
 
@@ -68,9 +75,7 @@ def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
             hint="only `apply` may write; declare rows as resources, or make the change in `apply`",
         )
     if state == "25P02":
-        return HookFailed(
-            "went on after an SQL error that it swallowed", hint="let the error of the first failed statement out"
-        )
+        return swallowed()
     if state in ("42P01", "3F000"):
         return MissingTable(primary, hint="correct the name, or run migrations first: seedframe db init")
     if state.startswith("23"):

@@ -98,8 +98,11 @@ class Rowset:
             found = find_differences(self._session, self._shape, source, room=5, hashes=False, limit=5)
             for difference in found:
                 self._refuse_unmet_now(difference)
-            self._take(tally, found)
-        return self._changes(tally)
+            for difference in found:
+                self._count(tally, difference, None)
+            self._delta = None  # what is left is another difference than the one that was written
+        counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
+        return Changes(counts=counts, sample=tuple(tally.sample))
 
     def _source(self) -> Source | None:
         if self._stage is not None:
@@ -166,12 +169,11 @@ class Rowset:
         )
         if found:
             self._around.planned.add_stage(self._shape, stage.identifier)
-        self._refuse_unmet(
-            {
-                number: {key: line for line, key in stage.unresolved(declared, reference)}
-                for number, (declared, reference) in enumerate(self._shape.references)
-            }
-        )
+        pending: dict[int, dict[NaturalKey, int]] = {}
+        for number, (declared, reference) in enumerate(self._shape.references):
+            for line, key in delta.unresolved(declared, reference):
+                pending.setdefault(number, {}).setdefault(key, line)
+        self._refuse_unmet(pending)
         self._take(tally, found)
         tally.create, tally.update = delta.counts()
         return self._changes(tally)
@@ -292,15 +294,17 @@ class Rowset:
         if self._by_row and found:
             lefts = self._around.store.row_hashes([row.key_hash for row in found if row.key_hash is not None])
         for difference in found:
-            if difference.missing:
-                tally.create += 1
-            else:
-                tally.update += 1
-            verdict = self._judge(difference, lefts) if self._by_row else None
-            if verdict is not None:
-                tally.verdicts.add(verdict)
-            if len(tally.sample) < self._around.sample and difference.after is not None:
-                tally.sample.append(self._change(difference, verdict))
+            self._count(tally, difference, self._judge(difference, lefts) if self._by_row else None)
+
+    def _count(self, tally: _Tally, difference: Difference, verdict: Verdict | None) -> None:
+        if difference.missing:
+            tally.create += 1
+        else:
+            tally.update += 1
+        if verdict is not None:
+            tally.verdicts.add(verdict)
+        if len(tally.sample) < self._around.sample and difference.after is not None:
+            tally.sample.append(self._change(difference, verdict))
 
     def _judge(self, difference: Difference, lefts: dict[int, tuple[Hash, ...]]) -> Verdict:
         assert self._baseline is not None  # noqa: S101 - only called where there is one
@@ -369,7 +373,7 @@ class Rowset:
         as_left: bool | None = None
         baseline = self._baseline
         if baseline is not None and baseline.digest != digest and baseline.comparable:
-            as_left = store.table_fingerprint(self._shape) == baseline.fingerprint
+            as_left = store.table_fingerprint(self._shape, baseline.columns) == baseline.fingerprint
         return resource_verdict(baseline, digest, as_left=as_left)
 
     # Writing
@@ -377,15 +381,17 @@ class Rowset:
     def write(self) -> None:
         """Insert what is missing and update what differs. Errors: ConstraintViolated, PermissionDenied, RefError."""
         if self._delta is None:
-            if self._only is None:
-                return
-            self._stage = Stage(self._session, self._shape)
-            self._stage.load(self._only)
+            if self._stage is None:
+                if self._only is None:
+                    return
+                self._stage = Stage(self._session, self._shape)
+                self._stage.load(self._only)
             self._stage.resolve()
             self._delta = Delta(self._session, self._shape, self._stage)
         delta = self._delta
         self._written = True
         delta.resolve()
+        self._blamed(lambda: delta.update(early=True), missing=False)
         stuck = self._blamed(delta.insert, missing=True)
         if stuck is not None:
             raise RefError(
@@ -393,7 +399,8 @@ class Rowset:
                 hint="leave the reference out of this seed and set it in a later one",
                 where=self._around.place(stuck),
             )
-        self._blamed(delta.update, missing=False)
+        if self._shape.references:
+            self._blamed(lambda: delta.update(early=False), missing=False)
 
     def _blamed(self, action: Callable[[], _T], *, missing: bool) -> _T:
         """Run a statement over many rows; when a constraint refuses one of them, say which."""

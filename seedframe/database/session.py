@@ -9,11 +9,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from seedframe.database.problems import explain
+from seedframe.database.problems import explain, swallowed
 from seedframe.errors import HookFailed, SeedframeError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 Statement: TypeAlias = LiteralString | sql.SQL | sql.Composed
 
@@ -115,6 +116,10 @@ class Session:
         raw.read_only = not write
         self._writable = write
         self._connection.begin()
+        self.pin()
+
+    def pin(self) -> None:
+        """Pin the settings of the transaction, and the role; also after a seed's own code, which may have set some."""
         pins = [
             sql.SQL("set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
             for name, value in self._settings.items()
@@ -125,8 +130,11 @@ class Session:
         """Commit. Deferred constraints speak here. Errors: ConstraintViolated, ConnectionFailed."""
         try:
             self._transaction().commit()
-        except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+        except DBAPIError as error:
+            # Deferred constraints speak here, and a connection that is lost now leaves the outcome open.
+            if isinstance(error.orig, psycopg.Error):
+                raise explain(error.orig, role=self.role) from error.orig
+            raise
 
     def rollback(self) -> None:
         """Roll back, quietly when the connection is gone: the first error is the one to hear of."""
@@ -134,7 +142,7 @@ class Session:
         if transaction is not None:
             try:
                 transaction.rollback()
-            except psycopg.Error:
+            except (psycopg.Error, DBAPIError):
                 self._connection.invalidate()
 
     def _transaction(self) -> Any:
@@ -145,9 +153,10 @@ class Session:
 
     @contextmanager
     def savepoint(self, *, read_only: bool = False) -> Iterator[None]:
-        """What runs inside is undone when it raises; with `read_only` the server refuses every write in it.
+        """What runs inside is undone when it raises. With `read_only` the server refuses every write in it, and what it
+        set (SET LOCAL, SET ROLE) is undone in any case.
 
-        The name is random, so that nobody can release or roll back to it by guessing. Releasing restores read-write.
+        The name is random, so that nobody can release or roll back to it by guessing.
         """
         name = sql.Identifier(f"seedframe_{secrets.token_hex(8)}")
         self.execute(sql.SQL("SAVEPOINT {}").format(name))
@@ -155,12 +164,14 @@ class Session:
             self.execute("SET TRANSACTION READ ONLY")
         try:
             yield
-            if read_only and self._writable:
-                self._require_read_only()
+            if read_only:
+                self._require_sound()
         except BaseException:
             self._undo(name)
             raise
         try:
+            if read_only:
+                self._raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
             self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
         except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction) as error:
             raise HookFailed(
@@ -169,7 +180,10 @@ class Session:
         except psycopg.Error as error:
             raise explain(error, role=self.role) from error
 
-    def _require_read_only(self) -> None:
+    def _require_sound(self) -> None:
+        """Nothing was swallowed, and read-only is still on. Errors: HookFailed."""
+        if self._raw.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+            raise swallowed()
         if self.scalar("SHOW transaction_read_only") != "on":
             raise HookFailed("turned off read-only", hint="only `apply` may write")
 

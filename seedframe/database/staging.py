@@ -1,11 +1,9 @@
 """The stage: declared rows in a temporary table, typed by the server, references looked up before they are compared."""
 
-from collections.abc import Iterator
-
 from psycopg import sql
 
-from seedframe.database.compare import Source, key_identity, staged_source, typed, unresolved
-from seedframe.database.declared import Chunk, Field, Reference, Shape
+from seedframe.database.compare import Source, equals, key_identity, staged_source, typed, unresolved
+from seedframe.database.declared import Chunk, Reference, Shape
 from seedframe.database.session import Session
 
 _COMMA = sql.SQL(", ")
@@ -64,7 +62,12 @@ class Stage:
         return None if row is None else (row[0], row[1])
 
     def resolve(self) -> None:
-        """Look references up in the parents as they are now."""
+        """Look references up in the parents as they are now, whatever was found before."""
+        for field, _ in self._shape.references:
+            column = sql.Identifier(field.staged)
+            self._session.execute(
+                sql.SQL("UPDATE {} SET {} = NULL WHERE {} IS NOT NULL").format(self.identifier, column, column)
+            )
         resolve(self._session, self._shape, self.identifier)
 
     def ambiguous(self) -> tuple[int, Reference] | None:
@@ -82,16 +85,6 @@ class Stage:
             if row is not None:
                 return row[0], reference
         return None
-
-    def unresolved(self, field: Field, reference: Reference) -> Iterator[tuple[int, tuple[str | None, ...]]]:
-        """Line and natural key, as text, of each row whose reference found nothing."""
-        keys = _COMMA.join([sql.SQL("d.{}::text").format(sql.Identifier(name)) for name in reference.staged])
-        for line, *key in self._session.query(
-            sql.SQL("SELECT d.line, {} FROM {} AS d WHERE {} ORDER BY d.line").format(
-                keys, self.identifier, unresolved(reference, field)
-            )
-        ):
-            yield line, tuple(key)
 
 
 def resolve(session: Session, shape: Shape, relation: sql.Composable) -> None:
@@ -112,7 +105,7 @@ def resolve(session: Session, shape: Shape, relation: sql.Composable) -> None:
 def _parent_match(reference: Reference) -> sql.Composable:
     return _AND.join(
         [
-            sql.SQL("p.{} = d.{}").format(sql.Identifier(column.name), sql.Identifier(staged))
+            equals(column, sql.Identifier("p", column.name), sql.Identifier("d", staged))
             for column, staged in zip(reference.key, reference.staged, strict=True)
         ]
     )

@@ -1,16 +1,25 @@
 """Writing a difference: from a delta, insert what is missing and update what differs, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from psycopg import sql
 
-from seedframe.database.compare import absent, any_unresolved, differing_rows, differs, joined, same_key
-from seedframe.database.declared import Field, Shape
+from seedframe.database.compare import (
+    absent,
+    any_unresolved,
+    differing_rows,
+    differs,
+    joined,
+    same_key,
+    unresolved_here,
+)
+from seedframe.database.declared import Field, Reference, Shape
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage, resolve
 
 _COMMA = sql.SQL(", ")
+_MISSING = sql.SQL("d.missing")
 
 
 class Delta:
@@ -34,7 +43,7 @@ class Delta:
                 name=sql.Identifier(self.name),
                 columns=_COMMA.join([sql.Identifier("d", name) for name in names]),
                 absent=absent(shape),
-                unresolved=any_unresolved(shape),
+                unresolved=any_unresolved(shape, absent(shape)),
                 joined=joined(shape, stage.source),
                 condition=condition,
             )
@@ -44,6 +53,16 @@ class Delta:
     def identifier(self) -> sql.Identifier:
         """The delta, where no table of another schema can stand in for it."""
         return sql.Identifier("pg_temp", self.name)
+
+    def unresolved(self, field: Field, reference: Reference) -> Iterator[tuple[int, tuple[str | None, ...]]]:
+        """Line and natural key, as text, of each row that needs a reference which found nothing."""
+        keys = _COMMA.join([sql.SQL("d.{}::text").format(sql.Identifier(name)) for name in reference.staged])
+        for line, *key in self._session.query(
+            sql.SQL("SELECT d.line, {} FROM {} AS d WHERE {} ORDER BY d.line").format(
+                keys, self.identifier, unresolved_here(self._shape, field, reference, _MISSING)
+            )
+        ):
+            yield line, tuple(key)
 
     def insert(self) -> int | None:
         """Insert the missing rows, those first that others refer to; the line of a row that cannot be, else None."""
@@ -77,7 +96,7 @@ class Delta:
     def _promote(self, level: int) -> int:
         return self._session.execute(
             sql.SQL("UPDATE {} AS d SET level = {} WHERE d.level IS NULL AND NOT ({})").format(
-                self.identifier, sql.Literal(level), any_unresolved(self._shape)
+                self.identifier, sql.Literal(level), any_unresolved(self._shape, _MISSING)
             )
         )
 
@@ -112,11 +131,17 @@ class Delta:
             parameters,
         )
 
-    def update(self) -> None:
-        """Update the rows that are there and differ, in the columns that differ in any of them."""
+    def update(self, *, early: bool) -> None:
+        """Update the rows that are there and differ, in the columns that differ in any of them.
+
+        Args:
+            early: those that refer to no row which is yet to be inserted; they go first, since an insert may take over
+                a unique value that an update gives up. Else the others.
+        """
         changed = self._changed_fields()
         if changed:
-            self._update_where(changed, sql.SQL("NOT d.missing"))
+            level = sql.SQL("d.level = 0") if early else sql.SQL("d.level > 0")
+            self._update_where(changed, sql.SQL("NOT d.missing AND {}").format(level))
 
     def _changed_fields(self) -> list[Field]:
         managed = self._shape.managed

@@ -144,7 +144,7 @@ class Account:
 
     def diff(self, db: Db) -> Changes:
         """One change where the account is missing, or where an enforced field differs."""
-        absent = db.absent(iter(self.tables))
+        absent = next((table for table in self.tables if db.is_absent(table)), None)
         if absent is not None and not db.was_applied(self.name):
             return Changes(skipped_reason=f"optional table {absent} does not exist")
         key = {"email": self._identity.email}

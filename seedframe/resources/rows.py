@@ -7,7 +7,7 @@ from seedframe.changes import Changes
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
-from seedframe.errors import DeclarationError, did_you_mean
+from seedframe.errors import DeclarationError, MissingTable, did_you_mean
 from seedframe.resources.binding import Binding, RowsSpec
 from seedframe.resources.values import Ref
 from seedframe.sources.files import open_file
@@ -64,6 +64,7 @@ class Rows:
             refs=dict(refs or {}),
         )
         self._rowset: Rowset | None = None
+        self._db: Db | None = None
         self._check()
 
     def _check(self) -> None:
@@ -123,20 +124,27 @@ class Rows:
 
     def diff(self, db: Db) -> Changes:
         """What differs; a second call compares the same rows again, without reading the source again."""
-        if self._rowset is not None:
+        if self._rowset is not None and self._db is db:
             return self._rowset.compare_again()
-        absent = db.absent(iter(self._needed()))
-        if absent is not None and not db.was_applied(self.name):
-            return Changes(skipped_reason=f"optional table {absent} does not exist")
+        # Another db is another attempt, or another run: what was kept of the last one went with its transaction.
+        self._db, self._rowset = db, None
+        try:
+            self._rowset = self._bind(db)
+        except MissingTable as missing:
+            if missing.table is None or not db.is_absent(missing.table) or db.was_applied(self.name):
+                raise
+            return Changes(skipped_reason=f"optional table {missing.table} does not exist")
+        return self._rowset.compare() if self._rowset is not None else Changes()
+
+    def _bind(self, db: Db) -> "Rowset | None":
         table = db.table(self.table)
         records = self._open(db)
         blocks = iter(records.blocks)
         first = next(blocks, None)
         if first is None:
-            return Changes()
+            return None
         binding = Binding(self._spec, db, table, records, first)
-        self._rowset = db.rowset(self.name, binding.shape, binding.chunks(first, blocks), records.place)
-        return self._rowset.compare()
+        return db.rowset(self.name, binding.shape, binding.chunks(first, blocks), records.place)
 
     def delete(self, db: Db, changes: Changes) -> None:
         """Nothing: neither mode deletes."""
@@ -150,12 +158,6 @@ class Rows:
         """Keep the baseline in the ledger."""
         if self._rowset is not None:
             self._rowset.record(run)
-
-    def _needed(self) -> tuple[str, ...]:
-        inline = self._rows if isinstance(self._rows, Sequence) else ()
-        first = inline[0] if inline and isinstance(inline[0], Mapping) else {}
-        inline_refs = [value.table for value in first.values() if isinstance(value, Ref)]
-        return (self.table, *inline_refs, *(looked_up.table for looked_up in self._spec.refs.values()))
 
     def _open(self, db: Db) -> Records:
         if self._spec.file is not None:

@@ -55,7 +55,7 @@ class Tables:
                 f"{len(missing)} tables do not exist: {', '.join(error.message.split()[1] for error in missing)}",
                 hint=missing[0].hint,
             )
-        absent = [name for name in self.names if db.absent(iter([name])) is not None]
+        absent = [name for name in self.names if db.is_absent(name)]
         if absent:
             return Changes(
                 counts=Counts(unchanged=len(self.names) - len(absent)),

@@ -23,6 +23,8 @@ _LARGEST_FIELD: Final = 2**31 - 1
 
 _DECOMPRESSORS: Final[Mapping[str, Callable[..., Any]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
+_TOO_MUCH: Final = "it is nested too deeply, or has an integer of thousands of digits"
+
 FORMATS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml")
 
 
@@ -196,6 +198,8 @@ def _json_lines(target: Traversable, name: str, packed: str | None) -> Iterator[
                     value = json.loads(line, parse_float=Decimal)
                 except json.JSONDecodeError as error:
                     raise _no_json(error.msg, name, number, error.colno) from error
+                except (ValueError, RecursionError) as error:
+                    raise _no_json(_TOO_MUCH, name, number, None) from error
                 yield number, _object(value, f"{name}:{number}")
 
 
@@ -257,6 +261,8 @@ def _decode_one(decoder: json.JSONDecoder, buffer: _Buffer, name: str) -> Any:
             if buffer.more():
                 continue
             raise _no_json(error.msg, name, buffer.line + error.lineno - 1, error.colno) from error
+        except (ValueError, RecursionError) as error:
+            raise _no_json(_TOO_MUCH, name, buffer.line, None) from error
         # A number at the very end may go on in the next block.
         if end == len(buffer.content) and buffer.more():
             continue
