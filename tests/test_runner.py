@@ -1,5 +1,6 @@
 """The runner: transactions, failures, hooks, verdicts, orphans, the ledger and the lock, on a real server."""
 
+import json
 import multiprocessing
 import re
 from multiprocessing.synchronize import Barrier
@@ -643,3 +644,11 @@ def test_an_environment_misspelt_does_not_leave_seeds_out(project: ProjectFactor
     result = folder.run("verify", "--env", "prduction")
     assert result.returncode == 3
     assert "did you mean 'production'?" in result.stderr
+
+
+def test_what_a_seed_prints_is_kept_off_standard_output(project: ProjectFactory, sql: Sql, table: None) -> None:
+    folder = project({"seeds/10_a.py": "print('imported')\n" + seed("a", more="\ndef verify(db):\n    print('ran')\n")})
+    result = folder.run("apply", "--format", "json")
+    assert json.loads(result.stdout)["exit_code"] == 0
+    assert "imported" in result.stderr
+    assert "ran" in result.stderr

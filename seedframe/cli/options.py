@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -51,10 +52,11 @@ class Context:
         return load_config(self.config_path, env=self.env, disabled=self.disabled)
 
     def project(self) -> "Project":
-        """The project with its seeds. Errors: ConfigError."""
+        """The project with its seeds; what they print while they are imported goes to stderr. Errors: ConfigError."""
         from seedframe.project import Project
 
-        return Project.load(self.config_path, env=self.env, disabled=self.disabled)
+        with redirect_stdout(sys.stderr):
+            return Project.load(self.config_path, env=self.env, disabled=self.disabled)
 
     def colored(self, stream: TextIO) -> bool:
         """Whether to colour what is written to `stream`: --color, then NO_COLOR and FORCE_COLOR, then a terminal."""
