@@ -418,14 +418,8 @@ class _Run:
         )
 
     def _done(self, seed: Seed, attempted: Attempted, started: float) -> SeedOutcome:
-        outcome = SeedOutcome(
-            seed=seed.label,
-            origin=seed.origin,
-            status=Status.IN_SYNC,
-            critical=seed.critical,
-            duration_s=time.monotonic() - started,
-            resources=attempted.resources,
-            findings=attempted.findings,
+        outcome = self._outcome(
+            seed, Status.IN_SYNC, started, resources=attempted.resources, findings=attempted.findings
         )
         return replace(outcome, status=self._status(outcome, attempted))
 
@@ -438,23 +432,31 @@ class _Run:
 
     def _refused(self, seed: Seed, attempted: Attempted, started: float) -> SeedOutcome:
         """The outcome of a seed that was rolled back because its `verify` found an error: nothing of it was done."""
-        return SeedOutcome(
-            seed=seed.label,
-            origin=seed.origin,
-            status=Status.FAILED,
-            critical=seed.critical,
-            duration_s=time.monotonic() - started,
-            findings=attempted.findings,
-        )
+        return self._outcome(seed, Status.FAILED, started, findings=attempted.findings)
 
     def _failed(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
+        problem = error.problems[0]
+        return self._outcome(seed, Status.FAILED, started, error=replace(problem, where=problem.where or seed.origin))
+
+    def _outcome(
+        self,
+        seed: Seed,
+        status: Status,
+        started: float | None = None,
+        *,
+        resources: tuple[ResourceOutcome, ...] = (),
+        findings: tuple[Finding, ...] = (),
+        error: Problem | None = None,
+    ) -> SeedOutcome:
         return SeedOutcome(
             seed=seed.label,
             origin=seed.origin,
-            status=Status.FAILED,
+            status=status,
             critical=seed.critical,
-            duration_s=time.monotonic() - started,
-            error=replace(error.problems[0], where=error.problems[0].where or seed.origin),
+            duration_s=0.0 if started is None else time.monotonic() - started,
+            resources=resources,
+            findings=findings,
+            error=error,
         )
 
     def _finish(self, seed: Seed, outcome: SeedOutcome) -> None:
@@ -469,15 +471,8 @@ class _Run:
         why = f"{self._stopped_by.label} failed" if self._stopped_by is not None else "the run could not go on"
         for seed in self._job.chosen:
             if seed.label not in reached:
-                self._outcomes.append(
-                    SeedOutcome(
-                        seed=seed.label,
-                        origin=seed.origin,
-                        status=Status.SKIPPED,
-                        critical=seed.critical,
-                        findings=(Finding(f"not tried: {why}", "info"),),
-                    )
-                )
+                told = Finding(f"not tried: {why}", "info")
+                self._outcomes.append(self._outcome(seed, Status.SKIPPED, findings=(told,)))
 
 
 def _resolve_all(job: Job) -> Mapping[str, Mapping[str, Any]]:

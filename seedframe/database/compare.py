@@ -5,8 +5,9 @@ keys, references and equality below are shared by both. The table is called `t`.
 columns, record_image_ne over row(), writes through a CTE) also run on Citus.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from psycopg import sql
@@ -19,6 +20,7 @@ _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
 _OR: Final = sql.SQL(" OR ")
 _FALSE: Final = sql.SQL("false")
+_LENGTH: Final = re.compile(r"\(\d+\)")
 
 # Keys are hashed by their type's own equality where it has a hash; the rest as text.
 _KEY_HASHES: Final = frozenset(
@@ -84,7 +86,7 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
         arrays = _COMMA.join([sql.SQL("$1::bigint[]"), *splits])
         parameters = (lines, *texts)
     casts = [
-        sql.SQL("u.{}::{} AS {}").format(name, typed(entry.column), name)
+        sql.SQL("u.{}::{} AS {}").format(name, _uncut(entry.column), name)
         for name, entry in zip(raw, shape.inputs, strict=True)
     ]
     declared = sql.SQL(
@@ -114,6 +116,14 @@ def typed(column: TableColumn) -> sql.Composable:
     if column.collation is None:
         return written
     return sql.SQL("{} COLLATE {}").format(written, sql.SQL(column.collation))  # quote_ident's
+
+
+def _uncut(column: TableColumn) -> sql.Composable:
+    """The type to cast a parameter to. An explicit cast to varchar(3)[] would cut each element in silence, so that what
+    is too long would pass for what is there; without the length it differs, as it should."""
+    if column.element_type in ("varchar", "varbit"):
+        return typed(replace(column, type=_LENGTH.sub("", column.type)))
+    return typed(column)
 
 
 def _matches(field: Field) -> sql.Identifier:
