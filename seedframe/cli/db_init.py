@@ -81,9 +81,13 @@ def _migrate(config: "Config", held: ExitStack, steps: "Steps", context: Context
                 step.skip("no command under [migrations]")
                 return
             step.text = shlex.join(config.migrations)
-            with watching(context, say_waiting=False) as observer:
-                observer.waiting(step.text)
-                output = _run(config, address, steps)
+            try:
+                with watching(context, say_waiting=False) as observer:
+                    observer.waiting(step.text)
+                    output = _run(config, address)
+            except MigrationFailed as failure:
+                steps.output(failure.output)
+                raise
             step.text += f": {migration.change()}"
         if context.verbosity > 0:
             steps.output(output.splitlines())
@@ -102,21 +106,17 @@ def _reach(config: "Config", held: ExitStack) -> "tuple[Address, str]":
     return parse_address(server.url), f'database "{server.dbname}", embedded'
 
 
-def _run(config: "Config", address: "Address", steps: "Steps") -> str:
+def _run(config: "Config", address: "Address") -> str:
     from seedframe.migrations import run_migrations
 
     # As it was written, for it may be meant for that very program; what is only known here, as a URL.
     written = None if config.database.embedded else config.database.url
-    try:
-        return run_migrations(
-            config.migrations,
-            root=config.root,
-            url=address.url() if written is None else written,
-            variables=config.variables,
-        )
-    except MigrationFailed as failure:
-        steps.output(failure.output)
-        raise
+    return run_migrations(
+        config.migrations,
+        root=config.root,
+        url=address.url() if written is None else written,
+        variables=config.variables,
+    )
 
 
 class Step:
