@@ -103,19 +103,24 @@ class Attempt:
         cut = replace(changes, sample=changes.sample[:room], omitted=changes.counts.changed - room)
         return replace(outcome, changes=cut)
 
-    def record(self, run: int) -> None:
-        """Keep the baselines in the ledger; those of resources that are no longer declared are dropped."""
+    def record(self, run: int) -> tuple[Finding, ...]:
+        """Keep the baselines in the ledger; those of resources that are no longer declared are dropped.
+
+        Returns: what a person should be told of them.
+        """
+        told: list[Finding] = []
         ledger, seed = self._scene.ledger, self._seed
         ledger.mark_applied(seed.name, origin=seed.origin, run=run)
         for resource in self._resources:
-            if hasattr(resource, "record"):
-                resource.record(run)
+            if isinstance(resource, Rows):
+                told += resource.record(run)
             elif _keeps_baseline(resource):
                 self._db.store(resource.name).save_plain(_digest(resource), run=run)
         if hooks.has_hook(seed, "check"):
             self._db.store(CHECK_RESOURCE).save_plain(_code_digest(seed), run=run)
         for name in self._undeclared():
             ledger.drop_baseline(seed.name, name)
+        return tuple(told)
 
     # Declaring and comparing
 

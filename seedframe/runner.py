@@ -358,7 +358,8 @@ class _Run:
             raise _SeedFailedError(attempted)
         outcome = self._done(seed, attempted, started)
         if self._run_id is not None:
-            attempt.record(self._run_id)
+            told = attempt.record(self._run_id)
+            outcome = replace(outcome, findings=(*outcome.findings, *told))
             self._record(ledger, outcome)
         return outcome
 

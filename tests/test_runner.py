@@ -652,3 +652,16 @@ def test_what_a_seed_prints_is_kept_off_standard_output(project: ProjectFactory,
     assert json.loads(result.stdout)["exit_code"] == 0
     assert "imported" in result.stderr
     assert "ran" in result.stderr
+
+
+def test_two_seeds_that_declare_the_same_cells_are_told_of(project: ProjectFactory, sql: Sql, table: None) -> None:
+    folder = project({"seeds/10_a.py": seed("a", "one"), "seeds/20_b.py": seed("a", "two"), "seeds/30_c.py": seed("c")})
+    report = apply(folder)
+    assert [[finding.text for finding in outcome.findings] for outcome in report.seeds] == [
+        [],
+        ["rows:items declares rows that rows:items of seed a declares too: each apply may undo the other's"],
+        [],
+    ]
+    folder.write({"seeds/20_b.py": seed("a").replace('"name": "N"', '"n": 3')})
+    apply(folder)
+    assert [outcome.findings for outcome in apply(folder).seeds] == [(), (), ()], "other columns are nobody's quarrel"

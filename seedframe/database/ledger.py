@@ -70,6 +70,7 @@ _DDL: Final[tuple[LiteralString, ...]] = (
         target_schema text NOT NULL,
         seed text NOT NULL,
         resource text NOT NULL,
+        table_name text,
         declared_digest text NOT NULL,
         fingerprint text,
         rows bigint NOT NULL,
@@ -304,25 +305,38 @@ class Ledger:
         return BaselineStore(self, self._session, seed, resource, baselines.get(resource))
 
     def save_baseline(
-        self, seed: str, resource: str, *, digest: str, fingerprint: str | None, rows: int, columns: Sequence[str],
-        by_row: bool, run: int,
+        self, seed: str, resource: str, *, digest: str, run: int, fingerprint: str | None = None,
+        table: str | None = None, rows: int = 0, columns: Sequence[str] = (), by_row: bool = False,
     ) -> int:  # fmt: skip
         """Write a resource's baseline; its id."""
         return int(
             self._session.scalar(
                 "INSERT INTO seedframe.baseline (project, target_schema, seed, resource, declared_digest, fingerprint,"
-                " rows, columns, by_row, server_major, run_id)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+                " rows, columns, by_row, server_major, run_id, table_name)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
                 " ON CONFLICT (project, target_schema, seed, resource) DO UPDATE SET"
                 " declared_digest = excluded.declared_digest, fingerprint = excluded.fingerprint, rows = excluded.rows,"
                 " columns = excluded.columns, by_row = excluded.by_row, server_major = excluded.server_major,"
-                " run_id = excluded.run_id RETURNING id",
+                " run_id = excluded.run_id, table_name = excluded.table_name RETURNING id",
                 [
                     self._project, self._schema, seed, resource, digest, fingerprint, rows, list(columns), by_row,
-                    self._session.server_version_num // 10000, run,
+                    self._session.server_version_num // 10000, run, table,
                 ],
             )
         )  # fmt: skip
+
+    def shared(self, baseline: int) -> list[str]:
+        """Other resources that declare the same columns of the same rows, as `rows:products of seed shop`."""
+        rows = self._session.query(
+            "SELECT DISTINCT b.resource, b.seed FROM seedframe.baseline m"
+            " JOIN seedframe.baseline b ON (b.project, b.target_schema, b.table_name)"
+            " = (m.project, m.target_schema, m.table_name) AND b.id <> m.id AND b.columns && m.columns"
+            " JOIN seedframe.baseline_row mr ON mr.baseline_id = m.id"
+            " JOIN seedframe.baseline_row br ON br.baseline_id = b.id AND br.key_hash = mr.key_hash"
+            " WHERE m.id = $1 ORDER BY 2, 1",
+            [baseline],
+        )
+        return [f"{resource} of seed {seed}" for resource, seed in rows]
 
     def drop_baseline(self, seed: str, resource: str) -> None:
         """Forget one resource of a seed: it is no longer declared, and there is nothing of it to remove."""
@@ -386,8 +400,11 @@ class BaselineStore:
 
     def save(
         self, shape: Shape, declared: Callable[[], Source | None], *, digest: str, rows: int, changed: bool, run: int
-    ) -> None:
-        """Keep what was left behind, unless the ledger has just this. `declared` equals what is there by now."""
+    ) -> list[str]:
+        """Keep what was left behind, unless the ledger has just this. `declared` equals what is there by now.
+
+        Returns: the other resources that declare the same columns of the same rows.
+        """
         columns = tuple(entry.name for entry in shape.tracked)
         # A hash of a secret key could be guessed at: such rows are told of as a whole.
         by_row = rows <= self._ledger.baseline_rows and not any(field.secret for field in shape.key)
@@ -397,12 +414,12 @@ class BaselineStore:
             and known is not None
             and (known.digest, known.columns, known.by_row, known.comparable) == (digest, columns, by_row, True)
         ):
-            return
+            return []
         source = declared() if by_row else None
         fingerprint = None if by_row else self.table_fingerprint(shape, columns)
         baseline = self._ledger.save_baseline(
-            self._seed, self._resource, digest=digest, fingerprint=fingerprint, rows=rows, columns=columns,
-            by_row=by_row, run=run,
+            self._seed, self._resource, digest=digest, fingerprint=fingerprint, table=shape.table.label, rows=rows,
+            columns=columns, by_row=by_row, run=run,
         )  # fmt: skip
         self._session.execute("DELETE FROM seedframe.baseline_row WHERE baseline_id = $1", [baseline])
         if by_row and source is not None:
@@ -419,13 +436,12 @@ class BaselineStore:
                 ),
                 source.parameters or None,
             )
+        return self._ledger.shared(baseline)
 
     def save_plain(self, digest: str, *, run: int) -> None:
         """Keep the digest of a resource that is no set of rows."""
         if self.baseline is None or self.baseline.digest != digest:
-            self._ledger.save_baseline(
-                self._seed, self._resource, digest=digest, fingerprint=None, rows=0, columns=(), by_row=False, run=run
-            )
+            self._ledger.save_baseline(self._seed, self._resource, digest=digest, run=run)
 
 
 def _problem(error: Problem | None) -> Jsonb | None:

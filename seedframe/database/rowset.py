@@ -440,9 +440,12 @@ class Rowset:
 
     # What is left behind
 
-    def record(self, run: int) -> None:
-        """Keep digest, fingerprint and row hashes as the baseline, unless the ledger has just these."""
-        self._around.store.save(
+    def record(self, run: int) -> list[str]:
+        """Keep digest, fingerprint and row hashes as the baseline, unless the ledger has just these.
+
+        Returns: the other resources that declare the same columns of the same rows.
+        """
+        return self._around.store.save(
             self._shape,
             self._source,
             digest=self._digest.hexdigest(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from seedframe.changes import Changes
+from seedframe.changes import Changes, Finding
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
@@ -154,10 +154,13 @@ class Rows:
         if self._rowset is not None:
             self._rowset.write()
 
-    def record(self, run: int) -> None:
-        """Keep the baseline in the ledger."""
-        if self._rowset is not None:
-            self._rowset.record(run)
+    def record(self, run: int) -> tuple[Finding, ...]:
+        """Keep the baseline in the ledger; a warning where another resource declares the same cells."""
+        shared = self._rowset.record(run) if self._rowset is not None else []
+        if not shared:
+            return ()
+        text = f"{self.name} declares rows that {', '.join(shared)} declares too: each apply may undo the other's"
+        return (Finding(text, "warning"),)
 
     def _open(self, db: Db) -> Records:
         if self._spec.file is not None:
