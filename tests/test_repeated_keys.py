@@ -41,7 +41,10 @@ Run = Callable[[Folder], Report]
 def test_the_same_key_twice_is_refused(
     run: Run, between: int, type_: str, first: str, second: str, project: ProjectFactory, sql: Sql
 ) -> None:
-    sql("create collation blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    if "blind" in type_:
+        if sql("select from pg_collation where collprovider = 'i' limit 1") == []:
+            pytest.skip("this server was built without ICU, and only ICU has collations that are not deterministic")
+        sql("create collation blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     sql(f"create table items (sku {type_} primary key, n int)")
     folder = project({"seeds/10_items.py": SEED.format(FIRST=first, SECOND=second, BETWEEN=between)})
     expected = f"row {between + 2}: the key (sku) of this row is also that of rows:items row 1"
