@@ -450,15 +450,16 @@ def test_dry_run_and_verify_write_nothing(project: ProjectFactory, sql: Sql, tab
     assert sql("select to_regnamespace('seedframe')") == [(None,)]
 
 
-def test_a_second_apply_writes_little(project: ProjectFactory, sql: Sql, table: None) -> None:
-    rows = "[{'sku': f's{n}', 'name': 'x'} for n in range(3000)]"
-    body = f"from seedframe import Rows\n\ndef resources():\n    yield Rows('items', key='sku', rows={rows})\n"
-    folder = project({f"seeds/{n}0_s{n}.py": body for n in range(1, 6)})
+@pytest.mark.parametrize(("seeds", "rows"), [(5, 3_000), (2, 12_000)], ids=["small sources", "staged ones"])
+def test_a_second_apply_writes_little(seeds: int, rows: int, project: ProjectFactory, sql: Sql, table: None) -> None:
+    declared = f"({{'sku': f's{{n}}', 'name': 'x'}} for n in range({rows}))"
+    body = f"from seedframe import Rows\n\ndef resources():\n    yield Rows('items', key='sku', rows={declared})\n"
+    folder = project({f"seeds/{n}0_s{n}.py": body for n in range(1, seeds + 1)})
     applied(folder)
     sql("create extension if not exists pg_walinspect")
     sql("checkpoint")
     (start,) = sql("select pg_current_wal_flush_lsn()")
-    assert counts(apply(folder)) == (0, 0, 0, 15_000)
+    assert counts(apply(folder)) == (0, 0, 0, seeds * rows)
     ((written,),) = sql("select pg_wal_lsn_diff(pg_current_wal_flush_lsn(), %s)::bigint", start)
     ((images,),) = sql(
         "select coalesce(sum(fpi_length), 0)::bigint from pg_get_wal_records_info(%s, pg_current_wal_flush_lsn())",

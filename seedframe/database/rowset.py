@@ -157,6 +157,8 @@ class Rowset:
         if several is not None:
             raise self._several(several[1], several[0])
         stage.resolve()
+        if not find_differences(self._session, self._shape, stage.source, room=0, hashes=False, limit=1):
+            return self._changes(_Tally())  # and no second temporary table, whose catalog rows are WAL
         delta = self._delta = Delta(self._session, self._shape, stage)
         tally = _Tally()
         found = find_differences(
