@@ -16,6 +16,7 @@ from seedframe.errors import ConfigError, MigrationFailed
 from seedframe.secrets import MASK, Secret
 
 LAST_LINES: Final = 20
+_LOOK_S: Final = 0.5
 _PATIENCE_S: Final = 10.0
 
 
@@ -104,7 +105,12 @@ def _own_folders() -> list[str]:
 
 def _wait(process: subprocess.Popen[str]) -> str:
     try:
-        return process.communicate()[0]
+        while True:
+            # Not without end: a signal that comes just before such a wait begins is handled only after it.
+            try:
+                return process.communicate(timeout=_LOOK_S)[0]
+            except subprocess.TimeoutExpired:
+                continue
     except BaseException:
         # A terminal's Ctrl-C has reached it too: let it roll back, then insist.
         for insist in (process.terminate, process.kill):

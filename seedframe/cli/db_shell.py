@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seedframe.database.address import Address
 
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP)
+_LOOK_S: Final = 0.5
 
 
 @click.command("shell")
@@ -78,6 +79,16 @@ def psql_command(
     return [program, *target, *arguments], variables
 
 
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """Its exit code. Looked for again and again: a signal that comes just before a wait without end begins is handled
+    only after it, and then it would never be passed on."""
+    while True:
+        try:
+            return process.wait(timeout=_LOOK_S)
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a program that has the terminal, and wait for it whatever signals come; its exit code.
 
@@ -95,5 +106,5 @@ def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int
             before = signal.signal(each, forward if each in _FORWARDED else lambda *_: None)
             handlers.callback(signal.signal, each, before)
         process = subprocess.Popen(command, env=environ)
-        code = process.wait()
+        code = _wait(process)
     return 128 - code if code < 0 else code
