@@ -1,6 +1,6 @@
 """The catalog: what the server says of a table, read in one query and resolved once for each transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
@@ -334,9 +334,3 @@ def _column(entry: dict[str, Any]) -> TableColumn:
         hashes_as_is=as_is,
         equality=entry["equality"],
     )
-
-
-def require_columns(table: Table, names: Sequence[str], *, where: str | None = None) -> None:
-    """Errors: DeclarationError for the first of `names` that is no column of the table."""
-    for name in names:
-        table.column(name, where=where)

@@ -222,11 +222,11 @@ def key_identity(shape: Shape) -> sql.Composable:
     return _COMMA.join(parts)
 
 
-def key_hash(shape: Shape, *, of_table: bool = False) -> sql.Composable:
+def key_hash(shape: Shape) -> sql.Composable:
     """64 bits that identify a row by its key, equal for equal keys."""
     values = []
     for field in shape.key:
-        value = field.target if of_table else field.desired
+        value = field.desired
         as_is = field.column.base_type in _KEY_HASHES
         values.append(value if as_is else sql.SQL("{}::text").format(value))
     return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))

@@ -1,6 +1,5 @@
 """Declared rows, bound to a table: which column each value is for, its type, and a chunk of values as text."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
@@ -145,14 +144,6 @@ class Chunk:
         """The chunk in COPY's text format: line number, then the inputs."""
         return _rows_text([list(map(str, self.lines)), *(_copy_column(column) for column in self.columns)])
 
-    def row(self, position: int) -> tuple[str | None, ...]:
-        """One row's texts."""
-        return tuple(column[position] for column in self.columns)
-
-    def part(self, start: int, end: int) -> "Chunk":
-        """The rows from `start` up to `end`."""
-        return Chunk(self.lines[start:end], tuple(column[start:end] for column in self.columns))
-
 
 def _free_marks(columns: tuple[list[str | None], ...]) -> tuple[str, str] | None:
     """Two separators that occur in no value; None when there are none."""
@@ -212,14 +203,3 @@ class DeclaredDigest:
     def hexdigest(self) -> str:
         """The digest so far."""
         return self._hash.hexdigest()
-
-
-def chunked_lines(chunks: Iterator[Chunk]) -> Iterator[str]:
-    """COPY text of several chunks, one after the other."""
-    for chunk in chunks:
-        yield chunk.copy_text()
-
-
-def identifiers(names: Sequence[str]) -> sql.Composed:
-    """Quoted names, comma-separated."""
-    return sql.SQL(", ").join([sql.Identifier(name) for name in names])

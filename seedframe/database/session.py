@@ -1,7 +1,7 @@
 """Session: one connection, its pinned settings, its transactions and savepoints."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, NoReturn, TypeAlias
 
@@ -276,12 +276,6 @@ class Session:
             return False
         found = self.scalar("SELECT true FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::oid", [oid])
         return found is not None
-
-    def identity(self) -> Mapping[str, Any]:
-        """Which database this is, in the server's words."""
-        row = self.first_dict("SELECT current_database() AS database, pg_is_in_recovery() AS standby")
-        assert row is not None  # noqa: S101 - the query has no WHERE
-        return row
 
     def make_constraints_immediate(self, tables: Sequence[int]) -> None:
         """Have the deferred constraints of, and references to, these tables speak now rather than at COMMIT."""
