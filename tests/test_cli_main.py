@@ -271,8 +271,8 @@ WAITING = "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
 @pytest.mark.parametrize(("signum", "code", "name"), [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM")])
 def test_a_signal_stops_the_command(signum: int, code: int, name: str, folder: Write, tmp_path: Path) -> None:
     process = _start(folder({"seeds/10_a.py": WAITING}), "list", home=tmp_path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == "ready\n"
     process.send_signal(signum)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (code, f"stopped by {name}\n")
@@ -282,9 +282,9 @@ def test_a_second_signal_forces(folder: Write, tmp_path: Path) -> None:
     stubborn = "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
     stubborn += "finally:\n    print('cleaning', flush=True)\n    time.sleep(60)\n"
     process = _start(folder({"seeds/10_a.py": stubborn}), "list", home=tmp_path)
-    assert process.stdout is not None
+    assert process.stderr is not None
     for expected in ("ready\n", "cleaning\n"):
-        assert process.stdout.readline() == expected
+        assert process.stderr.readline() == expected
         process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
@@ -295,10 +295,10 @@ def test_a_signal_that_is_ignored_stays_ignored(folder: Write, tmp_path: Path) -
     twice = WAITING.replace("time.sleep(60)", "time.sleep(0.3)\nprint('still here', flush=True)\ntime.sleep(60)")
     ignored = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731 - runs in the child
     process = _start(folder({"seeds/10_a.py": twice}), "list", home=tmp_path, preexec_fn=ignored)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "still here\n"
+    assert process.stderr.readline() == "still here\n"
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 143
