@@ -329,7 +329,8 @@ class _Run:
             started = time.monotonic()
             try:
                 with session.savepoint():
-                    outcome = self._within(session, ledger, seed, self._planned, started)
+                    # Rows of earlier seeds are there already; what a failed one planned went with its savepoint.
+                    outcome = self._within(session, ledger, seed, PlannedRows(), started)
             except ConnectionFailed:
                 raise
             except _SeedFailedError as failure:

@@ -673,3 +673,19 @@ def test_two_seeds_that_declare_the_same_cells_are_told_of(project: ProjectFacto
     folder.write({"seeds/20_b.py": seed("a").replace('"name": "N"', '"n": 3')})
     apply(folder)
     assert [outcome.findings for outcome in apply(folder).seeds] == [(), (), ()], "other columns are nobody's quarrel"
+
+
+def test_a_rehearsal_does_not_count_on_a_seed_that_failed(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table p (id serial primary key, code text unique); create table c (code text, p_id int references p)")
+    sql("create unique index on c (code)")
+    first = (
+        "from seedframe import Rows\n\nCRITICAL = False\n\ndef resources():\n"
+        '    yield Rows("p", key="code", rows=({"code": f"x{n}"} for n in range(6000)))\n'
+        '    yield Rows("no_such", key="a", rows=[{"a": 1}])\n'
+    )
+    second = (
+        "from seedframe import Rows, ref\n\ndef resources():\n"
+        '    yield Rows("c", key="code", rows=[{"code": "c", "p_id": ref("p", code="x1")}])\n'
+    )
+    report = apply(project({"seeds/10_p.py": first, "seeds/20_c.py": second}), rehearse=True)
+    assert [outcome.error.code for outcome in report.seeds if outcome.error] == ["missing_table", "ref"]
