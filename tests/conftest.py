@@ -108,6 +108,16 @@ def sql(connect: Connect) -> Sql:
     return sql
 
 
+@pytest.fixture
+def case_blind(sql: Sql) -> str:
+    """The name of a collation for which "A" and "a" are equal; only a server with ICU has such."""
+    try:
+        sql("create collation blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this server was built without ICU, and only ICU has collations that are not deterministic")
+    return "blind"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a command left: its exit code and what it printed."""
