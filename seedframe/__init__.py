@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seedframe.resources.protocol import Resource
     from seedframe.resources.rows import Rows
     from seedframe.resources.tables import Tables
-    from seedframe.resources.values import column, ref, sql
+    from seedframe.resources.values import column, moved, ref, removed, sql
     from seedframe.secrets import Secret
     from seedframe.seed import Seed
     from seedframe.settings import Setting
@@ -42,7 +42,9 @@ _HOMES: Final = {
     "Verdict": "seedframe.changes",
     "column": "seedframe.resources.values",
     "hookimpl": "seedframe.markers",
+    "moved": "seedframe.resources.values",
     "ref": "seedframe.resources.values",
+    "removed": "seedframe.resources.values",
     "sql": "seedframe.resources.values",
 }
 
@@ -67,7 +69,9 @@ __all__ = [
     "__version__",
     "column",
     "hookimpl",
+    "moved",
     "ref",
+    "removed",
     "sql",
 ]
 

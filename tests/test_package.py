@@ -128,6 +128,8 @@ PUBLIC = {
     "__version__",
     "column",
     "hookimpl",
+    "moved",
+    "removed",
     "ref",
     "sql",
 }

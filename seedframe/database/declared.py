@@ -9,7 +9,7 @@ from psycopg import sql
 from seedframe.database.catalog import Table, TableColumn
 
 Role: TypeAlias = Literal["key", "managed", "initial"]
-Mode: TypeAlias = Literal["insert", "upsert"]
+Mode: TypeAlias = Literal["insert", "upsert", "sync"]
 
 # One of these joins the values of a column into one parameter; the first that occurs in no value is taken.
 _SEPARATORS: Final = ("\x1f", "\x1e", "\x1d", "\x1c", "\ue000", "\ue001", "\ue002", "\ue003")

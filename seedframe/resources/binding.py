@@ -1,7 +1,7 @@
 """Binding declared rows to a table: which field goes to which column, and its values as text."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg.adapt import Transformer
@@ -11,7 +11,7 @@ from seedframe.database.db import Db
 from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Role, Shape
 from seedframe.database.locate import bad_value, check_length
 from seedframe.errors import BadData, DeclarationError, did_you_mean
-from seedframe.resources.values import Column, Ref, Sql
+from seedframe.resources.values import Column, Moved, Ref, Removed, Sql
 from seedframe.sources.encode import Unsuitable, encode
 from seedframe.sources.records import Block, Records
 
@@ -29,6 +29,13 @@ class RowsSpec:
     ignore: tuple[str, ...]
     secret: tuple[str, ...]
     refs: Mapping[str, Ref]
+    where: str | None = None
+    prune: bool = False
+    transitions: tuple[Moved | Removed, ...] = ()
+    validate: Mapping[str, str] = field(default_factory=dict)
+    index: str | None = None
+    max_delete: int | str | None = None
+    max_update: int | str | None = None
 
 
 class Binding:

@@ -9,7 +9,7 @@ from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
 from seedframe.errors import DeclarationError, MissingTable, did_you_mean
 from seedframe.resources.binding import Binding, RowsSpec
-from seedframe.resources.values import Ref
+from seedframe.resources.values import Moved, Ref, Removed
 from seedframe.sources.files import open_file
 from seedframe.sources.records import Records, records_of
 
@@ -23,7 +23,16 @@ class Rows:
         rows: dicts, dataclasses or named tuples, all with the same fields; or a callable that returns them.
             An iterator is streamed.
         file: a CSV, TSV, JSON, JSON Lines or TOML file below the seed's folder, plain, .gz, .bz2 or .xz.
-        mode: "upsert" adds and updates, "insert" adds what is missing and never touches what is there. Neither deletes.
+        mode: "upsert" adds and updates; "insert" adds what is missing and never touches what is there; "sync" holds the
+            table, or the part of it that `where` selects, to exactly these rows.
+        where: an SQL condition over the table's columns, for "sync" only.
+        prune: with "upsert", delete the rows that this seed once created and no longer declares.
+        transitions: what became of keys: `moved("old", "new")`, `removed("old")`.
+        validate: column and an SQL condition that must be true of it, for columns that operators own: verified, never
+            fixed.
+        index: the name of the unique index that the key means, where it is over expressions or has a predicate.
+        max_delete: refuse to delete more rows than this: a number, or a share such as "10%".
+        max_update: likewise for updates.
         initial: columns written on insert, then the operators'; as a mapping, with the value (or `sql()`) to write.
         ignore: fields that are neither written nor compared.
         secret: columns that are masked everywhere, and of which no hash is kept.
@@ -48,6 +57,13 @@ class Rows:
         refs: Mapping[str, Ref] | None = None,
         null: str | None = None,
         name: str | None = None,
+        where: str | None = None,
+        prune: bool = False,
+        transitions: Sequence[Moved | Removed] = (),
+        validate: Mapping[str, str] | None = None,
+        index: str | None = None,
+        max_delete: int | str | None = None,
+        max_update: int | str | None = None,
     ) -> None:
         self.table = _table_name(table)
         self._rows = rows
@@ -62,6 +78,13 @@ class Rows:
             ignore=_names(ignore, "ignore", self.table),
             secret=_names(secret, "secret", self.table),
             refs=dict(refs or {}),
+            where=where,
+            prune=prune,
+            transitions=tuple(transitions),
+            validate=dict(validate or {}),
+            index=index,
+            max_delete=max_delete,
+            max_update=max_update,
         )
         self._rowset: Rowset | None = None
         self._db: Db | None = None
@@ -76,9 +99,22 @@ class Rows:
         if self._spec.mode not in get_args(Mode):
             raise DeclarationError(
                 f"mode={self._spec.mode!r} is not known",
-                hint=did_you_mean(str(self._spec.mode), get_args(Mode)) or 'use "upsert" or "insert"',
+                hint=did_you_mean(str(self._spec.mode), get_args(Mode)) or 'use "upsert", "insert" or "sync"',
                 where=where,
             )
+        if self._spec.where is not None and self._spec.mode != "sync":
+            raise DeclarationError(
+                f'where= in mode "{self._spec.mode}"', hint='where= says what mode="sync" may delete', where=where
+            )
+        if self._spec.prune and self._spec.mode != "upsert":
+            raise DeclarationError(
+                f'prune=True in mode "{self._spec.mode}"', hint='prune=True goes with mode="upsert"', where=where
+            )
+        for transition in self._spec.transitions:
+            if not isinstance(transition, Moved | Removed):
+                raise DeclarationError(
+                    f"transitions= holds {type(transition).__name__}", hint="write moved(…) or removed(…)", where=where
+                )
         for column in self._spec.key:
             if column in self._spec.initial or column in self._spec.ignore:
                 raise DeclarationError(f"key column {column!r} is also initial or ignored", where=where)
@@ -101,7 +137,7 @@ class Rows:
 
     @property
     def mode(self) -> str:
-        """ "insert" or "upsert"."""
+        """ "insert", "upsert" or "sync"."""
         return self._spec.mode
 
     @property

@@ -1,4 +1,4 @@
-"""What may stand in a row instead of a value: a reference by natural key, a column of the file, an SQL expression."""
+"""What may be declared of rows besides plain values: references, columns of the file, SQL, moved and removed keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +35,21 @@ class Ref:
         return f"ref({self.table!r}, {', '.join(self.key)})"
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A row whose key was changed in the source; made by `moved()`."""
+
+    old: Mapping[str, Any] | Any
+    new: Mapping[str, Any] | Any
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A row that must not be there; made by `removed()`."""
+
+    key: Mapping[str, Any] | Any
+
+
 def ref(table: str, /, **natural_key: Any) -> Ref:
     """The row of `table` with this natural key; stands for the column that the foreign key refers to.
 
@@ -60,3 +75,25 @@ def column(name: str) -> Column:
 def sql(expression: str) -> Sql:
     """An SQL expression such as `now()`, for `initial` columns only: volatile values would never be in sync."""
     return Sql(expression)
+
+
+def moved(old: Any, new: Any) -> Moved:
+    """A row was renamed: what has the key `old` gets the key `new`, and keeps its id and all that refers to it.
+
+    Args:
+        old: the key's value; for a key of several columns a mapping, column to value.
+        new: likewise; the rows declare it.
+    """
+    return Moved(old, new)
+
+
+def removed(key: Any = None, /, **columns: Any) -> Removed:
+    """A row must not be there, whoever made it: `removed("OLD-1")`, or `removed(country="xx", code="old")`.
+
+    Errors: DeclarationError without a key, or with both forms of it.
+    """
+    if (key is None) == (not columns):
+        raise DeclarationError(
+            "removed() takes a key", hint='write removed("OLD-1"), or removed(country="xx", code="old")'
+        )
+    return Removed(columns or key)
