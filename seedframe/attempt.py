@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from seedframe import hooks
 from seedframe.changes import CHECK_RESOURCE, Change, Changes, Finding, Plan, PlannedResource, Verdict
+from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
 from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
+from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
 from seedframe.errors import DeclarationError, DoesNotConverge, HookFailed
 from seedframe.plugins import SeedManager
@@ -85,6 +87,8 @@ class Attempt:
         """Compare; where the run writes, write, compare again and verify. Errors: SeedError and its kinds."""
         self._resources = self._declare()
         compared = [(resource, self._compare(resource)) for resource in self._resources]
+        for rowset in self._rowsets():
+            rowset.require_met()
         own = self._check()
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
         if self._writes:
@@ -225,6 +229,7 @@ class Attempt:
         for resource, outcome in compared:
             if outcome.changes.counts.create or outcome.changes.counts.update:
                 self._write_one(resource, outcome.changes)
+        finish_circles(self._rowsets())
         if own is not None and own.changes and self._executes_elsewhere:
             if not hooks.has_hook(self._seed, "apply"):
                 raise HookFailed(
@@ -235,6 +240,10 @@ class Attempt:
             self._call("apply", plan=plan)
         self._settle()
         self._require_converged(compared, own)
+
+    def _rowsets(self) -> list[Rowset]:
+        found = [resource.rowset for resource in self._resources if isinstance(resource, Rows)]
+        return [rowset for rowset in found if rowset is not None]
 
     def _write_one(self, resource: Resource, changes: Changes) -> None:
         with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: write"):

@@ -215,18 +215,6 @@ def test_rows_refer_to_rows_of_the_same_table_in_any_order(project: ProjectFacto
     ]
 
 
-def test_rows_that_refer_to_each_other_in_a_circle_are_an_error(project: ProjectFactory, sql: Sql) -> None:
-    sql(TREE)
-    body = (
-        'yield Rows("tree", key="code", rows=[{"code": "a", "parent_id": ref("tree", code="b")},'
-        ' {"code": "b", "parent_id": ref("tree", code="a")}])'
-    )
-    folder = project({"seeds/10_tree.py": seed(body)})
-    report = apply(folder)
-    assert "ref: rows:tree row 1: this row and others refer to each other in a circle" in error(report)
-    assert sql("select count(*) from tree") == [(0,)]
-
-
 LARGE = 'yield Rows("items", key="sku", rows=({"sku": f"s{n:06}", "name": f"N{n}"} for n in range(12_000)))'
 
 

@@ -65,6 +65,7 @@ class ForeignKey:
     columns: tuple[str, ...]
     table: int
     referred: tuple[str, ...]
+    deferrable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
           FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
          WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indexprs IS NULL) AS unique_indexes,
        (SELECT json_agg(json_build_object(
-                 'name', f.conname, 'table', f.confrelid::bigint,
+                 'name', f.conname, 'table', f.confrelid::bigint, 'deferrable', f.condeferrable,
                  'columns', (SELECT json_agg(a.attname ORDER BY k.n)
                                FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, n)
                                JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
@@ -306,7 +307,13 @@ class Catalog:
                 for entry in row["unique_indexes"] or ()
             ),
             foreign_keys=tuple(
-                ForeignKey(entry["name"], tuple(entry["columns"]), entry["table"], tuple(entry["referred"]))
+                ForeignKey(
+                    entry["name"],
+                    tuple(entry["columns"]),
+                    entry["table"],
+                    tuple(entry["referred"]),
+                    entry["deferrable"],
+                )
                 for entry in row["foreign_keys"] or ()
             ),
             row_security=row["row_security"],

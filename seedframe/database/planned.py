@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.compare import equals, typed
-from seedframe.database.declared import Chunk, Reference, Shape
+from seedframe.database.catalog import TableColumn
+from seedframe.database.compare import equals, typed, unresolved
+from seedframe.database.declared import Chunk, Field, Reference, Shape
 from seedframe.database.session import Session
 
 NaturalKey: TypeAlias = tuple[str | None, ...]
@@ -66,6 +67,33 @@ class PlannedRows:
             left = [key for key in left if key not in met]
         return left[0] if left else None
 
+    def look_up(self, session: Session, relation: sql.Composable, field: Field, reference: Reference) -> None:
+        """Fill a reference of a delta's missing rows, where still empty, with what planned rows declare it to be."""
+        for part in self._parts.get(reference.parent.oid, ()):
+            columns = (reference.value, *reference.key)
+            if not all(column.name in part.columns for column in columns):
+                continue
+            parameters: list[list[str | None]] = []
+            planned, (value, *keys) = _relation(part, columns, parameters)
+            match = _AND.join(
+                [
+                    equals(column, sql.SQL("{}::{}").format(there, typed(column)), sql.Identifier("d", staged))
+                    for column, there, staged in zip(reference.key, keys, reference.staged, strict=True)
+                ]
+            )
+            session.execute(
+                sql.SQL("UPDATE {} AS d SET {} = {}::{} FROM {} WHERE d.missing AND {} AND {}").format(
+                    relation,
+                    sql.Identifier(field.staged),
+                    value,
+                    typed(field.column),
+                    planned,
+                    match,
+                    unresolved(reference, field),
+                ),
+                parameters or None,
+            )
+
 
 def _identifying(shape: Shape) -> dict[str, str]:
     unique = {name for index in shape.table.unique for name in index.columns}
@@ -77,6 +105,21 @@ def _identifying(shape: Shape) -> dict[str, str]:
     }
 
 
+def _relation(
+    part: _PlannedChunk | _PlannedStage, columns: Sequence[TableColumn], parameters: list[list[str | None]]
+) -> tuple[sql.Composable, list[sql.Composable]]:
+    """Planned rows as a relation `p`, and these columns of it; what it needs is added to the parameters."""
+    if isinstance(part, _PlannedStage):
+        there: list[sql.Composable] = [sql.Identifier("p", part.columns[column.name]) for column in columns]
+        return sql.SQL("{} AS p").format(part.relation), there
+    first = len(parameters) + 1
+    parameters += [part.columns[column.name] for column in columns]
+    names = [sql.Identifier(f"k{position}") for position in range(len(columns))]
+    arrays = _COMMA.join([sql.SQL(f"${first + position}::text[]") for position in range(len(columns))])
+    relation = sql.SQL("unnest({}) AS p ({})").format(arrays, _COMMA.join(names))
+    return relation, [sql.Identifier("p", f"k{position}") for position in range(len(columns))]
+
+
 def _met(
     session: Session, reference: Reference, part: _PlannedChunk | _PlannedStage, keys: Sequence[NaturalKey]
 ) -> list[NaturalKey]:
@@ -84,17 +127,7 @@ def _met(
     parameters: list[list[str | None]] = [[key[position] for key in keys] for position in range(width)]
     asked = _COMMA.join([sql.Identifier(f"u{position}") for position in range(width)])
     arrays = _COMMA.join([sql.SQL(f"${position + 1}::text[]") for position in range(width)])
-    if isinstance(part, _PlannedStage):
-        relation = sql.SQL("{} AS p").format(part.relation)
-        planned = [sql.Identifier("p", part.columns[column.name]) for column in reference.key]
-    else:
-        parameters += [part.columns[column.name] for column in reference.key]
-        planned_names = [sql.Identifier(f"k{position}") for position in range(width)]
-        relation = sql.SQL("unnest({}) AS p ({})").format(
-            _COMMA.join([sql.SQL(f"${width + position + 1}::text[]") for position in range(width)]),
-            _COMMA.join(planned_names),
-        )
-        planned = [sql.Identifier("p", f"k{position}") for position in range(width)]
+    relation, planned = _relation(part, reference.key, parameters)
     condition = _AND.join(
         [
             equals(

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from psycopg import sql
 
@@ -18,11 +18,13 @@ from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage
-from seedframe.database.write import Delta
+from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError
 from seedframe.verdicts import UNKNOWN, Hash, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
+
+_PATIENCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,22 @@ class Surroundings:
     planned: PlannedRows
     sample: int
     progress: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A row that cannot be written, or not whole, before another is.
+
+    Attributes:
+        where: its line and key.
+        columns: the references that find nothing, with `labels`, and `parents`, the oids of the tables they refer to.
+    """
+
+    where: str
+    table: int
+    columns: tuple[str, ...]
+    labels: tuple[str, ...]
+    parents: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -71,6 +89,7 @@ class Rowset:
         self._only: Chunk | None = None
         self._stage: Stage | None = None
         self._delta: Delta | None = None
+        self._pending: dict[int, dict[NaturalKey, int]] = {}
         self._rows = 0
         self._written = False
 
@@ -138,7 +157,7 @@ class Rowset:
         again = keys.repeated()
         if again is not None:
             raise self._repeated(*again)
-        self._refuse_unmet(pending)
+        self._pending = pending
         return self._changes(tally)
 
     def _compare_staged(self, chunks: Iterator[Chunk]) -> Changes:
@@ -175,7 +194,7 @@ class Rowset:
         for number, (declared, reference) in enumerate(self._shape.references):
             for line, key in delta.unresolved(declared, reference):
                 pending.setdefault(number, {}).setdefault(key, line)
-        self._refuse_unmet(pending)
+        self._pending = pending
         self._take(tally, found)
         tally.create, tally.update = delta.counts()
         return self._changes(tally)
@@ -265,7 +284,12 @@ class Rowset:
                     key = tuple(chunk.columns[self._shape.input_position(name)][row] for name in reference.staged)
                     pending.setdefault(number, {}).setdefault(key, difference.line)
 
-    def _refuse_unmet(self, pending: dict[int, dict[NaturalKey, int]]) -> None:
+    def require_met(self) -> None:
+        """Every reference finds a row that is there or planned. Errors: RefError.
+
+        To be asked once all resources of the seed are compared, since a later one may declare the row.
+        """
+        pending, self._pending = self._pending, {}
         for number, keys in pending.items():
             declared, reference = self._shape.references[number]
             unmet = self._around.planned.unmet(self._session, reference, list(keys))
@@ -390,33 +414,75 @@ class Rowset:
                 self._stage.load(self._only)
             self._stage.resolve()
             self._delta = Delta(self._session, self._shape, self._stage)
-        delta = self._delta
         self._written = True
-        delta.resolve()
-        self._blamed(lambda: delta.update(early=True), missing=False)
-        stuck = self._blamed(delta.insert, missing=True)
-        if stuck is not None:
-            raise RefError(
-                "this row and others refer to each other in a circle, or to rows that were not made",
-                hint="leave the reference out of this seed and set it in a later one",
-                where=self._around.place(stuck),
-            )
-        if self._shape.references:
-            self._blamed(lambda: delta.update(early=False), missing=False)
+        self._delta.resolve()
+        self._write_round()
+        self.go_on()
 
-    def _blamed(self, action: Callable[[], _T], *, missing: bool) -> _T:
+    def _write_round(self) -> None:
+        assert self._delta is not None  # noqa: S101 - made by write()
+        self._blamed(self._delta.update, "update")
+        self._blamed(self._delta.insert, "insert")
+
+    @property
+    def waiting(self) -> bool:
+        """Rows are still to be written, or references of them, that wait for rows which are not there yet."""
+        return self._delta is not None and self._delta.waiting()
+
+    def go_on(self, *, let_in: bool = False) -> bool:
+        """Write rows that waited for others, which were written meanwhile; whether there were any.
+
+        Rows of this table that wait in a circle for nothing but each other are let in, and so are those of a chain so
+        long that row after row would take long.
+
+        Args:
+            let_in: once, let in whatever can be, also what waits for rows of other tables. See `Delta.release`.
+        """
+        delta = self._delta
+        planned = self._around.planned
+        rounds = 0
+        while delta is not None and delta.waiting():
+            impatient = rounds % _PATIENCE == _PATIENCE - 1
+            if (
+                (impatient and delta.release(planned, own=True))
+                or delta.next_round()
+                or delta.release(planned, own=True)
+                or (let_in and delta.release(planned, own=False))
+            ):
+                let_in = False
+                self._write_round()
+            elif not self._blamed(delta.fill, "fill"):
+                break
+            rounds += 1
+        return rounds > 0
+
+    def stuck(self) -> Stuck | None:
+        """The first row that waits for another; None when there is none."""
+        found = self._delta.stuck() if self._delta is not None else None
+        if found is None:
+            return None
+        line, references = found
+        return Stuck(
+            where=f"{self._around.place(line)}{self._shown_key(line)}",
+            table=self._shape.table.oid,
+            columns=tuple(field.name for field, _ in references),
+            labels=tuple(reference.label for _, reference in references),
+            parents=tuple(reference.parent.oid for _, reference in references),
+        )
+
+    def _blamed(self, action: Callable[[], _T], step: Step) -> _T:
         """Run a statement over many rows; when a constraint refuses one of them, say which."""
         assert self._delta is not None  # noqa: S101 - made by write()
         try:
             with self._session.savepoint():
                 return action()
         except (ConstraintViolated, BadData) as error:
-            line = self._delta.culprit(missing=missing)
+            line = self._delta.culprit(step)
             if line is not None:
                 error.where = f"{self._around.place(line)}{self._shown_key(line)}"
             raise
         except PermissionDenied as error:
-            raise self._named(error, "INSERT" if missing else "UPDATE") from error
+            raise self._named(error, "INSERT" if step == "insert" else "UPDATE") from error
 
     def _named(self, error: PermissionDenied, privilege: Privilege) -> PermissionDenied:
         """The same refusal, with the privilege and the table by name; the server's words where it was about another."""

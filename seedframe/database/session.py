@@ -277,6 +277,10 @@ class Session:
         found = self.scalar("SELECT true FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::oid", [oid])
         return found is not None
 
+    def defer_constraint(self, schema: str, name: str) -> None:
+        """Have a deferrable constraint wait, until `make_constraints_immediate` or COMMIT."""
+        self.execute(sql.SQL("SET CONSTRAINTS {} DEFERRED").format(sql.Identifier(schema, name)))
+
     def make_constraints_immediate(self, tables: Sequence[int]) -> None:
         """Have the deferred constraints of, and references to, these tables speak now rather than at COMMIT."""
         names = self.query(

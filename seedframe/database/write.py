@@ -1,7 +1,7 @@
 """Writing a difference: from a delta, insert what is missing and update what differs, and nothing else."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from psycopg import sql
 
@@ -12,13 +12,19 @@ from seedframe.database.compare import (
     differs,
     joined,
     same_key,
+    unresolved,
     unresolved_here,
 )
 from seedframe.database.declared import Field, Reference, Shape
+from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage, resolve
 
+Step: TypeAlias = Literal["insert", "update", "fill"]
+"""What is done with rows of a delta: insert, update, or write the references that they were written without."""
+
 _COMMA = sql.SQL(", ")
+_OR = sql.SQL(" OR ")
 _MISSING = sql.SQL("d.missing")
 
 
@@ -29,16 +35,19 @@ class Delta:
         self._session = session
         self._shape = shape
         self.name = session.temporary_name("delta")
+        self.round = 0
         names = [entry.staged for entry in shape.inputs] + [field.staged for field, _ in shape.references]
         condition: sql.Composable = differing_rows(shape)
         if shape.table.distributed:
             condition = sql.SQL("d.line IS NOT NULL AND ({})").format(condition)
-        # `level` orders rows that refer to rows of the same table: level 0 can be written now, NULL not yet.
+        # `level` is the round in which a row can be written; NULL while it waits for a row that it refers to. A hollow
+        # row was written without the references that it still waits for.
         session.execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS"
                 " SELECT d.line, {columns}, {absent} AS missing,"
-                " CASE WHEN {unresolved} THEN NULL ELSE 0 END::integer AS level FROM {joined} WHERE {condition}"
+                " CASE WHEN {unresolved} THEN NULL ELSE 0 END::integer AS level, false AS hollow"
+                " FROM {joined} WHERE {condition}"
             ).format(
                 name=sql.Identifier(self.name),
                 columns=_COMMA.join([sql.Identifier("d", name) for name in names]),
@@ -64,44 +73,119 @@ class Delta:
         ):
             yield line, tuple(key)
 
-    def insert(self) -> int | None:
-        """Insert the missing rows, those first that others refer to; the line of a row that cannot be, else None."""
-        level = 0
-        while True:
-            self._insert_level(level)
-            if not self._pending():
-                return None
-            resolve(self._session, self._shape, self.identifier)
-            level += 1
-            if not self._promote(level):
-                return int(
-                    self._session.scalar(
-                        sql.SQL("SELECT min(line) FROM {} WHERE level IS NULL").format(self.identifier)
-                    )
-                )
-
     def resolve(self) -> None:
         """Look up references whose rows have been written since the delta was made."""
-        if self._shape.references and self._pending():
+        if self.waiting():
             resolve(self._session, self._shape, self.identifier)
             self._promote(0)
 
-    def _pending(self) -> bool:
+    def waiting(self) -> bool:
+        """Some row waits for another, or was written without a reference that it is to have."""
         if not self._shape.references:
             return False
         return bool(
-            self._session.scalar(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE level IS NULL)").format(self.identifier))
+            self._session.scalar(
+                sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE level IS NULL OR hollow)").format(self.identifier)
+            )
         )
 
+    def next_round(self) -> bool:
+        """Look up what was written meanwhile; whether that lets rows that waited be written now."""
+        if not self.waiting():
+            return False
+        resolve(self._session, self._shape, self.identifier)
+        return self._promote(self.round + 1) > 0
+
     def _promote(self, level: int) -> int:
-        return self._session.execute(
+        promoted = self._session.execute(
             sql.SQL("UPDATE {} AS d SET level = {} WHERE d.level IS NULL AND NOT ({})").format(
                 self.identifier, sql.Literal(level), any_unresolved(self._shape, _MISSING)
             )
         )
+        if promoted:
+            self.round = level
+        return promoted
 
-    def _insert_level(self, level: int) -> None:
-        self._insert_where(sql.SQL("d.missing AND d.level = {}").format(sql.Literal(level)))
+    def release(self, planned: PlannedRows, *, own: bool) -> bool:
+        """Let rows be written that wait in a circle; whether there were any.
+
+        A reference that may be NULL is left out for now. One that may not is written ahead of the row it refers to,
+        where that row's declaration says its value and the foreign key is checked late enough.
+
+        Args:
+            own: only rows that wait for nothing but rows of the same table; others may be made by a later resource.
+        """
+        shape = self._shape
+        for field, reference in shape.references:
+            here = reference.parent.oid == shape.table.oid
+            # Within one statement, the rows of one table may refer to each other in any order.
+            if _needed_at_once(field) and (here or not own) and (self._defer(field, reference) or here):
+                planned.look_up(self._session, self.identifier, field, reference)
+        blocking = []
+        for field, reference in shape.references:
+            if own and reference.parent.oid != shape.table.oid:
+                blocking.append(unresolved_here(shape, field, reference, _MISSING))
+            elif _needed_at_once(field):
+                blocking.append(sql.SQL("(d.missing AND {})").format(unresolved(reference, field)))
+        released = self._session.execute(
+            sql.SQL("UPDATE {} AS d SET level = {}, hollow = {} WHERE d.level IS NULL AND NOT ({})").format(
+                self.identifier,
+                sql.Literal(self.round + 1),
+                any_unresolved(shape, _MISSING),
+                _OR.join(blocking or [sql.SQL("false")]),
+            )
+        )
+        if released:
+            self.round += 1
+        return released > 0
+
+    def _defer(self, field: Field, reference: Reference) -> bool:
+        """Have the foreign key of this reference wait for the check after apply; whether it can."""
+        foreign_key = self._shape.table.foreign_key_of(field.name, reference.parent.oid)
+        if foreign_key is None or not foreign_key.deferrable:
+            return False
+        self._session.defer_constraint(self._shape.table.schema, foreign_key.name)
+        return True
+
+    def fill(self) -> bool:
+        """Write the references that rows were written without, where they are known by now; whether there were any."""
+        known = self._fillable()
+        if not self._session.scalar(
+            sql.SQL("SELECT EXISTS (SELECT FROM {} AS d WHERE {})").format(self.identifier, known)
+        ):
+            return False
+        self._update_where(self._fields_to_fill(), known)
+        self._session.execute(sql.SQL("UPDATE {} AS d SET hollow = false WHERE {}").format(self.identifier, known))
+        return True
+
+    def _fillable(self) -> sql.Composable:
+        return sql.SQL("d.hollow AND NOT ({})").format(any_unresolved(self._shape, _MISSING))
+
+    def _fields_to_fill(self) -> list[Field]:
+        return [field for field, _ in self._shape.references if field.role != "key"]
+
+    def stuck(self) -> tuple[int, list[tuple[Field, Reference]]] | None:
+        """The line of the first row that waits, and the references that it waits for."""
+        flags = sql.SQL(", ").join(
+            [unresolved_here(self._shape, field, reference, _MISSING) for field, reference in self._shape.references]
+        )
+        row = self._session.first(
+            sql.SQL("SELECT d.line, {} FROM {} AS d WHERE d.level IS NULL OR d.hollow ORDER BY d.line LIMIT 1").format(
+                flags, self.identifier
+            )
+        )
+        if row is None:
+            return None
+        return row[0], [found for found, flag in zip(self._shape.references, row[1:], strict=True) if flag]
+
+    def insert(self) -> None:
+        """Insert the missing rows of this round."""
+        self._insert_where(self._this_round(missing=True))
+
+    def _this_round(self, *, missing: bool) -> sql.Composable:
+        return sql.SQL("{} AND d.level = {}").format(
+            _MISSING if missing else sql.SQL("NOT d.missing"), sql.Literal(self.round)
+        )
 
     def _insert_where(self, condition: sql.Composable, parameters: Sequence[Any] | None = None) -> None:
         shape = self._shape
@@ -131,17 +215,14 @@ class Delta:
             parameters,
         )
 
-    def update(self, *, early: bool) -> None:
-        """Update the rows that are there and differ, in the columns that differ in any of them.
+    def update(self) -> None:
+        """Update the rows of this round that are there and differ, in the columns that differ in any of them.
 
-        Args:
-            early: those that refer to no row which is yet to be inserted; they go first, since an insert may take over
-                a unique value that an update gives up. Else the others.
+        Updates go before the inserts of a round, since an insert may take over a unique value that an update gives up.
         """
         changed = self._changed_fields()
         if changed:
-            level = sql.SQL("d.level = 0") if early else sql.SQL("d.level > 0")
-            self._update_where(changed, sql.SQL("NOT d.missing AND {}").format(level))
+            self._update_where(changed, self._this_round(missing=False))
 
     def _changed_fields(self) -> list[Field]:
         managed = self._shape.managed
@@ -166,22 +247,35 @@ class Delta:
                 self.identifier,
                 condition,
                 self._shape.table.source,
-                _COMMA.join([sql.SQL("{} = {}").format(sql.Identifier(field.name), field.desired) for field in fields]),
+                _COMMA.join(
+                    [sql.SQL("{} = {}").format(sql.Identifier(field.name), self._to_write(field)) for field in fields]
+                ),
                 same_key(self._shape),
             ),
             parameters,
         )
 
-    def culprit(self, *, missing: bool) -> int | None:
+    def _to_write(self, field: Field) -> sql.Composable:
+        """The value that an update gives a field. A reference that is not known yet, or is written on insert only,
+        keeps what is there."""
+        if field.reference is None:
+            return field.desired
+        if field in self._shape.managed:
+            keeps = unresolved(field.reference, field)
+        else:
+            keeps = sql.SQL("NOT d.missing OR {} IS NOT NULL").format(field.target)
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(keeps, field.target, field.desired)
+
+    def culprit(self, step: Step) -> int | None:
         """The line of the first row that the server refuses, found by writing ever shorter beginnings of the delta."""
-        condition = sql.SQL("d.missing AND d.level IS NOT NULL") if missing else sql.SQL("NOT d.missing")
+        condition = self._fillable() if step == "fill" else self._this_round(missing=step == "insert")
         lines = [
             row[0]
             for row in self._session.query(
                 sql.SQL("SELECT d.line FROM {} AS d WHERE {} ORDER BY d.line").format(self.identifier, condition)
             )
         ]
-        changed = [] if missing else self._changed_fields()
+        changed = {"insert": list, "update": self._changed_fields, "fill": self._fields_to_fill}[step]()
         good, bad = 0, len(lines)
         if not lines or self._accepts(condition, lines[-1], changed):
             return None
@@ -213,3 +307,8 @@ class Delta:
         )
         assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
         return row[0], row[1]
+
+
+def _needed_at_once(field: Field) -> bool:
+    """The reference cannot be left out when its row is inserted."""
+    return field.role == "key" or field.column.not_null

@@ -190,6 +190,11 @@ class Rows:
         if self._rowset is not None:
             self._rowset.write()
 
+    @property
+    def rowset(self) -> "Rowset | None":
+        """The declared rows on their way through this attempt; None before `diff`, and where nothing is compared."""
+        return self._rowset
+
     def record(self, run: int) -> tuple[Finding, ...]:
         """Keep the baseline in the ledger; a warning where another resource declares the same cells."""
         shared = self._rowset.record(run) if self._rowset is not None else []
