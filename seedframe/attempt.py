@@ -20,18 +20,19 @@ from seedframe.report import Mode, ResourceOutcome
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
-from seedframe.verdicts import resource_verdict
+from seedframe.verdicts import OnConflict, resource_verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What every attempt of a run shares."""
+    """What every attempt of a run shares. `on_conflict` is None in verify."""
 
     session: Session
     ledger: Ledger
     plugins: SeedManager
     env: str
     mode: Mode
+    on_conflict: OnConflict | None
     state_dir: Path
     sample: int
 
@@ -79,6 +80,7 @@ class Attempt:
             state_dir=scene.state_dir,
             sample=scene.sample,
             rehearsal=scene.mode == "rehearse",
+            on_conflict=scene.on_conflict,
             progress=on_rows,
         )
         self._resources: tuple[Resource, ...] = ()

@@ -20,6 +20,7 @@ SeedframeError
     ├── RefError               ref() found no row, or several
     ├── PermissionDenied       the role lacks a privilege
     ├── ConstraintViolated     a constraint of the database refused a row
+    ├── ChangedInDatabase      --on-conflict does not let apply replace, or keep, what was changed there
     ├── DoesNotConverge        after apply, check still finds a difference
     └── HookFailed             a hook raised, ended the transaction, or wrote where it may only read
 """
@@ -220,6 +221,12 @@ class ConstraintViolated(SeedError):
     """A constraint of the database refused a row."""
 
     code = "constraint"
+
+
+class ChangedInDatabase(SeedError):
+    """Rows were changed in the database since the last apply, and `on_conflict` says to stop, or cannot be followed."""
+
+    code = "changed_in_database"
 
 
 class DoesNotConverge(SeedError):

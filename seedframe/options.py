@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from seedframe.verdicts import OnConflict
+
 Transaction: TypeAlias = Literal["seed", "run"]
 
 
@@ -22,7 +24,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """Options of apply. `wait_s` is the budget in seconds for the server and for the lock."""
+    """Options of apply.
+
+    Attributes:
+        on_conflict: what becomes of rows that were changed in the database since the last apply: "seed" writes what is
+            declared, "database" keeps what is there, "fail" fails the seed.
+        wait_s: the budget in seconds for the server and for the lock.
+    """
 
     selection: Selection = Selection()
     dry_run: bool = False
@@ -31,6 +39,7 @@ class ApplyOptions:
     keep_going: bool = False
     strict: bool = False
     detailed_exitcode: bool = False
+    on_conflict: OnConflict = "seed"
     wait_s: float = 0.0
     sample: int = 50
 

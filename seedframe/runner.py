@@ -249,6 +249,7 @@ class _Run:
                     "tags": list(options.selection.tags),
                     "skip": list(options.selection.skip),
                     "transaction": options.transaction,
+                    "on_conflict": options.on_conflict,
                     "keep_going": options.keep_going,
                     "strict": options.strict,
                 },
@@ -407,6 +408,7 @@ class _Run:
             plugins=self._job.plugins,
             env=self._config.env,
             mode=self._mode,
+            on_conflict=None if self._mode == "verify" else self._options.on_conflict,
             state_dir=self._config.root / ".seedframe",
             sample=self._options.sample,
         )

@@ -5,14 +5,17 @@ Pure functions over hashes; the ledger supplies the baseline, the comparison the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from seedframe.changes import Verdict, worst_verdict
 
-UNKNOWN: Final = "unknown"
-"""The hash of a cell that is known only after apply: equal to nothing that was left behind."""
+Hash: TypeAlias = int | str | None
 
-Hash = int | str | None
+OnConflict: TypeAlias = Literal["seed", "database", "fail"]
+"""What apply does where the database was changed: write what is declared, keep what is there, or stop."""
+
+CONTESTED: Final = frozenset({Verdict.DRIFT, Verdict.CONFLICT})
+"""The verdicts that `OnConflict` decides about: the database was changed since the last apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Baseline:
         columns: the tracked columns, in the order of the row hashes.
         by_row: whether row hashes were kept (resources below the configured size).
         comparable: False when hashes of now and then cannot be compared (another major version of the server).
+        kept: how many rows were left as they were in the database, wholly or in some cells.
     """
 
     id: int
@@ -34,47 +38,102 @@ class Baseline:
     columns: tuple[str, ...]
     by_row: bool
     comparable: bool = True
+    kept: int = 0
 
 
-def cell_verdict(left: Hash, declared: Hash, live: Hash) -> Verdict:
-    """The verdict on one cell from its three hashes: as left by the last apply, as declared, as it is."""
-    if declared == live:
+@dataclass(frozen=True, slots=True)
+class LeftCell:
+    """One cell as the last apply left it.
+
+    Attributes:
+        there: the hash of what was in the database.
+        declared: the hash of what was declared: the same, but for a reference (its natural key) and a kept cell.
+        kept: it was left as it was in the database, by choice.
+    """
+
+    there: Hash
+    declared: Hash
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRow:
+    """One row as the last apply left it.
+
+    Attributes:
+        cells: by column; columns that were not declared then are not in it.
+        absent: it was left missing, by choice.
+    """
+
+    cells: dict[str, LeftCell]
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict on a row that differs, and on each of its tracked cells; no cells where the row is missing."""
+
+    verdict: Verdict
+    cells: tuple[Verdict, ...] = ()
+
+
+def cell_verdict(left: LeftCell | None, declared: Hash, live: Hash, *, differs: bool) -> Verdict:
+    """The verdict on one cell.
+
+    Args:
+        left: as the last apply left it; None when the column was not declared then.
+        declared: the hash of what is declared.
+        live: the hash of what is there.
+        differs: whether what is declared is not what is there; the server judges that, not the hashes.
+    """
+    if not differs:
         return Verdict.IN_SYNC
-    if left == declared:
-        return Verdict.DRIFT
-    if left == live:
+    if left is None:
         return Verdict.PENDING
-    return Verdict.CONFLICT
+    seed_moved = declared != left.declared
+    database_moved = live != left.there
+    if not seed_moved and not database_moved:
+        # Accepted as it is; or a reference that finds another row now, or none: that is the database's doing.
+        return Verdict.IN_SYNC if left.kept else Verdict.DRIFT
+    if not seed_moved:
+        return Verdict.DRIFT
+    # A kept cell is the database's since it was kept: when the seed moves too, both have.
+    return Verdict.CONFLICT if database_moved or left.kept else Verdict.PENDING
 
 
 def row_verdict(
-    left: Sequence[Hash] | None,
+    left: LeftRow | None,
+    names: Sequence[str],
     declared: Sequence[Hash],
     live: Sequence[Hash] | None,
     *,
-    known: Sequence[bool] | None = None,
-) -> Verdict:
+    differing: Sequence[bool],
+) -> Judged:
     """The verdict on a row that differs.
 
     Args:
-        left: its hashes as the last apply left them; None when it was not declared then.
-        declared: its hashes as declared now.
-        live: its hashes as it is; None when it is not there.
-        known: which cells have a baseline; others were not declared then. Default: all.
+        left: as the last apply left it; None when it was not declared then.
+        names: the tracked columns.
+        declared: their hashes as declared now.
+        live: their hashes as they are; None when the row is not there.
+        differing: which of them differ.
     """
-    if left is None:
-        return Verdict.PENDING
-    tracked = known if known is not None else [True] * len(declared)
     if live is None:
-        moved = any(is_known and was != now for is_known, was, now in zip(tracked, left, declared, strict=True))
-        return Verdict.CONFLICT if moved else Verdict.DRIFT
-    verdicts = [
-        cell_verdict(was, now, there) if is_known or now == there else Verdict.PENDING
-        for is_known, was, now, there in zip(tracked, left, declared, live, strict=True)
-    ]
-    worst = worst_verdict(verdicts)
-    # Only a secret cell differs, of which nothing is kept: the louder of the two explanations.
-    return Verdict.DRIFT if worst is Verdict.IN_SYNC else worst
+        if left is None:
+            return Judged(Verdict.PENDING)
+        known = [(left.cells[name], now) for name, now in zip(names, declared, strict=True) if name in left.cells]
+        moved = any(cell.declared != now for cell, now in known)
+        if left.absent and not moved:
+            return Judged(Verdict.IN_SYNC)
+        return Judged(Verdict.CONFLICT if moved else Verdict.DRIFT)
+    cells = tuple(
+        cell_verdict(left.cells.get(name) if left is not None else None, now, there, differs=differs)
+        for name, now, there, differs in zip(names, declared, live, differing, strict=True)
+    )
+    if not any(differing):
+        # Only a secret cell differs, of which nothing is kept: the louder of the two explanations.
+        return Judged(Verdict.PENDING if left is None else Verdict.DRIFT, cells)
+    return Judged(worst_verdict(cells), cells)
 
 
 def resource_verdict(baseline: Baseline | None, digest: str, *, as_left: bool | None) -> Verdict:

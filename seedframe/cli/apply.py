@@ -7,6 +7,7 @@ from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
 from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction
+from seedframe.verdicts import OnConflict
 
 
 @click.command("apply")
@@ -18,6 +19,13 @@ from seedframe.options import ApplyOptions, Selection, Transaction
     default="seed",
     show_default=True,
     help="What is committed together: each seed, or all of them.",
+)
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["seed", "database", "fail"]),
+    default="seed",
+    show_default=True,
+    help="What was changed in the database since the last apply: write what is declared, keep what is there, or fail.",
 )
 @click.option("--keep-going", is_flag=True, help="Go on with later seeds after a critical one has failed.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a seed fails that is not critical.")
@@ -32,6 +40,7 @@ def command(
     dry_run: bool,
     rehearse: bool,
     transaction: Transaction,
+    on_conflict: OnConflict,
     keep_going: bool,
     strict: bool,
     detailed_exitcode: bool,
@@ -54,6 +63,7 @@ def command(
         dry_run=dry_run,
         rehearse=rehearse,
         transaction=transaction,
+        on_conflict=on_conflict,
         keep_going=keep_going,
         strict=strict,
         detailed_exitcode=detailed_exitcode,

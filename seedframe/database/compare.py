@@ -45,8 +45,9 @@ class Source:
 class Difference:
     """One row that differs, or that has something wrong with it.
 
-    `after`, `before` and `differing` follow the shape's stored fields and are None beyond the sample.
-    `unresolved` and `ambiguous` follow its references. Hashes follow its tracked fields, if asked for.
+    `after`, `before` and `differing` follow the shape's stored fields and are None beyond the sample; `differing` is
+    there wherever hashes are. `unresolved` and `ambiguous` follow its references. Hashes follow its tracked fields, if
+    asked for; what is declared of a reference is its natural key.
     """
 
     line: int
@@ -241,6 +242,20 @@ def cell_hashes(fields: Sequence[Field], *, of_table: bool) -> sql.Composable:
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
 
 
+def declared_hashes(shape: Shape) -> sql.Composable:
+    """The same of what is declared; a reference is its natural key, which stays when the row it finds is another."""
+    hashes: list[sql.Composable] = []
+    for field in shape.tracked:
+        if field.reference is None:
+            text: sql.Composable = field.desired
+        else:
+            parts = [sql.SQL("{}::text").format(sql.Identifier("d", name)) for name in field.reference.staged]
+            given = _OR.join([sql.SQL("{} IS NOT NULL").format(part) for part in parts])
+            text = sql.SQL("(CASE WHEN {} THEN row({}) END)").format(given, _COMMA.join(parts))
+        hashes.append(sql.SQL('hashtextextended({}::text COLLATE "C", 0)').format(text))
+    return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
+
+
 def row_fingerprint(columns: Sequence[TableColumn]) -> sql.Composable:
     """64 bits that tell apart all that the row's image tells apart, over these columns of `t`."""
     values: list[sql.Composable] = []
@@ -313,7 +328,7 @@ def find_differences(
         " {key_hash}, {declared}, {live},"
         " CASE WHEN {shown} THEN ARRAY[{after}]::text[] END,"
         " CASE WHEN {shown} THEN ARRAY[{before}]::text[] END,"
-        " CASE WHEN {shown} THEN ARRAY[{differing}]::boolean[] END"
+        " CASE WHEN {flagged} THEN ARRAY[{differing}]::boolean[] END"
         " FROM {joined} WHERE {condition} ORDER BY d.line{limit}"
     ).format(
         prefix=prefix,
@@ -324,9 +339,10 @@ def find_differences(
         ),
         ambiguous=_COMMA.join(ambiguous if chunked else [_FALSE] * len(ambiguous)),
         key_hash=key_hash(shape) if hashes else sql.NULL,
-        declared=cell_hashes(shape.tracked, of_table=False) if hashes else sql.NULL,
+        declared=declared_hashes(shape) if hashes else sql.NULL,
         live=cell_hashes(shape.tracked, of_table=True) if hashes else sql.NULL,
         shown=shown,
+        flagged=sql.SQL("true") if hashes else shown,
         after=_COMMA.join([sql.SQL("{}::text").format(field.desired) for field in stored]),
         before=_COMMA.join([sql.SQL("{}::text").format(field.target) for field in stored]),
         differing=_COMMA.join([differs([field]) if field in shape.managed else _FALSE for field in stored]),

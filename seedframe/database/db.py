@@ -17,7 +17,7 @@ from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
 from seedframe.errors import DeclarationError, HookFailed
-from seedframe.verdicts import Baseline
+from seedframe.verdicts import Baseline, OnConflict
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult
@@ -43,6 +43,7 @@ class Db:
         state_dir: Path,
         sample: int,
         rehearsal: bool = False,
+        on_conflict: OnConflict | None = None,
         progress: Callable[[str, int], None] = lambda _resource, _rows: None,
     ) -> None:
         self._session = session
@@ -54,6 +55,7 @@ class Db:
         self._state_dir = state_dir
         self._sample = sample
         self._rehearsal = rehearsal
+        self._on_conflict = on_conflict
         self._progress = progress
         self._catalog = Catalog(session)
         self._notes: list[Finding] = []
@@ -154,6 +156,9 @@ class Db:
             store=self.store(resource),
             planned=self._planned,
             sample=self._sample,
+            resource=resource,
+            on_conflict=self._on_conflict,
+            note=self.note,
             progress=lambda rows: self._progress(resource, rows),
         )
         return Rowset(self._session, shape, chunks, around)

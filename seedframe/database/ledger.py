@@ -1,6 +1,6 @@
 """The ledger: seedframe's own tables, in the schema `seedframe` of the same database: runs, outcomes, baselines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 
@@ -8,12 +8,13 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from seedframe.changes import Counts
-from seedframe.database.compare import Source, cell_hashes, key_hash, row_fingerprint
+from seedframe.database.compare import Source, cell_hashes, declared_hashes, key_hash, row_fingerprint
 from seedframe.database.declared import Shape
+from seedframe.database.keeping import NOTHING_KEPT, KeptRow, save_kept
 from seedframe.database.session import Session
 from seedframe.errors import LedgerError, PermissionDenied, Problem
 from seedframe.history import RunRecord, SeedRecord
-from seedframe.verdicts import Baseline, Hash
+from seedframe.verdicts import Baseline, LeftCell, LeftRow
 
 LEDGER_VERSION: Final = 1
 
@@ -76,6 +77,7 @@ _DDL: Final[tuple[LiteralString, ...]] = (
         rows bigint NOT NULL,
         columns text[] NOT NULL,
         by_row boolean NOT NULL,
+        kept bigint NOT NULL,
         server_major integer NOT NULL,
         run_id bigint NOT NULL,
         UNIQUE (project, target_schema, seed, resource),
@@ -85,6 +87,9 @@ _DDL: Final[tuple[LiteralString, ...]] = (
         baseline_id bigint NOT NULL REFERENCES seedframe.baseline ON DELETE CASCADE,
         key_hash bigint NOT NULL,
         cell_hashes bigint[] NOT NULL,
+        declared_hashes bigint[],
+        kept boolean[],
+        absent boolean NOT NULL DEFAULT false,
         PRIMARY KEY (baseline_id, key_hash)
     )""",
     "INSERT INTO seedframe.ledger (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM seedframe.ledger)",
@@ -283,7 +288,7 @@ class Ledger:
         if not self.readable:
             return {}
         rows = self._session.dicts(
-            "SELECT resource, id, declared_digest, fingerprint, columns, by_row, server_major, rows"
+            "SELECT resource, id, declared_digest, fingerprint, columns, by_row, kept, server_major, rows"
             " FROM seedframe.baseline WHERE project = $1 AND target_schema = $2 AND seed = $3 ORDER BY resource",
             [self._project, self._schema, seed],
         )
@@ -295,6 +300,7 @@ class Ledger:
                 fingerprint=row["fingerprint"],
                 columns=tuple(row["columns"]),
                 by_row=row["by_row"],
+                kept=row["kept"],
                 comparable=row["server_major"] == major,
             )
             for row in rows
@@ -306,21 +312,21 @@ class Ledger:
 
     def save_baseline(
         self, seed: str, resource: str, *, digest: str, run: int, fingerprint: str | None = None,
-        table: str | None = None, rows: int = 0, columns: Sequence[str] = (), by_row: bool = False,
+        table: str | None = None, rows: int = 0, columns: Sequence[str] = (), by_row: bool = False, kept: int = 0,
     ) -> int:  # fmt: skip
         """Write a resource's baseline; its id."""
         return int(
             self._session.scalar(
                 "INSERT INTO seedframe.baseline (project, target_schema, seed, resource, declared_digest, fingerprint,"
-                " rows, columns, by_row, server_major, run_id, table_name)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+                " rows, columns, by_row, server_major, run_id, table_name, kept)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
                 " ON CONFLICT (project, target_schema, seed, resource) DO UPDATE SET"
                 " declared_digest = excluded.declared_digest, fingerprint = excluded.fingerprint, rows = excluded.rows,"
                 " columns = excluded.columns, by_row = excluded.by_row, server_major = excluded.server_major,"
-                " run_id = excluded.run_id, table_name = excluded.table_name RETURNING id",
+                " run_id = excluded.run_id, table_name = excluded.table_name, kept = excluded.kept RETURNING id",
                 [
                     self._project, self._schema, seed, resource, digest, fingerprint, rows, list(columns), by_row,
-                    self._session.server_version_num // 10000, run, table,
+                    self._session.server_version_num // 10000, run, table, kept,
                 ],
             )
         )  # fmt: skip
@@ -370,16 +376,28 @@ class BaselineStore:
         """True when there is a ledger that this role cannot read."""
         return self._ledger.unreadable is not None
 
-    def row_hashes(self, keys: Sequence[int]) -> dict[int, tuple[Hash, ...]]:
-        """The cell hashes, as left, of the rows with these key hashes."""
+    def rows_left(self, keys: Sequence[int]) -> dict[int, LeftRow]:
+        """The rows with these key hashes, as left."""
         if self.baseline is None or not keys:
             return {}
         rows = self._session.query(
-            "SELECT key_hash, cell_hashes FROM seedframe.baseline_row"
-            " WHERE baseline_id = $1 AND key_hash = ANY ($2::bigint[])",
+            "SELECT key_hash, cell_hashes, coalesce(declared_hashes, cell_hashes), kept, absent"
+            " FROM seedframe.baseline_row WHERE baseline_id = $1 AND key_hash = ANY ($2::bigint[])",
             [self.baseline.id, list(keys)],
         )
-        return {row[0]: tuple(row[1]) for row in rows}
+        columns = self.baseline.columns
+        return {
+            key: LeftRow(
+                {
+                    name: LeftCell(was, declared, flag)
+                    for name, was, declared, flag in zip(
+                        columns, there, declared_then, kept or [False] * len(columns), strict=True
+                    )
+                },
+                absent,
+            )
+            for key, there, declared_then, kept, absent in rows
+        }
 
     def table_fingerprint(self, shape: Shape, tracked: Sequence[str]) -> str | None:
         """The number of the table's rows and the sum of their hashes, over key and tracked columns; no secret ones.
@@ -399,43 +417,58 @@ class BaselineStore:
         )
 
     def save(
-        self, shape: Shape, declared: Callable[[], Source | None], *, digest: str, rows: int, changed: bool, run: int
+        self,
+        shape: Shape,
+        declared: Callable[[], Source | None],
+        *,
+        digest: str,
+        rows: int,
+        changed: bool,
+        run: int,
+        kept: Mapping[int, KeptRow] = NOTHING_KEPT,
     ) -> list[str]:
         """Keep what was left behind, unless the ledger has just this. `declared` equals what is there by now.
+
+        Args:
+            kept: by line, the rows of which some cells, or all, were left as they are in the database.
 
         Returns: the other resources that declare the same columns of the same rows.
         """
         columns = tuple(entry.name for entry in shape.tracked)
         # A hash of a secret key could be guessed at: such rows are told of as a whole.
-        by_row = rows <= self._ledger.baseline_rows and not any(field.secret for field in shape.key)
+        by_row = (rows <= self._ledger.baseline_rows or bool(kept)) and not any(field.secret for field in shape.key)
         known = self.baseline
         if (
             not changed
             and known is not None
-            and (known.digest, known.columns, known.by_row, known.comparable) == (digest, columns, by_row, True)
+            and (known.digest, known.columns, known.by_row, known.comparable, known.kept)
+            == (digest, columns, by_row, True, len(kept))
         ):
             return []
         source = declared() if by_row else None
         fingerprint = None if by_row else self.table_fingerprint(shape, columns)
         baseline = self._ledger.save_baseline(
             self._seed, self._resource, digest=digest, fingerprint=fingerprint, table=shape.table.label, rows=rows,
-            columns=columns, by_row=by_row, run=run,
+            columns=columns, by_row=by_row, run=run, kept=len(kept),
         )  # fmt: skip
         self._session.execute("DELETE FROM seedframe.baseline_row WHERE baseline_id = $1", [baseline])
         if by_row and source is not None:
             self._session.execute(
                 sql.SQL(
-                    "{}INSERT INTO seedframe.baseline_row (baseline_id, key_hash, cell_hashes)"
-                    " SELECT {}, {}, {} FROM {} ON CONFLICT (baseline_id, key_hash) DO NOTHING"
+                    "{}INSERT INTO seedframe.baseline_row (baseline_id, key_hash, cell_hashes, declared_hashes)"
+                    " SELECT {}, {}, {}, {} FROM {} ON CONFLICT (baseline_id, key_hash) DO NOTHING"
                 ).format(
                     source.prefix,
                     sql.Literal(baseline),
                     key_hash(shape),
                     cell_hashes(shape.tracked, of_table=False),
+                    declared_hashes(shape) if any(field.reference for field in shape.tracked) else sql.NULL,
                     source.relation,
                 ),
                 source.parameters or None,
             )
+            if kept:
+                save_kept(self._session, shape, source, baseline, kept)
         return self._ledger.shared(baseline)
 
     def save_plain(self, digest: str, *, run: int) -> None:

@@ -2,16 +2,17 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final, TypeVar
 
 from psycopg import sql
 
-from seedframe.changes import Cell, Change, Changes, Counts, Marker, Verdict, worst_verdict
+from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
 from seedframe.database.compare import Difference, Source, chunk_source, find_differences, key_hash, staged_source
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
+from seedframe.database.keeping import Contest
 from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value
 from seedframe.database.planned import NaturalKey, PlannedRows
@@ -20,7 +21,7 @@ from seedframe.database.session import Session
 from seedframe.database.staging import Stage
 from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError
-from seedframe.verdicts import UNKNOWN, Hash, resource_verdict, row_verdict
+from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
 
@@ -36,6 +37,9 @@ class Surroundings:
         store: the baselines of this resource.
         planned: rows that earlier resources will make.
         sample: how many changes to carry in full.
+        resource: the resource's name, for messages.
+        on_conflict: what becomes of what was changed in the database; None in verify.
+        note: tells a person something in the report.
         progress: called with the number of rows read so far.
     """
 
@@ -43,6 +47,9 @@ class Surroundings:
     store: BaselineStore
     planned: PlannedRows
     sample: int
+    resource: str
+    on_conflict: OnConflict | None
+    note: Callable[[str, Severity], None]
     progress: Callable[[int], None]
 
 
@@ -86,6 +93,7 @@ class Rowset:
         self._around = around
         self._baseline = around.store.baseline
         self._digest = DeclaredDigest(shape)
+        self._contest = Contest(shape, around.resource, around.on_conflict)
         self._only: Chunk | None = None
         self._stage: Stage | None = None
         self._delta: Delta | None = None
@@ -114,7 +122,9 @@ class Rowset:
         tally = _Tally()
         source = self._source()
         if source is not None:
-            found = find_differences(self._session, self._shape, source, room=5, hashes=False, limit=5)
+            kept = bool(self._contest.kept)
+            found = find_differences(self._session, self._shape, source, room=5, hashes=kept, limit=None if kept else 5)
+            found = self._contest.still_differing(found)
             for difference in found:
                 self._refuse_unmet_now(difference)
             for difference in found:
@@ -136,7 +146,7 @@ class Rowset:
         for chunk in chunks:
             self._read(chunk)
             source = chunk_source(self._shape, chunk)
-            room = max(0, self._around.sample - len(tally.sample))
+            room = max(1, self._around.sample - len(tally.sample))
 
             texts = _key_texts(self._shape, chunk)
             distinct = texts is not None and len(set(texts)) == len(texts)
@@ -150,10 +160,10 @@ class Rowset:
             self._refuse_unusable(chunk, found)
             if not single:
                 keys.add(self._session, self._shape, source, chunk, texts)
-            if found:
-                self._around.planned.add_chunk(self._shape, chunk)
-            self._note_unresolved(chunk, found, pending)
-            self._take(tally, found)
+            remaining = self._take(tally, found)
+            if remaining:
+                self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
+            self._note_unresolved(chunk, remaining, pending)
         again = keys.repeated()
         if again is not None:
             raise self._repeated(*again)
@@ -184,19 +194,23 @@ class Rowset:
             self._session,
             self._shape,
             staged_source(delta.name),
-            room=self._around.sample,
+            room=max(1, self._around.sample),
             hashes=self._by_row,
             limit=None if self._by_row else self._around.sample,
         )
-        if found:
-            self._around.planned.add_stage(self._shape, stage.identifier)
+        remaining = self._take(tally, found)
+        self._contest.exclude(self._session, delta.identifier)
+        if remaining:
+            # Of the stage, rows that stay absent are no rows that a reference may find later.
+            absent = any(row.absent for row in self._contest.kept.values())
+            self._around.planned.add_stage(self._shape, delta.identifier if absent else stage.identifier)
         pending: dict[int, dict[NaturalKey, int]] = {}
         for number, (declared, reference) in enumerate(self._shape.references):
             for line, key in delta.unresolved(declared, reference):
                 pending.setdefault(number, {}).setdefault(key, line)
         self._pending = pending
-        self._take(tally, found)
-        tally.create, tally.update = delta.counts()
+        if not self._by_row:
+            tally.create, tally.update = delta.counts()
         return self._changes(tally)
 
     @property
@@ -315,14 +329,22 @@ class Rowset:
 
     # Counting and judging
 
-    def _take(self, tally: _Tally, found: Sequence[Difference]) -> None:
-        lefts: dict[int, tuple[Hash, ...]] = {}
-        if self._by_row and found:
-            lefts = self._around.store.row_hashes([row.key_hash for row in found if row.key_hash is not None])
+    def _take(self, tally: _Tally, found: Sequence[Difference]) -> list[Difference]:
+        """Judge and count rows that differ; those of which something is to be changed."""
+        if not self._by_row:
+            for difference in found:
+                self._count(tally, difference, None)
+            return list(found)
+        lefts = self._around.store.rows_left([row.key_hash for row in found if row.key_hash is not None])
+        remaining: list[Difference] = []
         for difference in found:
-            self._count(tally, difference, self._judge(difference, lefts) if self._by_row else None)
+            rest = self._contest.take(difference, self._judge(difference, lefts))
+            if rest is not None:
+                self._count(tally, rest.difference, rest.verdict, rest.reason)
+                remaining.append(rest.difference)
+        return remaining
 
-    def _count(self, tally: _Tally, difference: Difference, verdict: Verdict | None) -> None:
+    def _count(self, tally: _Tally, difference: Difference, verdict: Verdict | None, reason: str | None = None) -> None:
         if difference.missing:
             tally.create += 1
         else:
@@ -330,26 +352,16 @@ class Rowset:
         if verdict is not None:
             tally.verdicts.add(verdict)
         if len(tally.sample) < self._around.sample and difference.after is not None:
-            tally.sample.append(self._change(difference, verdict))
+            tally.sample.append(replace(self._change(difference, verdict), reason=reason))
 
-    def _judge(self, difference: Difference, lefts: dict[int, tuple[Hash, ...]]) -> Verdict:
-        assert self._baseline is not None  # noqa: S101 - only called where there is one
+    def _judge(self, difference: Difference, lefts: Mapping[int, LeftRow]) -> Judged:
         assert difference.declared is not None  # noqa: S101 - hashes were asked for
-        declared: list[Hash] = list(difference.declared)
-        tracked = self._shape.tracked
-        for (looked_up, _), missing in zip(self._shape.references, difference.unresolved, strict=True):
-            if missing and looked_up in tracked:
-                declared[tracked.index(looked_up)] = UNKNOWN
-        names = [entry.name for entry in tracked]
-        stored = lefts.get(difference.key_hash) if difference.key_hash is not None else None
-        if stored is None:
-            return row_verdict(None, declared, difference.live)
-        by_name = dict(zip(self._baseline.columns, stored, strict=True))
         return row_verdict(
-            [by_name.get(name) for name in names],
-            declared,
+            lefts.get(difference.key_hash) if difference.key_hash is not None else None,
+            [entry.name for entry in self._shape.tracked],
+            difference.declared,
             difference.live,
-            known=[name in by_name for name in names],
+            differing=self._contest.differing(difference),
         )
 
     def _change(self, difference: Difference, verdict: Verdict | None) -> Change:
@@ -381,6 +393,11 @@ class Rowset:
 
     def _changes(self, tally: _Tally) -> Changes:
         counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
+        contest = self._contest
+        if self._by_row or not counts.changed:
+            first = contest.first_line
+            contest.refuse(self._around.place(first) if first is not None else None)
+            self._tell(contest.findings())
         if not counts.changed:
             return Changes(counts=counts, verdict=Verdict.IN_SYNC)
         if self._by_row:
@@ -388,8 +405,24 @@ class Rowset:
             sample = tuple(tally.sample)
         else:
             verdict = self._judge_whole()
+            contest.refuse_whole(verdict, counts.changed, self._why_whole())
+            self._tell(contest.findings(whole=verdict, rows=counts.changed))
             sample = tuple(replace(change, verdict=verdict) for change in tally.sample)
         return Changes(counts=counts, sample=sample, omitted=counts.changed - len(sample), verdict=verdict)
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            self._around.note(finding.text, finding.severity)
+
+    def _why_whole(self) -> str:
+        """Why there are no row hashes to go by."""
+        if self._around.store.unreadable:
+            return "for all that is known: the ledger cannot be read"
+        if any(declared.secret for declared in self._shape.key):
+            return "and no hash of a secret key is kept"
+        if self._baseline is not None and not self._baseline.comparable:
+            return "and hashes of another major version of the server say nothing"
+        return "and has more rows than [ledger] baseline_rows"
 
     def _judge_whole(self) -> Verdict:
         store = self._around.store
@@ -414,6 +447,7 @@ class Rowset:
                 self._stage.load(self._only)
             self._stage.resolve()
             self._delta = Delta(self._session, self._shape, self._stage)
+            self._contest.exclude(self._session, self._delta.identifier)
         self._written = True
         self._delta.resolve()
         self._write_round()
@@ -518,8 +552,9 @@ class Rowset:
             self._source,
             digest=self._digest.hexdigest(),
             rows=self._rows,
-            changed=self._written,
+            changed=self._written or self._contest.moved,
             run=run,
+            kept=self._contest.kept,
         )
 
 
