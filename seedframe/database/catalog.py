@@ -110,11 +110,10 @@ class Table:
             )
         return found
 
-    def unique_on(self, columns: Iterable[str]) -> UniqueIndex | None:
-        """The unique index over exactly these columns, whole tables only; one that can arbitrate is preferred."""
+    def unique_on(self, columns: Iterable[str]) -> tuple[UniqueIndex, ...]:
+        """The unique indexes over exactly these columns, whole tables only."""
         wanted = set(columns)
-        fitting = [index for index in self.unique if set(index.columns) == wanted and not index.partial]
-        return min(fitting, key=lambda index: index.deferrable, default=None)
+        return tuple(index for index in self.unique if set(index.columns) == wanted and not index.partial)
 
     def foreign_key_of(self, column: str, table: int) -> ForeignKey | None:
         """The foreign key of this column to that table."""

@@ -8,6 +8,7 @@ columns, record_image_ne over row(), writes through a CTE) also run on Citus.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Final
 
 from psycopg import sql
@@ -22,14 +23,8 @@ _OR: Final = sql.SQL(" OR ")
 _FALSE: Final = sql.SQL("false")
 _LENGTH: Final = re.compile(r"\(\d+\)")
 
-# Keys are hashed by their type's own equality where it has a hash; the rest as text.
-_KEY_HASHES: Final = frozenset(
-    {
-        "bool", "int2", "int4", "int8", "oid", "uuid", "date", "time", "timetz", "timestamp", "timestamptz", "bytea",
-        "name", "text", "varchar", "bpchar", "citext", "numeric", "float4", "float8", "inet", "cidr", "macaddr",
-        "macaddr8", "interval",
-    }
-)  # fmt: skip
+# So many nullable parts of a key are looked up by index, each with and without a value: sixteen look-ups at most.
+_NULLABLE_LOOK_UPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +58,9 @@ class Difference:
     differing: tuple[bool, ...] | None
 
 
-def staged_source(name: str) -> Source:
+def staged_source(shape: Shape, name: str) -> Source:
     """Declared rows that stand in a temporary table, references resolved."""
-    return Source(sql.SQL(""), sql.SQL("{} AS d").format(sql.Identifier("pg_temp", name)), ())
+    return Source(sql.SQL(""), identified(shape, sql.Identifier("pg_temp", name)), ())
 
 
 def chunk_source(shape: Shape, chunk: Chunk) -> Source:
@@ -95,7 +90,7 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
         " WHERE u.line IS NOT NULL)"
     ).format(casts=_COMMA.join(casts), arrays=arrays, raw=_COMMA.join(raw))
     if not shape.references:
-        return Source(sql.SQL("WITH {} ").format(declared), sql.SQL("declared AS d"), parameters)
+        return Source(sql.SQL("WITH {} ").format(declared), identified(shape, sql.Identifier("declared")), parameters)
     looked_up: list[sql.Composable] = []
     joins: list[sql.Composable] = []
     for number, (field, reference) in enumerate(shape.references):
@@ -108,7 +103,9 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
     resolved = sql.SQL("resolved AS (SELECT s.*, {} FROM declared AS s {})").format(
         _COMMA.join(looked_up), sql.SQL(" ").join(joins)
     )
-    return Source(sql.SQL("WITH {}, {} ").format(declared, resolved), sql.SQL("resolved AS d"), parameters)
+    return Source(
+        sql.SQL("WITH {}, {} ").format(declared, resolved), identified(shape, sql.Identifier("resolved")), parameters
+    )
 
 
 def typed(column: TableColumn) -> sql.Composable:
@@ -167,19 +164,80 @@ def equals(column: TableColumn, left: sql.Composable, right: sql.Composable) -> 
     The operator is named with its schema: an extension's is not in every search path, and without it `=` would quietly
     be that of text.
     """
-    if column.equality is None:
+    return _equal(column.equality, left, right)
+
+
+def _equal(schema: str | None, left: sql.Composable, right: sql.Composable) -> sql.Composable:
+    if schema is None:
         return sql.SQL("{} = {}").format(left, right)
-    return sql.SQL("{} OPERATOR({}.=) {}").format(left, sql.Identifier(column.equality), right)
+    return sql.SQL("{} OPERATOR({}.=) {}").format(left, sql.Identifier(schema), right)
 
 
-def same_key(shape: Shape) -> sql.Composable:
-    """`d` and `t` are the same row, by the equality of the key's columns."""
-    return _AND.join([equals(field.column, field.target, field.desired) for field in shape.key])
+def identified(shape: Shape, relation: sql.Composable) -> sql.Composable:
+    """Declared rows as `d`, with what the expressions and the predicate of the key's index are for each."""
+    identity = shape.identity
+    if identity.plain:
+        return sql.SQL("{} AS d").format(relation)
+    values = [
+        sql.SQL("r.{} AS {}").format(sql.Identifier(staged), sql.Identifier(name)) for name, staged in identity.values
+    ]
+    parts = [
+        sql.SQL("{} AS {}").format(_server_text(expression.text), sql.Identifier(expression.name))
+        for expression in identity.expressions
+    ]
+    if identity.predicate is not None and identity.judged:
+        parts.append(sql.SQL("{} AS {}").format(_server_text(identity.predicate), sql.Identifier(identity.judged_name)))
+    # The names that the index's own SQL uses are those of the innermost subquery, so that they mean nothing else.
+    return sql.SQL(
+        "(SELECT r.*, k.* FROM {} AS r CROSS JOIN LATERAL (SELECT {} FROM (SELECT {}) AS v) AS k) AS d"
+    ).format(relation, _COMMA.join(parts), _COMMA.join(values))
+
+
+def _server_text(text: str) -> sql.Composable:
+    """SQL as the server itself writes it, from its catalog."""
+    return sql.SQL(f"({text})")
+
+
+def staged_columns(shape: Shape) -> list[str]:
+    """The columns of `d` that a write needs: the staged ones, and what the key's index makes of them."""
+    return [
+        *(entry.staged for entry in shape.inputs),
+        *(field.staged for field, _ in shape.references),
+        *(expression.name for expression in shape.identity.expressions),
+    ]
+
+
+def same_key(shape: Shape, *, target: bool = False) -> sql.Composable:
+    """`d` and `t` are the same row, by the equality of the key's parts; NULL equals NULL where the index has it so.
+
+    For that, records are compared, which the planner can sort and merge; with OR it would compare each with each.
+
+    Args:
+        target: `t` is the table that the statement writes, rather than what `joined` made of it.
+    """
+    identity = shape.identity
+    parts = [
+        _equal(part.equality, part.target if target else part.live, part.declared)
+        for part in identity.parts
+        if not part.nullable
+    ]
+    nullable = [part for part in identity.parts if part.nullable]
+    if nullable:
+        parts.append(
+            sql.SQL("row({})::record = row({})::record").format(
+                _COMMA.join([part.target if target else part.live for part in nullable]),
+                _COMMA.join([part.declared for part in nullable]),
+            )
+        )
+        parts += [sql.SQL("NOT ({})").format(part.unknown) for part in nullable if part.unknown is not None]
+    if target and identity.predicate is not None:
+        parts.append(_server_text(identity.predicate))
+    return _AND.join(parts)
 
 
 def absent(shape: Shape) -> sql.Composable:
-    """No row of `t` was found for `d`; a key column is never NULL in a row that was."""
-    return sql.SQL("{} IS NULL").format(shape.key[0].target)
+    """No row of `t` was found for `d`."""
+    return shape.identity.witness
 
 
 def differs(fields: Sequence[Field]) -> sql.Composable:
@@ -214,23 +272,23 @@ def any_unresolved(shape: Shape, missing: sql.Composable) -> sql.Composable:
 
 def key_identity(shape: Shape) -> sql.Composable:
     """What makes a declared row unique: the key, with references by what they were declared as."""
-    parts: list[sql.Composable] = []
-    for field in shape.key:
-        if field.reference is None:
-            parts.append(field.desired)
-        else:
-            parts.extend(sql.Identifier("d", name) for name in field.reference.staged)
-    return _COMMA.join(parts)
+    return _COMMA.join([told.value for part in shape.identity.parts for told in part.told_by])
 
 
-def key_hash(shape: Shape) -> sql.Composable:
-    """64 bits that identify a row by its key, equal for equal keys."""
-    values = []
-    for field in shape.key:
-        value = field.desired
-        as_is = field.column.base_type in _KEY_HASHES
-        values.append(value if as_is else sql.SQL("{}::text").format(value))
-    return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))
+def identity_hash(shape: Shape) -> sql.Composable:
+    """64 bits of `key_identity`: what tells declared rows apart before their references are looked up."""
+    return _hash([(told.value, told.hashes_as_is) for part in shape.identity.parts for told in part.told_by])
+
+
+def key_hash(shape: Shape, *, of_table: bool = False) -> sql.Composable:
+    """64 bits that identify a row by its key, equal for equal keys: of `d`, or of `t` as `joined` or `live` has it."""
+    return _hash([(part.live if of_table else part.declared, part.hashes_as_is) for part in shape.identity.parts])
+
+
+def _hash(values: Sequence[tuple[sql.Composable, bool]]) -> sql.Composable:
+    """By their types' own equality where they have such a hash; the others as text."""
+    hashed = [value if as_is else sql.SQL('{}::text COLLATE "C"').format(value) for value, as_is in values]
+    return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(hashed))
 
 
 def cell_hashes(fields: Sequence[Field], *, of_table: bool) -> sql.Composable:
@@ -279,8 +337,53 @@ def joined(shape: Shape, source: Source) -> sql.Composable:
     A stage and a distributed table want a FULL JOIN: for another kind the stage would be sent to every shard.
     """
     full = shape.table.distributed and not source.parameters
+    nullable = [part for part in shape.identity.parts if part.nullable]
+    if nullable and len(nullable) <= _NULLABLE_LOOK_UPS and not shape.table.distributed:
+        return sql.SQL("{} LEFT JOIN LATERAL ({}) AS t ON true").format(source.relation, _looked_up(shape))
     join = sql.SQL("FULL JOIN") if full else sql.SQL("LEFT JOIN")
-    return sql.SQL("{} {} {} AS t ON {}").format(source.relation, join, shape.table.source, same_key(shape))
+    return sql.SQL("{} {} {} ON {}").format(source.relation, join, live(shape), same_key(shape))
+
+
+def live(shape: Shape) -> sql.Composable:
+    """The rows of the table as `t`, those that the key's index speaks of, with the index's expressions."""
+    identity = shape.identity
+    if identity.present is None and not identity.expressions and identity.predicate is None:
+        return sql.SQL("{} AS t").format(shape.table.source)
+    return sql.SQL("({}) AS t").format(_live_rows(shape))
+
+
+def _live_rows(shape: Shape) -> sql.Composable:
+    identity = shape.identity
+    columns: list[sql.Composable] = [field.target for field in shape.fields]
+    columns += [
+        sql.SQL("{} AS {}").format(_server_text(expression.text), sql.Identifier(expression.name))
+        for expression in identity.expressions
+    ]
+    if identity.present is not None:
+        columns.append(sql.SQL("true AS {}").format(sql.Identifier(identity.present)))
+    where = sql.SQL(" WHERE {}").format(_server_text(identity.predicate)) if identity.predicate else sql.SQL("")
+    return sql.SQL("SELECT {} FROM {} AS t{}").format(_COMMA.join(columns), shape.table.source, where)
+
+
+def _looked_up(shape: Shape) -> sql.Composable:
+    """The rows of `t` with the key of `d`, for each way in which its parts may be NULL: each way can use the index."""
+    identity = shape.identity
+    nullable = [part for part in identity.parts if part.nullable]
+    ways = []
+    for nulls in product((False, True), repeat=len(nullable)):
+        is_null = dict(zip(map(id, nullable), nulls, strict=True))
+        conditions = [
+            sql.SQL("({} IS NULL AND {} IS NULL{})").format(
+                part.live,
+                part.declared,
+                sql.SQL(" AND NOT ({})").format(part.unknown) if part.unknown is not None else sql.SQL(""),
+            )
+            if is_null.get(id(part))
+            else _equal(part.equality, part.live, part.declared)
+            for part in identity.parts
+        ]
+        ways.append(sql.SQL("SELECT t.* FROM ({}) AS t WHERE {}").format(_live_rows(shape), _AND.join(conditions)))
+    return sql.SQL(" UNION ALL ").join(ways)
 
 
 def find_differences(

@@ -1,6 +1,6 @@
 """Db: what hooks and resources are given to talk to the database with."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import psycopg
 from seedframe.changes import Finding, Severity
 from seedframe.database.catalog import Catalog, Table
 from seedframe.database.declared import Chunk, Shape
+from seedframe.database.keys import Keys
 from seedframe.database.ledger import BaselineStore, Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.problems import explain
@@ -148,6 +149,10 @@ class Db:
     def store(self, resource: str) -> BaselineStore:
         """The baseline of one resource of the seed."""
         return self._ledger.store(self._seed, resource, self._baselines)
+
+    def keys(self, table: Table, key: Sequence[str], *, index: str | None, where: str) -> Keys:
+        """What a declared key means. Errors: DeclarationError."""
+        return Keys(self._session, table, key, index=index, where=where)
 
     def rowset(self, resource: str, shape: Shape, chunks: Iterator[Chunk], place: Callable[[int], str]) -> Rowset:
         """Declared rows to compare with a table, by the one comparison."""

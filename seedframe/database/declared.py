@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 from psycopg import sql
 
 from seedframe.database.catalog import Table, TableColumn
+from seedframe.database.identity import Identity
 
 Role: TypeAlias = Literal["key", "managed", "initial"]
 Mode: TypeAlias = Literal["insert", "upsert", "sync"]
@@ -85,7 +86,7 @@ class Shape:
     fields: tuple[Field, ...]
     inputs: tuple[Input, ...]
     mode: Mode
-    arbiter: tuple[str, ...]
+    identity: Identity
 
     @property
     def key(self) -> tuple[Field, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 from psycopg import sql
 
 from seedframe.changes import Finding, Verdict
-from seedframe.database.compare import Difference, Source, any_unresolved, differs, find_differences, same_key
+from seedframe.database.compare import Difference, Source, any_unresolved, differs, find_differences, live, same_key
 from seedframe.database.declared import Chunk, Shape
 from seedframe.database.session import Session
 from seedframe.errors import ChangedInDatabase
@@ -314,16 +314,16 @@ class Contest:
             kept = sql.SQL("{} = {}").format(sql.Identifier(field.staged), field.target)
             session.execute(
                 sql.SQL(
-                    "UPDATE {} AS d SET {} FROM {} AS t WHERE {} AND NOT d.missing AND d.line = ANY ($1::bigint[])"
-                ).format(delta, _COMMA.join([kept, *emptied]), shape.table.source, same_key(shape)),
+                    "UPDATE {} AS d SET {} FROM {} WHERE {} AND NOT d.missing AND d.line = ANY ($1::bigint[])"
+                ).format(delta, _COMMA.join([kept, *emptied]), live(shape), same_key(shape)),
                 [lines],
             )
         session.execute(
             sql.SQL(
-                "DELETE FROM {} AS d USING {} AS t WHERE {} AND NOT d.missing AND d.line = ANY ($1::bigint[])"
+                "DELETE FROM {} AS d USING {} WHERE {} AND NOT d.missing AND d.line = ANY ($1::bigint[])"
                 " AND NOT {} AND NOT ({})"
             ).format(
-                delta, shape.table.source, same_key(shape), differs(shape.managed),
+                delta, live(shape), same_key(shape), differs(shape.managed),
                 any_unresolved(shape, sql.SQL("d.missing")),
             ),
             [list(self.kept)],

@@ -10,9 +10,10 @@ from typing import Final, TypeVar
 from psycopg import sql
 
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
-from seedframe.database.compare import Difference, Source, chunk_source, find_differences, key_hash, staged_source
+from seedframe.database.compare import Difference, Source, chunk_source, find_differences, identity_hash
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
 from seedframe.database.keeping import Contest
+from seedframe.database.keys import first_misfit
 from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value
 from seedframe.database.planned import NaturalKey, PlannedRows
@@ -157,6 +158,7 @@ class Rowset:
                 )
 
             found = self._guarded(chunk, ask)
+            self._refuse_misfit(source)
             self._refuse_unusable(chunk, found)
             if not single:
                 keys.add(self._session, self._shape, source, chunk, texts)
@@ -186,6 +188,7 @@ class Rowset:
         if several is not None:
             raise self._several(several[1], several[0])
         stage.resolve()
+        self._refuse_misfit(stage.source)
         if not find_differences(self._session, self._shape, stage.source, room=0, hashes=False, limit=1):
             return self._changes(_Tally())  # and no second temporary table, whose catalog rows are WAL
         delta = self._delta = Delta(self._session, self._shape, stage)
@@ -193,7 +196,7 @@ class Rowset:
         found = find_differences(
             self._session,
             self._shape,
-            staged_source(delta.name),
+            delta.source,
             room=max(1, self._around.sample),
             hashes=self._by_row,
             limit=None if self._by_row else self._around.sample,
@@ -222,13 +225,16 @@ class Rowset:
         self._rows += len(chunk)
         self._around.progress(self._rows)
         for declared in self._shape.key:
+            if declared.name in self._shape.identity.nullable:
+                continue
             staged = declared.reference.staged if declared.reference is not None else (declared.staged,)
             for name in staged:
                 column = chunk.columns[self._shape.input_position(name)]
                 if None in column:
                     raise BadData(
                         f"key column {declared.name} has no value",
-                        hint="a key must identify its row: give it a value in every row",
+                        hint="give it a value in every row; NULL identifies a row only where the column may be NULL and"
+                        " the unique index is NULLS NOT DISTINCT (PostgreSQL 15)",
                         where=self._around.place(chunk.lines[column.index(None)]),
                     )
 
@@ -261,6 +267,15 @@ class Rowset:
             for (_, reference), several in zip(self._shape.references, difference.ambiguous, strict=True):
                 if several:
                     raise self._several(reference, difference.line)
+
+    def _refuse_misfit(self, source: Source) -> None:
+        misfit = first_misfit(self._session, self._shape, source)
+        if misfit is not None:
+            raise BadData(
+                misfit[1],
+                hint="correct the row: the unique index that index= names does not speak of it",
+                where=self._around.place(misfit[0]),
+            )
 
     def _identity(self, chunk: Chunk, line: int) -> tuple[str | None, ...]:
         position = bisect_left(chunk.lines, line)
@@ -561,6 +576,8 @@ class Rowset:
 def _key_texts(shape: Shape, chunk: Chunk) -> Sequence[object] | None:
     """The keys as the server has them, where they are texts that are equal only if identical; else None."""
     columns: list[list[str | None]] = []
+    if not shape.identity.plain:
+        return None
     for declared in shape.key:
         column = declared.column
         if declared.reference is not None or column.base_type not in ("text", "varchar") or not column.hashes_as_is:
@@ -583,19 +600,8 @@ class _SeenKeys:
             self._hashes.extend(map(hash, texts))
             self._lines.extend(chunk.lines)
             return
-        if any(declared.reference is not None for declared in shape.key):
-            # A reference may be unresolved here: what identifies the row is what was declared, as text.
-            names = [
-                name
-                for declared in shape.key
-                for name in (declared.reference.staged if declared.reference is not None else (declared.staged,))
-            ]
-            columns = [chunk.columns[shape.input_position(name)] for name in names]
-            self._hashes.extend(hash(key) for key in zip(*columns, strict=True))
-            self._lines.extend(chunk.lines)
-            return
         rows = session.query(
-            sql.SQL("{}SELECT d.line, {} FROM {}").format(source.prefix, key_hash(shape), source.relation),
+            sql.SQL("{}SELECT d.line, {} FROM {}").format(source.prefix, identity_hash(shape), source.relation),
             source.parameters,
         )
         self._lines.extend(row[0] for row in rows)

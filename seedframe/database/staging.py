@@ -36,7 +36,7 @@ class Stage:
     @property
     def source(self) -> Source:
         """The stage as declared rows to compare."""
-        return staged_source(self.name)
+        return staged_source(self._shape, self.name)
 
     def load(self, chunk: Chunk) -> None:
         """COPY a chunk in. Errors: BadData, ConstraintViolated (of a domain)."""
@@ -48,16 +48,17 @@ class Stage:
     def repeated(self) -> tuple[int, int] | None:
         """The lines of the first two rows with one key."""
         key = key_identity(self._shape)
+        rows = self.source.relation
         # Most of the time there are none, and this takes a third of the time of finding out which.
         if not self._session.scalar(
-            sql.SQL("SELECT EXISTS (SELECT FROM {} AS d GROUP BY {} HAVING count(*) > 1)").format(self.identifier, key)
+            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(rows, key)
         ):
             return None
         row = self._session.first(
             sql.SQL(
-                "SELECT min(d.line), (array_agg(d.line ORDER BY d.line))[2] FROM {} AS d"
+                "SELECT min(d.line), (array_agg(d.line ORDER BY d.line))[2] FROM {}"
                 " GROUP BY {} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
-            ).format(self.identifier, key)
+            ).format(rows, key)
         )
         return None if row is None else (row[0], row[1])
 

@@ -6,12 +6,15 @@ from typing import Any, Literal, TypeAlias
 from psycopg import sql
 
 from seedframe.database.compare import (
+    Source,
     absent,
     any_unresolved,
     differing_rows,
     differs,
     joined,
+    live,
     same_key,
+    staged_columns,
     unresolved,
     unresolved_here,
 )
@@ -36,7 +39,6 @@ class Delta:
         self._shape = shape
         self.name = session.temporary_name("delta")
         self.round = 0
-        names = [entry.staged for entry in shape.inputs] + [field.staged for field, _ in shape.references]
         condition: sql.Composable = differing_rows(shape)
         if shape.table.distributed:
             condition = sql.SQL("d.line IS NOT NULL AND ({})").format(condition)
@@ -50,7 +52,7 @@ class Delta:
                 " FROM {joined} WHERE {condition}"
             ).format(
                 name=sql.Identifier(self.name),
-                columns=_COMMA.join([sql.Identifier("d", name) for name in names]),
+                columns=_COMMA.join([sql.Identifier("d", name) for name in staged_columns(shape)]),
                 absent=absent(shape),
                 unresolved=any_unresolved(shape, absent(shape)),
                 joined=joined(shape, stage.source),
@@ -62,6 +64,11 @@ class Delta:
     def identifier(self) -> sql.Identifier:
         """The delta, where no table of another schema can stand in for it."""
         return sql.Identifier("pg_temp", self.name)
+
+    @property
+    def source(self) -> Source:
+        """The delta as declared rows to compare."""
+        return Source(sql.SQL(""), sql.SQL("{} AS d").format(self.identifier), ())
 
     def unresolved(self, field: Field, reference: Reference) -> Iterator[tuple[int, tuple[str | None, ...]]]:
         """Line and natural key, as text, of each row that needs a reference which found nothing."""
@@ -197,11 +204,9 @@ class Delta:
             for field in shape.fields
         ]
         guard: sql.Composable = sql.SQL("")
-        if shape.arbiter:
+        if shape.identity.arbiter is not None:
             # Another writer may have made the row since it was compared; the check after apply sees what it is like.
-            guard = sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(
-                _COMMA.join([sql.Identifier(name) for name in shape.arbiter])
-            )
+            guard = sql.SQL(" ON CONFLICT {} DO NOTHING").format(shape.identity.arbiter)
         self._session.execute(
             sql.SQL("INSERT INTO {} ({}){} SELECT {} FROM {} AS d WHERE {} ORDER BY d.line{}").format(
                 shape.table.identifier,
@@ -229,10 +234,10 @@ class Delta:
         if not managed:
             return []
         flags = self._session.first(
-            sql.SQL("SELECT {} FROM {} AS d JOIN {} AS t ON {} WHERE NOT d.missing").format(
+            sql.SQL("SELECT {} FROM {} AS d JOIN {} ON {} WHERE NOT d.missing").format(
                 _COMMA.join([sql.SQL("bool_or({})").format(differs([field])) for field in managed]),
                 self.identifier,
-                self._shape.table.source,
+                live(self._shape),
                 same_key(self._shape),
             )
         )
@@ -243,14 +248,19 @@ class Delta:
         self, fields: Sequence[Field], condition: sql.Composable, parameters: Sequence[Any] | None = None
     ) -> None:
         self._session.execute(
-            sql.SQL("WITH d AS (SELECT d.* FROM {} AS d WHERE {}) UPDATE {} AS t SET {} FROM d WHERE {}").format(
+            # Only such names as are none of the table's where the index's own SQL stands beside them.
+            sql.SQL(
+                "WITH d AS (SELECT {}, d.missing AS {} FROM {} AS d WHERE {}) UPDATE {} AS t SET {} FROM d WHERE {}"
+            ).format(
+                _COMMA.join([sql.Identifier("d", name) for name in staged_columns(self._shape)]),
+                sql.Identifier(self._shape.identity.missing),
                 self.identifier,
                 condition,
                 self._shape.table.source,
                 _COMMA.join(
                     [sql.SQL("{} = {}").format(sql.Identifier(field.name), self._to_write(field)) for field in fields]
                 ),
-                same_key(self._shape),
+                same_key(self._shape, target=True),
             ),
             parameters,
         )
@@ -263,7 +273,8 @@ class Delta:
         if field in self._shape.managed:
             keeps = unresolved(field.reference, field)
         else:
-            keeps = sql.SQL("NOT d.missing OR {} IS NOT NULL").format(field.target)
+            missing = sql.Identifier("d", self._shape.identity.missing)
+            keeps = sql.SQL("NOT {} OR {} IS NOT NULL").format(missing, field.target)
         return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(keeps, field.target, field.desired)
 
     def culprit(self, step: Step) -> int | None:

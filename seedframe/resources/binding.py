@@ -60,6 +60,7 @@ class Binding:
         spec = self._spec
         self._check_header()
         self._check_names()
+        self._keys = self._db.keys(self._table, spec.key, index=spec.index, where=spec.name)
         fields: list[Field] = []
         taken = {part.name for look in spec.refs.values() for part in look.key.values() if isinstance(part, Column)}
         for position, name in enumerate(self._records.fields):
@@ -70,21 +71,12 @@ class Binding:
             fields.append(self._looked_up(self._column(name), looked_up, len(fields), position=None))
         for name, value in spec.given.items():
             fields.append(self._given(self._column(name), value, len(fields)))
-        key = [field.name for field in fields if field.role == "key"]
-        index = self._table.unique_on(key)
-        if index is None:
-            columns = ", ".join(f'"{name}"' for name in key)
-            raise DeclarationError(
-                f"no unique index of {self._table.label} covers exactly the key ({', '.join(key)})",
-                hint=f"CREATE UNIQUE INDEX ON {self._table.identifier.as_string()} ({columns}), or key= one there is",
-                where=spec.name,
-            )
         return Shape(
             table=self._table,
             fields=tuple(fields),
             inputs=tuple(self._inputs),
             mode=spec.mode,
-            arbiter=() if index.deferrable else index.columns,
+            identity=self._keys.identity(fields),
         )
 
     def _check_header(self) -> None:
@@ -141,7 +133,7 @@ class Binding:
             return self._looked_up(column, example, number, position=position)
         if isinstance(example, Sql):
             return self._expression(column, example, number, position)
-        staged = f"c{number}"
+        staged = f"{self._keys.prefix}c{number}"
         self._add(staged, column, name, _Take(position=position))
         return Field(column, self._role(name), staged, name in self._spec.secret)
 
@@ -150,7 +142,7 @@ class Binding:
             return self._looked_up(column, value, number, position=None)
         if isinstance(value, Sql):
             return self._expression(column, value, number, None)
-        staged = f"c{number}"
+        staged = f"{self._keys.prefix}c{number}"
         self._add(staged, column, column.name, _Take(constant=value))
         return Field(column, self._role(column.name), staged, column.name in self._spec.secret)
 
@@ -172,7 +164,7 @@ class Binding:
         return Field(
             column,
             "initial",
-            f"c{number}",
+            f"{self._keys.prefix}c{number}",
             column.name in self._spec.secret,
             expression=value.expression,
         )
@@ -198,14 +190,14 @@ class Binding:
                 )
             key_column = parent.column(name, where=self._where)
             keys.append(key_column)
-            staged.append(f"r{number}_{part}")
+            staged.append(f"{self._keys.prefix}r{number}_{part}")
             self._add(staged[-1], key_column, column.name, self._take(given, name, looked_up, position))
         names = {entry.name for entry in keys}
         unique = any(set(index.columns) <= names and not index.partial for index in parent.unique)
         return Field(
             column,
             self._role(column.name),
-            f"c{number}",
+            f"{self._keys.prefix}c{number}",
             column.name in self._spec.secret,
             reference=Reference(parent, value, tuple(keys), tuple(staged), unique),
         )

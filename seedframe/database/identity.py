@@ -1,0 +1,82 @@
+"""Identity: what makes a declared row and a row of the table the same one, as SQL over `d` and `t`. Data only."""
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """One part of what identifies a row: a column of the key, or an expression of the index.
+
+    Attributes:
+        live: it, of the rows called `t`.
+        target: it, of the table called `t` that an UPDATE or DELETE writes.
+        declared: it, of the declared rows called `d`.
+        told_by: what tells declared rows apart in it, before references are looked up.
+        unknown: a condition, of `d`: a reference found no row, and the part is not known yet. None without references.
+        nullable: NULL is one of its values, and equal to NULL.
+        equality: the schema of its type's `=`, unless it is built in.
+        hashes_as_is: its type has a hash that is equal for equal values; else its text is.
+    """
+
+    live: sql.Composable
+    target: sql.Composable
+    declared: sql.Composable
+    told_by: tuple["Told", ...]
+    unknown: sql.Composable | None
+    nullable: bool
+    equality: str | None
+    hashes_as_is: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A value of `d` that tells declared rows apart, and whether its type's hash is equal for equal values."""
+
+    value: sql.Composable
+    hashes_as_is: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression of an index: the name it has as a column of `t` and `d`, and the server's own text of it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What finds a row.
+
+    Attributes:
+        parts: what has to be equal.
+        nullable: the columns of the key that may be declared NULL.
+        arbiter: what stands after ON CONFLICT; None where nothing can.
+        witness: a condition, of `d LEFT JOIN t`: no row of `t` was found.
+        present: the column of `t` that is never NULL, where `t` has to be a subquery.
+        expressions: those of the index.
+        predicate: that of the index, in the server's text; only rows that it is true of are found.
+        values: the staged columns that expressions and predicate are evaluated over, by the column's name.
+        judged: the predicate can be told of a declared row, since all it is about is declared.
+        judged_name: the column of `d` that says whether the predicate is true.
+        missing: the column of `d` that says, where a write needs it, that no row was found.
+    """
+
+    parts: tuple[KeyPart, ...]
+    nullable: frozenset[str]
+    arbiter: sql.Composable | None
+    witness: sql.Composable
+    present: str | None = None
+    expressions: tuple[Expression, ...] = ()
+    predicate: str | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    judged: bool = False
+    judged_name: str = "judged"
+    missing: str = "missing"
+
+    @property
+    def plain(self) -> bool:
+        """True when declared rows need nothing evaluated: the key is columns, of the whole table."""
+        return not self.expressions and not self.judged

@@ -1,0 +1,371 @@
+"""Keys: which unique index a declared key means, and what makes rows the same by it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+from psycopg import sql
+
+from seedframe.database.catalog import Table, TableColumn, UniqueIndex
+from seedframe.database.compare import Source, unresolved
+from seedframe.database.declared import Field, Shape
+from seedframe.database.identity import Expression, Identity, KeyPart, Told
+from seedframe.database.session import Session
+from seedframe.errors import DeclarationError, did_you_mean
+
+_COMMA: Final = sql.SQL(", ")
+_OR: Final = sql.SQL(" OR ")
+
+# Types whose hash is equal for equal values and the same on every server. Enums and the reg… types are hashed by
+# their oid, which a restored dump does not keep.
+_HASHED: Final = frozenset(
+    {
+        "bool", "int2", "int4", "int8", "oid", "uuid", "date", "time", "timetz", "timestamp", "timestamptz", "bytea",
+        "name", "text", "varchar", "bpchar", "citext", "numeric", "float4", "float8", "inet", "cidr", "macaddr",
+        "macaddr8", "interval", "jsonb",
+    }
+)  # fmt: skip
+
+_INDEXES: Final[LiteralString] = """
+SELECT ic.relname AS name, i.indisunique AS is_unique, i.indisvalid AND i.indisready AS valid,
+       NOT i.indimmediate AS deferrable, pg_get_expr(i.indpred, i.indrelid) AS predicate,
+       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
+       (SELECT json_agg(json_build_object(
+                 'attnum', k.attnum, 'text', pg_get_indexdef(i.indexrelid, k.n::integer, false),
+                 'type', format_type(ia.atttypid, NULL),
+                 'collation', quote_ident(cn.nspname) || '.' || quote_ident(co.collname),
+                 'own_collation', k.attnum = 0 OR i.indcollation[k.n - 1] = a.attcollation,
+                 'equality', (SELECT nullif(eqn.nspname, 'pg_catalog')
+                                FROM pg_opclass oc
+                                JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
+                                               AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
+                                JOIN pg_operator eq ON eq.oid = ao.amopopr
+                                JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
+                               WHERE oc.oid = i.indclass[k.n - 1])) ORDER BY k.n)
+          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+          JOIN pg_attribute ia ON ia.attrelid = i.indexrelid AND ia.attnum = k.n
+          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+          LEFT JOIN pg_collation co ON co.oid = i.indcollation[k.n - 1]
+          LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+         WHERE k.n <= i.indnkeyatts) AS parts,
+       ARRAY(SELECT DISTINCT m[1]::integer
+               FROM regexp_matches(i.indexprs::text, ':varattno (-?[0-9]+)', 'g') AS m) AS expression_columns,
+       ARRAY(SELECT DISTINCT m[1]::integer
+               FROM regexp_matches(i.indpred::text, ':varattno (-?[0-9]+)', 'g') AS m) AS predicate_columns,
+       (SELECT json_object_agg(a.attnum, a.attname) FROM pg_attribute a
+         WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped) AS names
+  FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+ WHERE i.indrelid = $1::oid ORDER BY ic.relname
+"""
+
+_LEAVES: Final[LiteralString] = """
+WITH RECURSIVE part (oid) AS (
+    SELECT $1::regtype::oid
+    UNION
+    SELECT inside.oid
+      FROM part JOIN pg_type t ON t.oid = part.oid
+     CROSS JOIN LATERAL (
+           SELECT t.typbasetype AS oid WHERE t.typtype = 'd'
+           UNION ALL SELECT t.typelem WHERE t.typcategory = 'A'
+           UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
+           UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
+           UNION ALL SELECT a.atttypid FROM pg_attribute a
+                      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+           ) AS inside)
+SELECT DISTINCT t.typname
+  FROM part JOIN pg_type t ON t.oid = part.oid
+ WHERE t.typtype IN ('b', 'e') AND t.typcategory <> 'A' OR t.typtype = 'p'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """An index, as the catalog has it. Columns are names; `whole_row` when an expression or predicate uses one."""
+
+    name: str
+    is_unique: bool
+    valid: bool
+    deferrable: bool
+    nulls_not_distinct: bool
+    predicate: str | None
+    parts: tuple[dict[str, Any], ...]
+    expression_columns: tuple[str, ...]
+    predicate_columns: tuple[str, ...]
+    whole_row: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that its parts are made from."""
+        plain = [part["column"] for part in self.parts if part["column"] is not None]
+        return tuple(dict.fromkeys((*plain, *self.expression_columns)))
+
+    @property
+    def raw(self) -> bool:
+        """True when it has SQL of its own: expressions, a predicate, or another collation than the column's."""
+        return self.predicate is not None or any(part["column"] is None for part in self.parts)
+
+
+class Keys:
+    """What one declaration's key means: made before its fields are, since the names of staged columns follow from it.
+
+    Errors: DeclarationError for a key without a unique index, or an `index=` that cannot be one.
+    """
+
+    def __init__(self, session: Session, table: Table, key: Sequence[str], *, index: str | None, where: str) -> None:
+        self._session = session
+        self._table = table
+        self._where = where
+        self._index = self._named(index, key) if index is not None else None
+        self._plain = self._fitting(key) if index is None else ()
+        self.prefix = ""
+        """What the names of staged columns begin with, so that none is a name which the index's SQL uses."""
+        if self._index is not None and self._index.raw:
+            self.prefix = "staged_"
+            while any(name.startswith(self.prefix) for name in table.columns):
+                self.prefix += "_"
+
+    def identity(self, fields: Sequence[Field]) -> Identity:
+        """What makes a declared row of these fields and a row of the table the same."""
+        key = [field for field in fields if field.role == "key"]
+        if self._index is not None:
+            return self._of_index(self._index, key, fields)
+        nulls = any(index.nulls_not_distinct for index in self._plain)
+        parts = tuple(self._part(field, nulls) for field in key)
+        arbiter = next((index for index in self._plain if not index.deferrable), None)
+        present, witness = self._witness(fields, key, derived=any(part.nullable for part in parts))
+        return Identity(
+            parts=parts,
+            nullable=frozenset(field.name for field, part in zip(key, parts, strict=True) if part.nullable),
+            arbiter=_columns(arbiter.columns) if arbiter is not None else None,
+            witness=witness,
+            present=present,
+        )
+
+    # Which index
+
+    def _fitting(self, key: Sequence[str]) -> tuple[UniqueIndex, ...]:
+        fitting = self._table.unique_on(key)
+        if fitting:
+            return fitting
+        near = [index for index in _indexes(self._session, self._table) if set(index.columns) == set(key)]
+        usable = [index for index in near if index.is_unique and index.valid and not index.whole_row]
+        if usable:
+            index = usable[0]
+            what = "has a predicate" if index.predicate is not None else "is over expressions"
+            raise DeclarationError(
+                f"unique index {index.name} of {self._table.label} covers the key ({', '.join(key)}), but {what}",
+                hint=f'index="{index.name}", if that is what makes these rows unique',
+                where=self._where,
+            )
+        columns = ", ".join(sql.Identifier(name).as_string() for name in key)
+        raise DeclarationError(
+            f"no unique index of {self._table.label} covers exactly the key ({', '.join(key)})",
+            hint=f"CREATE UNIQUE INDEX ON {self._table.identifier.as_string()} ({columns}), or key= one there is",
+            where=self._where,
+        )
+
+    def _named(self, name: str, key: Sequence[str]) -> _Index:
+        indexes = {index.name: index for index in _indexes(self._session, self._table)}
+        index = indexes.get(name)
+        unique = [other.name for other in indexes.values() if other.is_unique and other.valid and not other.whole_row]
+        instead = f"its unique indexes are {', '.join(unique)}" if unique else "it has no unique index"
+        if index is None:
+            raise self._refused(f"{self._table.label} has no index {name!r}", did_you_mean(name, unique) or instead)
+        if not index.is_unique:
+            raise self._refused(f"index {name} of {self._table.label} is not unique", instead)
+        if not index.valid:
+            raise self._refused(
+                f"index {name} of {self._table.label} is not valid", f"REINDEX INDEX CONCURRENTLY {name}, or drop it"
+            )
+        if index.whole_row:
+            raise self._refused(f"index {name} of {self._table.label} is over the row as a whole", instead)
+        if set(index.columns) != set(key):
+            raise self._refused(
+                f"index {name} of {self._table.label} is over {', '.join(index.columns)}, the key is {', '.join(key)}",
+                f"key={list(index.columns)!r}" if len(index.columns) > 1 else f'key="{index.columns[0]}"',
+            )
+        return index
+
+    def _refused(self, message: str, hint: str) -> DeclarationError:
+        return DeclarationError(message, hint=hint, where=self._where)
+
+    # What is equal
+
+    def _part(self, field: Field, nulls: bool) -> KeyPart:
+        hashed = self._is_hashed(field.column)
+        told = [Told(field.desired, hashed)]
+        unknown = None
+        if field.reference is not None:
+            told = [
+                Told(sql.Identifier("d", staged), self._is_hashed(column))
+                for staged, column in zip(field.reference.staged, field.reference.key, strict=True)
+            ]
+            unknown = unresolved(field.reference, field)
+        return KeyPart(
+            live=field.target,
+            target=field.target,
+            declared=field.desired,
+            told_by=tuple(told),
+            unknown=unknown,
+            nullable=nulls and not field.column.not_null,
+            equality=field.column.equality,
+            hashes_as_is=hashed,
+        )
+
+    def _of_index(self, index: _Index, key: Sequence[Field], fields: Sequence[Field]) -> Identity:
+        by_name = {field.name: field for field in key}
+        looked_up = [field for field in key if field.reference is not None and field.name in index.expression_columns]
+        parts: list[KeyPart] = []
+        expressions: list[Expression] = []
+        for number, described in enumerate(index.parts):
+            if described["column"] is not None:
+                part = self._part(by_name[described["column"]], index.nulls_not_distinct)
+            else:
+                expression = Expression(f"{self.prefix}k{number}", _sql_of(described))
+                expressions.append(expression)
+                part = self._expression_part(index, expression, described, looked_up)
+            parts.append(part)
+        plain = {part["column"] for part in index.parts if part["column"] is not None}
+        stored = {field.name: field.staged for field in fields if field.expression is None}
+        judged = index.predicate is not None and set(index.predicate_columns) <= set(stored)
+        used = dict.fromkeys((*index.expression_columns, *(index.predicate_columns if judged else ())))
+        derived = index.raw or any(part.nullable for part in parts)
+        present, witness = self._witness(fields, key, derived=derived)
+        return Identity(
+            parts=tuple(parts),
+            nullable=frozenset(
+                field.name
+                for field in key
+                if not field.column.not_null and (index.nulls_not_distinct or field.name not in plain)
+            ),
+            arbiter=None if index.deferrable else _arbiter(index),
+            witness=witness,
+            present=present,
+            expressions=tuple(expressions),
+            predicate=index.predicate,
+            values=tuple((name, stored[name]) for name in used),
+            judged=judged,
+            judged_name=f"{self.prefix}judged",
+            missing=f"{self.prefix}missing",
+        )
+
+    def _expression_part(
+        self, index: _Index, expression: Expression, described: dict[str, Any], looked_up: Sequence[Field]
+    ) -> KeyPart:
+        declared = sql.Identifier("d", expression.name)
+        told = [Told(declared, self._hashes(described["type"]))]
+        unknown: list[sql.Composable] = []
+        for field in looked_up:
+            assert field.reference is not None  # noqa: S101 - the caller chose such
+            told += self._part(field, nulls=False).told_by
+            unknown.append(unresolved(field.reference, field))
+        return KeyPart(
+            live=sql.Identifier("t", expression.name),
+            target=sql.SQL(f"({expression.text})"),  # the server's own text
+            declared=declared,
+            told_by=tuple(told),
+            unknown=_OR.join(unknown) if unknown else None,
+            nullable=index.nulls_not_distinct,
+            equality=described["equality"],
+            hashes_as_is=told[0].hashes_as_is,
+        )
+
+    def _witness(
+        self, fields: Sequence[Field], key: Sequence[Field], *, derived: bool
+    ) -> tuple[str | None, sql.Composable]:
+        """A column of `t` that is NULL only where no row was found."""
+        if not derived:
+            # Equal by `=`, so not NULL in a row that was found.
+            return None, sql.SQL("{} IS NULL").format(key[0].target)
+        sure = next((field for field in fields if field.column.not_null), None)
+        if sure is not None:
+            return None, sql.SQL("{} IS NULL").format(sure.target)
+        present = "present"
+        while present in self._table.columns:
+            present += "_"
+        return present, sql.SQL("{} IS NULL").format(sql.Identifier("t", present))
+
+    def _is_hashed(self, column: TableColumn) -> bool:
+        return column.base_type in _HASHED or self._hashes(column.type)
+
+    def _hashes(self, written: str) -> bool:
+        leaves = [row[0] for row in self._session.query(_LEAVES, [written])]
+        return bool(leaves) and all(name in _HASHED for name in leaves)
+
+
+def _indexes(session: Session, table: Table) -> list[_Index]:
+    found = []
+    for row in session.dicts(_INDEXES, [table.oid]):
+        names = {int(number): name for number, name in row.pop("names").items()}
+        expression, predicate = row.pop("expression_columns"), row.pop("predicate_columns")
+        parts = tuple(
+            {**part, "column": names[part["attnum"]] if part["attnum"] > 0 and part["own_collation"] else None}
+            for part in row.pop("parts") or ()
+        )
+        recollated = [part["attnum"] for part in parts if part["column"] is None and part["attnum"] > 0]
+        numbers = [*recollated, *expression]
+        found.append(
+            _Index(
+                **row,
+                parts=parts,
+                expression_columns=tuple(names[number] for number in numbers if number in names),
+                predicate_columns=tuple(names[number] for number in predicate if number in names),
+                whole_row=any(number not in names for number in (*numbers, *predicate)),
+            )
+        )
+    return found
+
+
+def _sql_of(part: dict[str, Any]) -> str:
+    """The expression with the collation that the index compares by."""
+    if part["collation"] is None:
+        return str(part["text"])
+    return f"({part['text']}) COLLATE {part['collation']}"
+
+
+def _columns(names: Iterable[str]) -> sql.Composable:
+    return sql.SQL("({})").format(_COMMA.join([sql.Identifier(name) for name in names]))
+
+
+def _arbiter(index: _Index) -> sql.Composable:
+    parts = [
+        sql.Identifier(part["column"]) if part["column"] is not None else sql.SQL(f"({part['text']})")
+        for part in index.parts
+    ]
+    listed = sql.SQL("({})").format(_COMMA.join(parts))
+    if index.predicate is None:
+        return listed
+    return sql.SQL("{} WHERE {}").format(listed, sql.SQL(index.predicate))
+
+
+def first_misfit(session: Session, shape: Shape, source: Source) -> tuple[int, str] | None:
+    """The first declared row that the key's index does not speak of, as line and what is wrong; None when it does.
+
+    Only where the index has expressions or a predicate is there something to ask.
+    """
+    identity = shape.identity
+    if identity.plain:
+        return None
+    missing = [
+        sql.SQL("({} IS NULL{})").format(
+            part.declared,
+            sql.SQL(" AND NOT ({})").format(part.unknown) if part.unknown is not None else sql.SQL(""),
+        )
+        for part in identity.parts
+        if not part.nullable
+    ]
+    lacks = sql.SQL("({})").format(_OR.join(missing)) if missing else sql.SQL("false")
+    outside = (
+        sql.SQL("({} IS NOT TRUE)").format(sql.Identifier("d", identity.judged_name))
+        if identity.judged
+        else sql.SQL("false")
+    )
+    row = session.first(
+        sql.SQL("{}SELECT d.line, {} FROM {} WHERE {} OR {} ORDER BY d.line LIMIT 1").format(
+            source.prefix, lacks, source.relation, lacks, outside
+        ),
+        source.parameters or None,
+    )
+    if row is None:
+        return None
+    return row[0], "the key has no value" if row[1] else f"the row is not one of those WHERE {identity.predicate}"
