@@ -68,7 +68,7 @@ FILES = {
         "sku,name,f\na,b,abc\n",
         "data/items.csv:2: column f: 3 characters are too long for character(2)",
     ),
-    "wrong bits": ("sku,name,b\na,b,1\n", "data/items.csv:2: column b: 1 bits do not fit bit(2)"),
+    "wrong bits": ("sku,name,b\na,b,1\n", "data/items.csv:2: column b: bit string length 1 does not match type bit(2)"),
     "invalid json": ("sku,name,j\na,b,{x\n", "data/items.csv:2: column j: invalid input syntax for type json"),
     "after a long field": (
         'sku,name,n\na,"one\ntwo\nthree",1\nb,c,x\n',

@@ -23,8 +23,9 @@ class TableColumn:
 
     Attributes:
         type: the server's own text of it, length and precision included, safe to put into SQL.
-        length: of varchar, char, bit and varbit, where one is declared.
+        length: of varchar and char, where one is declared.
         equality: the schema of the type's `=`, unless it is built in.
+        casts_alike: an explicit cast from text gives what the type's own input gives, which is what COPY goes through.
     """
 
     name: str
@@ -39,6 +40,7 @@ class TableColumn:
     identity: str
     hashes_as_is: bool
     equality: str | None
+    casts_alike: bool = True
 
     @property
     def is_json(self) -> bool:
@@ -129,8 +131,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                  'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                  'base_type', base.typname, 'element_type', element.typname,
                  'length', CASE WHEN base.typname IN ('varchar', 'bpchar') AND base_mod.typmod > 4
-                                THEN base_mod.typmod - 4
-                                WHEN base.typname IN ('bit', 'varbit') AND base_mod.typmod > 0 THEN base_mod.typmod END,
+                                THEN base_mod.typmod - 4 END,
                  'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
                                    THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
                  'deterministic', coalesce(co.collisdeterministic, true),
@@ -142,6 +143,13 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                                 JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
                                WHERE oc.opcintype = base.oid AND oc.opcdefault
                                  AND oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree') LIMIT 1),
+                 'casts_alike', (base_mod.typmod = -1
+                                 OR coalesce(element.typname, base.typname)
+                                    IN ('numeric', 'time', 'timetz', 'timestamp', 'timestamptz')
+                                 OR base.typname IN ('varchar', 'bpchar'))
+                                AND NOT EXISTS (SELECT FROM pg_cast
+                                                 WHERE castsource = 'text'::regtype AND casttarget = base.oid
+                                                   AND castmethod = 'f'),
                  'not_null', a.attnotnull, 'has_default', a.atthasdef OR t.typdefault IS NOT NULL,
                  'generated', a.attgenerated <> '', 'identity', a.attidentity) ORDER BY a.attnum)
           FROM pg_attribute a
@@ -324,7 +332,9 @@ class Catalog:
 
 def _column(entry: dict[str, Any]) -> TableColumn:
     as_is = entry["base_type"] in _HASHES_AS_IS or (
-        entry["base_type"] in ("text", "varchar", "bpchar") and entry["deterministic"]
+        # The hash of a char drops its blanks, which all values of one length have alike.
+        (entry["base_type"] in ("text", "varchar") or (entry["base_type"] == "bpchar" and entry["length"] is not None))
+        and entry["deterministic"]
     )
     return TableColumn(
         name=entry["name"],
@@ -339,4 +349,5 @@ def _column(entry: dict[str, Any]) -> TableColumn:
         identity=entry["identity"],
         hashes_as_is=as_is,
         equality=entry["equality"],
+        casts_alike=entry["casts_alike"],
     )

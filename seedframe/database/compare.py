@@ -5,9 +5,8 @@ keys, references and equality below are shared by both. The table is called `t`.
 columns, record_image_ne over row(), writes through a CTE) also run on Citus.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
@@ -21,7 +20,6 @@ _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
 _OR: Final = sql.SQL(" OR ")
 _FALSE: Final = sql.SQL("false")
-_LENGTH: Final = re.compile(r"\(\d+\)")
 
 # So many nullable parts of a key are looked up by index, each with and without a value: sixteen look-ups at most.
 _NULLABLE_LOOK_UPS: Final = 4
@@ -82,7 +80,7 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
         arrays = _COMMA.join([sql.SQL("$1::bigint[]"), *splits])
         parameters = (lines, *texts)
     casts = [
-        sql.SQL("u.{}::{} AS {}").format(name, _uncut(entry.column), name)
+        sql.SQL("{} AS {}").format(read_as(entry.column, sql.SQL("u.{}").format(name)), name)
         for name, entry in zip(raw, shape.inputs, strict=True)
     ]
     declared = sql.SQL(
@@ -110,18 +108,31 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
 
 def typed(column: TableColumn) -> sql.Composable:
     """The column's type and, where it is not the type's own, collation; both are the server's own text."""
-    written = sql.SQL(column.type)  # format_type's text, quoted by the server
+    named = sql.SQL(column.type)  # format_type's text, quoted by the server
     if column.collation is None:
-        return written
-    return sql.SQL("{} COLLATE {}").format(written, sql.SQL(column.collation))  # quote_ident's
+        return named
+    return sql.SQL("{} COLLATE {}").format(named, sql.SQL(column.collation))  # quote_ident's
 
 
-def _uncut(column: TableColumn) -> sql.Composable:
-    """The type to cast a parameter to. An explicit cast to varchar(3)[] would cut each element in silence, so that what
-    is too long would pass for what is there; without the length it differs, as it should."""
-    if column.element_type in ("varchar", "varbit"):
-        return typed(replace(column, type=_LENGTH.sub("", column.type)))
-    return typed(column)
+def written(column: TableColumn, value: sql.Composable) -> sql.Composable:
+    """The text of a value, which reads as the same again. A cast of char to text would drop its blanks."""
+    if column.base_type == "bpchar" and column.length is None:
+        return sql.SQL("textin(bpcharout({}))").format(value)
+    return sql.SQL("{}::text").format(value)
+
+
+def read_as(column: TableColumn, text: sql.Composable) -> sql.Composable:
+    """A text read as the column's type, by the rules of COPY and of assignment.
+
+    An explicit cast has rules of its own for some types: it cuts the elements of a varchar(3)[] and the bits of a
+    bit(3), takes 5 for five seconds where an interval day takes it for days, and knows a regclass by name only. What
+    reads JSON goes through the type's input, as COPY does; it takes longer, so it is for those types only.
+    """
+    if column.casts_alike:
+        return sql.SQL("{}::{}").format(text, typed(column))
+    return sql.SQL("(SELECT i.v FROM json_to_record(json_build_object('v', {})) AS i (v {}))").format(
+        text, typed(column)
+    )
 
 
 def _matches(field: Field) -> sql.Identifier:
@@ -294,7 +305,9 @@ def _hash(values: Sequence[tuple[sql.Composable, bool]]) -> sql.Composable:
 def cell_hashes(fields: Sequence[Field], *, of_table: bool) -> sql.Composable:
     """An array with a hash for each field's text; NULL for NULL."""
     hashes = [
-        sql.SQL('hashtextextended({}::text COLLATE "C", 0)').format(field.target if of_table else field.desired)
+        sql.SQL('hashtextextended({} COLLATE "C", 0)').format(
+            written(field.column, field.target if of_table else field.desired)
+        )
         for field in fields
     ]
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
@@ -305,12 +318,12 @@ def declared_hashes(shape: Shape) -> sql.Composable:
     hashes: list[sql.Composable] = []
     for field in shape.tracked:
         if field.reference is None:
-            text: sql.Composable = field.desired
+            text = written(field.column, field.desired)
         else:
             parts = [sql.SQL("{}::text").format(sql.Identifier("d", name)) for name in field.reference.staged]
             given = _OR.join([sql.SQL("{} IS NOT NULL").format(part) for part in parts])
-            text = sql.SQL("(CASE WHEN {} THEN row({}) END)").format(given, _COMMA.join(parts))
-        hashes.append(sql.SQL('hashtextextended({}::text COLLATE "C", 0)').format(text))
+            text = sql.SQL("(CASE WHEN {} THEN row({}) END)::text").format(given, _COMMA.join(parts))
+        hashes.append(sql.SQL('hashtextextended({} COLLATE "C", 0)').format(text))
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
 
 
@@ -319,7 +332,7 @@ def row_fingerprint(columns: Sequence[TableColumn]) -> sql.Composable:
     values: list[sql.Composable] = []
     for column in columns:
         value = sql.Identifier("t", column.name)
-        values.append(value if column.hashes_as_is else sql.SQL('{}::text COLLATE "C"').format(value))
+        values.append(value if column.hashes_as_is else sql.SQL('{} COLLATE "C"').format(written(column, value)))
     return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))
 
 
@@ -446,8 +459,8 @@ def find_differences(
         live=cell_hashes(shape.tracked, of_table=True) if hashes else sql.NULL,
         shown=shown,
         flagged=sql.SQL("true") if hashes else shown,
-        after=_COMMA.join([sql.SQL("{}::text").format(field.desired) for field in stored]),
-        before=_COMMA.join([sql.SQL("{}::text").format(field.target) for field in stored]),
+        after=_COMMA.join([written(field.column, field.desired) for field in stored]),
+        before=_COMMA.join([written(field.column, field.target) for field in stored]),
         differing=_COMMA.join([differs([field]) if field in shape.managed else _FALSE for field in stored]),
         joined=joined(shape, Source(prefix, relation, source.parameters)),
         condition=condition,

@@ -5,12 +5,21 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from seedframe.database.compare import typed
+from seedframe.database.compare import read_as
 from seedframe.database.declared import Chunk, Input, Shape
 from seedframe.database.session import Session
 from seedframe.errors import BadData, SeedframeError
 
 _SHOWN: Final = 60
+
+# Data exception, constraint, syntax or name, schema, feature, and what functions raise by themselves.
+_OF_VALUES: Final = frozenset({"22", "23", "42", "3F", "0A", "P0", "XX", "54"})
+
+
+def may_be_a_value(error: SeedframeError) -> bool:
+    """Whether the server's refusal may be of a value, rather than of the connection, a lock or a resource."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in _OF_VALUES
 
 
 def locate_bad_value(session: Session, shape: Shape, chunk: Chunk) -> tuple[int, str, str] | None:
@@ -34,7 +43,9 @@ def locate_bad_value(session: Session, shape: Shape, chunk: Chunk) -> tuple[int,
 
 
 def _refusal(session: Session, entry: Input, values: list[str | None]) -> SeedframeError | None:
-    statement = sql.SQL("SELECT count(u.v::{}) FROM unnest($1::text[]) AS u (v)").format(typed(entry.column))
+    statement = sql.SQL("SELECT count({}) FROM unnest($1::text[]) AS u (v)").format(
+        read_as(entry.column, sql.Identifier("u", "v"))
+    )
     return session.accepts(lambda: session.query(statement, [values]))
 
 
@@ -54,16 +65,9 @@ def check_length(entry: Input, value: str) -> str | None:
     length = entry.column.length
     if length is None:
         return None
-    if entry.column.base_type in ("varchar", "bpchar"):
-        # Blanks beyond the length are cut by the server on assignment, as the SQL standard has it.
-        actual = len(value) if len(value) <= length else max(length, len(value.rstrip(" ")))
-        return f"{actual} characters are too long for {entry.column.type}" if actual > length else None
-    actual = len(value)
-    if entry.column.base_type == "bit" and actual != length:
-        return f"{actual} bits do not fit {entry.column.type}"
-    if entry.column.base_type == "varbit" and actual > length:
-        return f"{actual} bits are too long for {entry.column.type}"
-    return None
+    # Blanks beyond the length are cut by the server on assignment, as the SQL standard has it.
+    actual = len(value) if len(value) <= length else max(length, len(value.rstrip(" ")))
+    return f"{actual} characters are too long for {entry.column.type}" if actual > length else None
 
 
 def bad_value(where: str, column: str, said: str) -> BadData:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from psycopg import sql
 
 from seedframe.database.catalog import TableColumn
-from seedframe.database.compare import equals, typed, unresolved
+from seedframe.database.compare import equals, read_as, typed, unresolved
 from seedframe.database.declared import Chunk, Field, Reference, Shape
 from seedframe.database.session import Session
 
@@ -77,7 +77,7 @@ class PlannedRows:
             planned, (value, *keys) = _relation(part, columns, parameters)
             match = _AND.join(
                 [
-                    equals(column, sql.SQL("{}::{}").format(there, typed(column)), sql.Identifier("d", staged))
+                    equals(column, there, sql.Identifier("d", staged))
                     for column, there, staged in zip(reference.key, keys, reference.staged, strict=True)
                 ]
             )
@@ -108,7 +108,7 @@ def _identifying(shape: Shape) -> dict[str, str]:
 def _relation(
     part: _PlannedChunk | _PlannedStage, columns: Sequence[TableColumn], parameters: list[list[str | None]]
 ) -> tuple[sql.Composable, list[sql.Composable]]:
-    """Planned rows as a relation `p`, and these columns of it; what it needs is added to the parameters."""
+    """Planned rows as a relation `p`, and these columns of it, typed; what it needs is added to the parameters."""
     if isinstance(part, _PlannedStage):
         there: list[sql.Composable] = [sql.Identifier("p", part.columns[column.name]) for column in columns]
         return sql.SQL("{} AS p").format(part.relation), there
@@ -117,7 +117,7 @@ def _relation(
     names = [sql.Identifier(f"k{position}") for position in range(len(columns))]
     arrays = _COMMA.join([sql.SQL(f"${first + position}::text[]") for position in range(len(columns))])
     relation = sql.SQL("unnest({}) AS p ({})").format(arrays, _COMMA.join(names))
-    return relation, [sql.Identifier("p", f"k{position}") for position in range(len(columns))]
+    return relation, [read_as(column, sql.Identifier("p", f"k{n}")) for n, column in enumerate(columns)]
 
 
 def _met(
@@ -132,8 +132,8 @@ def _met(
         [
             equals(
                 column,
-                sql.SQL("{}::{}").format(there, typed(column)),
-                sql.SQL("u.{}::{}").format(sql.Identifier(f"u{position}"), typed(column)),
+                there,
+                read_as(column, sql.Identifier("u", f"u{position}")),
             )
             for position, (there, column) in enumerate(zip(planned, reference.key, strict=True))
         ]

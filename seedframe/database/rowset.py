@@ -15,13 +15,13 @@ from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.ledger import BaselineStore
-from seedframe.database.locate import bad_value, locate_bad_value
+from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage
 from seedframe.database.write import Delta, Step
-from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError
+from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
@@ -245,14 +245,15 @@ class Rowset:
         try:
             with self._session.savepoint():
                 return action()
-        except (BadData, ConstraintViolated):
-            located = locate_bad_value(self._session, self._shape, chunk)
+        except PermissionDenied as error:
+            raise self._named(error, "SELECT") from error
+        except SeedframeError as error:
+            # Not every type complains in the class of bad data: a regclass names no table, a jsonpath has bad syntax.
+            located = locate_bad_value(self._session, self._shape, chunk) if may_be_a_value(error) else None
             if located is None:
                 raise
             line, column, said = located
             raise bad_value(self._around.place(line), column, said) from None
-        except PermissionDenied as error:
-            raise self._named(error, "SELECT") from error
 
     def _refuse_unusable(self, chunk: Chunk, found: Sequence[Difference]) -> None:
         for difference in found:

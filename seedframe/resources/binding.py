@@ -244,7 +244,8 @@ class Binding:
                 for value, line in zip(values, block.lines, strict=True):
                     self._check_length(entry, value, line)
             return values
-        return [self._text(entry, value, line) for value, line in zip(values, block.lines, strict=True)]
+        json = self._records.json
+        return [self._text(entry, value, line, json=json) for value, line in zip(values, block.lines, strict=True)]
 
     def _part(self, take: "_Take", value: Any, line: int) -> Any:
         if value is None:
@@ -259,7 +260,7 @@ class Binding:
             )
         return value.key[part]
 
-    def _text(self, entry: Input, value: Any, line: int) -> str | None:
+    def _text(self, entry: Input, value: Any, line: int, *, json: bool = False) -> str | None:
         if isinstance(value, Ref | Sql | Column):
             raise BadData(
                 f"column {entry.column.name}: {type(value).__name__.lower()}() where the first rows have plain values",
@@ -267,7 +268,7 @@ class Binding:
                 where=self._records.place(line),
             )
         try:
-            text = encode(value, entry.column, self._transformer)
+            text = encode(value, entry.column, self._transformer, json_source=not json)
         except Unsuitable as error:
             raise bad_value(self._records.place(line), entry.column.name, str(error)) from error
         self._check_length(entry, text, line)
@@ -281,11 +282,7 @@ class Binding:
 
 def _may_misfit(column: TableColumn, values: list[str | None]) -> bool:
     """False when no text can be too long for the column: most are, and looking at each takes longer."""
-    if column.length is None:
-        return False
-    if column.base_type not in ("varchar", "bpchar"):
-        return True
-    return max(map(len, filter(None, values)), default=0) > column.length
+    return column.length is not None and max(map(len, filter(None, values)), default=0) > column.length
 
 
 class _Take:

@@ -64,7 +64,8 @@ def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = 
         return _csv(target, shown, packed, "\t" if ending == ".tsv" else ",", null, place)
     if ending == ".toml":
         return keyed_records(_toml(target, shown, packed), lambda number: f"{shown} [[{number}]]")
-    return keyed_records((_json_lines if ending in (".jsonl", ".ndjson") else _json)(target, shown, packed), place)
+    read = _json_lines if ending in (".jsonl", ".ndjson") else _json
+    return keyed_records(read(target, shown, packed), place, json=True)
 
 
 def _find(folder: Traversable, path: PurePosixPath, name: str) -> Traversable:

@@ -28,12 +28,14 @@ class Records:
         blocks: the records, read once.
         place: where a line is, for messages.
         textual: True when every value is a text or None already (CSV, TSV).
+        json: True when the values are JSON's own, texts too (JSON, JSON Lines).
     """
 
     fields: tuple[str, ...]
     blocks: Iterator[Block]
     place: Callable[[int], str]
     textual: bool = False
+    json: bool = False
 
 
 def _characters(row: Sequence[Any]) -> int:
@@ -85,8 +87,14 @@ def records_of(items: Iterable[Any], place: Callable[[int], str]) -> Records:
     return Records(names, blocks_of(numbered()), place)
 
 
-def keyed_records(items: Iterator[tuple[int, Mapping[str, Any]]], place: Callable[[int], str]) -> Records:
-    """Records from numbered mappings, as files of objects have them; the first one's keys are the fields."""
+def keyed_records(
+    items: Iterator[tuple[int, Mapping[str, Any]]], place: Callable[[int], str], *, json: bool = False
+) -> Records:
+    """Records from numbered mappings, as files of objects have them; the first one's keys are the fields.
+
+    Args:
+        json: the values are JSON's own.
+    """
     first = next(items, None)
     if first is None:
         return Records((), iter(()), place)
@@ -97,7 +105,7 @@ def keyed_records(items: Iterator[tuple[int, Mapping[str, Any]]], place: Callabl
         for line, item in items:
             yield line, _from_mapping(item, names, place, line)
 
-    return Records(names, blocks_of(numbered()), place)
+    return Records(names, blocks_of(numbered()), place, json=json)
 
 
 def _names(item: Any, where: str) -> tuple[str, ...]:
