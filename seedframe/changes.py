@@ -43,6 +43,13 @@ Action: TypeAlias = Literal["create", "update", "delete", "other"]
 Severity: TypeAlias = Literal["info", "warning", "error"]
 
 
+REPLACES: Final = "replaces what was changed in the database"
+"""The reason of an update that undoes what somebody changed."""
+
+MADE_AGAIN: Final = "was deleted in the database, is made again"
+"""The reason of a row's creation that undoes its deletion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference between what is declared and what is there.

@@ -73,8 +73,8 @@ def test_seed_replaces_and_says_so(folder: Folder, sql: Sql) -> None:
         )
         (told,) = texts(report)
         assert told == (
-            "warning: rows:items: 2 rows changed in the database since the last apply are replaced by what is"
-            " declared; --on-conflict=database keeps what is there"
+            "warning: rows:items: 2 rows changed in the database are replaced;"
+            " --on-conflict=database keeps what is there"
         )
     assert sql("select sku, price from items order by 1") == [("a", 1), ("b", 1), ("c", 1)]
     quiet(folder)
@@ -356,7 +356,7 @@ def test_large_resources_refuse_to_keep(project: ProjectFactory, sql: Sql) -> No
     (told,) = texts(report)
     assert told == (
         "warning: rows:items: the table was changed in the database since the last apply; what differs (1 row)"
-        " is replaced by what is declared"
+        " is replaced"
     )
 
 
@@ -411,8 +411,8 @@ def test_a_secret_key_is_not_told(project: ProjectFactory, sql: Sql) -> None:
 def test_the_command_line(folder: Folder, sql: Sql) -> None:
     sql("update items set price = 5 where sku = 'a'")
     planned = folder.run("apply", "--dry-run")
-    assert "replaces what was changed in the database" in planned.stdout
-    assert "--on-conflict=database keeps what is there" in " ".join(planned.stdout.split())
+    assert "~ items sku=a  price: 5.00 → 1.00  (drift)\n" in planned.stdout
+    assert "1 row changed in the database is replaced; --on-conflict=database keeps what is there" in planned.stdout
     failed = folder.run("apply", "--on-conflict", "fail")
     assert failed.returncode == 1
     assert "sku=a, column price" in failed.stdout

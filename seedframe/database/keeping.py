@@ -8,7 +8,7 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.changes import Finding, Verdict
+from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict
 from seedframe.database.compare import Difference, Source, any_unresolved, differs, find_differences, live, same_key
 from seedframe.database.declared import Chunk, Shape
 from seedframe.database.session import Session
@@ -125,7 +125,7 @@ class Contest:
             self.moved = True
             return None
         self._contend(difference, judged.verdict, [])
-        reason = "was deleted in the database, is made again" if self._rule == "seed" else None
+        reason = MADE_AGAIN if self._rule == "seed" else None
         return Remaining(difference, judged.verdict, reason)
 
     def _contend(self, difference: Difference, verdict: Verdict, names: Sequence[str]) -> None:
@@ -169,7 +169,7 @@ class Contest:
         contested = {n for n in left if judged.cells[n] in CONTESTED}
         mixed = len({judged.cells[n] for n in left}) > 1
         if self._rule == "seed" and verdict in CONTESTED and not mixed:
-            return "replaces what was changed in the database" if left else None
+            return REPLACES if left else None
         if not mixed:
             return None
         columns = ", ".join(self._names(contested))
@@ -252,9 +252,8 @@ class Contest:
         if self._rule == "seed" and self._contested:
             told.append(
                 Finding(
-                    f"{self._resource}: {self._contested.rows_text()} changed in the database since the last apply"
-                    f" {_are(self._contested.rows)} replaced by what is declared; --on-conflict=database keeps what"
-                    " is there",
+                    f"{self._resource}: {self._contested.rows_text()} changed in the database"
+                    f" {_are(self._contested.rows)} replaced; --on-conflict=database keeps what is there",
                     "warning",
                 )
             )
@@ -262,7 +261,7 @@ class Contest:
             told.append(
                 Finding(
                     f"{self._resource}: the table was changed in the database since the last apply; what differs"
-                    f" ({_rows(rows)}) is replaced by what is declared",
+                    f" ({_rows(rows)}) is replaced",
                     "warning",
                 )
             )

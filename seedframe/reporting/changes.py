@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from seedframe.changes import Cell, Change, Marker, Verdict
+from seedframe.changes import MADE_AGAIN, REPLACES, Cell, Change, Marker, Verdict
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.reporting.cells import cell_pair_texts, cell_text, key_text, pad, text_width, visible
 from seedframe.reporting.page import Line, Page, Span, Style, folded, line_width
@@ -35,6 +35,8 @@ VERDICT_STYLES: Final[dict[Verdict, Style]] = {
     Verdict.CONFLICT: "bad",
 }
 _TOLD_BY_APPLY: Final = frozenset({Verdict.DRIFT, Verdict.CONFLICT, Verdict.ORPHAN})
+# A finding says it once for the resource, and the label for the row.
+_TOLD_ONCE: Final = frozenset({REPLACES, MADE_AGAIN})
 _VERDICT_COLUMNS: Final = max(len(verdict.value) for verdict in VERDICT_STYLES if verdict is not Verdict.IN_SYNC)
 
 
@@ -102,7 +104,7 @@ def _row(outcome: ResourceOutcome, change: Change, mode: Mode, page: Page, name:
         if verdict in _TOLD_BY_APPLY:
             label.append((f"  ({verdict})", VERDICT_STYLES[verdict]))
     reason: Line = []
-    if change.reason is not None:
+    if change.reason is not None and not (label and change.reason in _TOLD_ONCE):
         reason.append((f"{signs_for(page).dash} {visible(change.reason, ascii_only=ascii_only)}", "dim"))
     cells = _verify_cells(change, verdict, page) if mode == "verify" else _apply_cells(change, page)
     may_be_cut = change.action in {"create", "delete"} and page.verbosity < 1
