@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seedframe import hooks
-from seedframe.changes import CHECK_RESOURCE, Change, Changes, Finding, Plan, PlannedResource, Verdict
+from seedframe.changes import CHECK_RESOURCE, Change, Changes, Finding, Plan, PlannedResource, Severity, Verdict
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
 from seedframe.database.ledger import Ledger
@@ -95,7 +95,7 @@ class Attempt:
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
         if self._writes:
             self._write(compared, own, outcomes)
-        findings = self._verify() if self._scene.mode != "dry_run" else []
+        findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []
         findings += [*self._orphaned(), *dict.fromkeys(self._db.notes)]
         if self._scene.mode == "verify":
             outcomes += self._orphans()
@@ -275,6 +275,16 @@ class Attempt:
                 raise _not_converged(CHECK_RESOURCE, left)
 
     # Verifying
+
+    def _validate(self) -> list[Finding]:
+        # Apply cannot mend what operators own, and rolling back what it did mend would help nobody.
+        severity: Severity = "error" if self._scene.mode == "verify" else "warning"
+        found: list[Finding] = []
+        for resource in self._resources:
+            if isinstance(resource, Rows):
+                with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: validate"):
+                    found += resource.validate(severity)
+        return found
 
     def _verify(self) -> list[Finding]:
         return list(self._call("verify"))

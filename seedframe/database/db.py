@@ -17,6 +17,7 @@ from seedframe.database.problems import explain
 from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
+from seedframe.database.validation import Validation
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.verdicts import Baseline, OnConflict
 
@@ -154,7 +155,15 @@ class Db:
         """What a declared key means. Errors: DeclarationError."""
         return Keys(self._session, table, key, index=index, where=where)
 
-    def rowset(self, resource: str, shape: Shape, chunks: Iterator[Chunk], place: Callable[[int], str]) -> Rowset:
+    def rowset(
+        self,
+        resource: str,
+        shape: Shape,
+        chunks: Iterator[Chunk],
+        place: Callable[[int], str],
+        *,
+        validate: Mapping[str, str] | None = None,
+    ) -> Rowset:
         """Declared rows to compare with a table, by the one comparison."""
         around = Surroundings(
             place=place,
@@ -166,7 +175,8 @@ class Db:
             note=self.note,
             progress=lambda rows: self._progress(resource, rows),
         )
-        return Rowset(self._session, shape, chunks, around)
+        validation = Validation(self._session, shape, validate, resource) if validate else None
+        return Rowset(self._session, shape, chunks, around, validation)
 
     def _run(self, sql: str, params: Mapping[str, Any]) -> "CursorResult[Any]":
         # Here, so that `seedframe list` and `env` need not load it with the seeds that import Db.

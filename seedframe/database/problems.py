@@ -82,7 +82,7 @@ def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
         return _constraint(state, diag, table, primary)
     if state.startswith("22"):
         place = f" (column {diag.column_name})" if diag.column_name else ""
-        return BadData(f"a value does not fit its column: {_quiet(primary)}{place}", where=table)
+        return BadData(f"a value does not fit its column: {quiet(primary)}{place}", where=table)
     if state == "53100":
         return SeedError(f"the server's disk is full: {primary}", hint="nothing was written; make room and run again")
     if isinstance(error, pg.SyntaxErrorOrAccessRuleViolation):
@@ -98,7 +98,7 @@ def _constraint(state: str, diag: psycopg.errors.Diagnostic, table: str | None, 
             hint="declare the column in every row, or give it a default",
             where=table,
         )
-    name = f" {diag.constraint_name}" if diag.constraint_name else f": {_quiet(primary)}"
+    name = f" {diag.constraint_name}" if diag.constraint_name else f": {quiet(primary)}"
     return ConstraintViolated(f"the {word}{name} refused a row", where=table)
 
 
@@ -106,6 +106,6 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s*[\r\n]+\s*", " ", text).strip()
 
 
-def _quiet(message: str) -> str:
+def quiet(message: str) -> str:
     """The message without the quoted value at its end: `invalid input syntax for type numeric: "…"`."""
     return re.sub(r': ".*"$', "", message)

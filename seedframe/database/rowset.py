@@ -20,6 +20,7 @@ from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage
+from seedframe.database.validation import Validation
 from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
@@ -52,6 +53,11 @@ class Surroundings:
     on_conflict: OnConflict | None
     note: Callable[[str, Severity], None]
     progress: Callable[[int], None]
+
+    @property
+    def verifying(self) -> bool:
+        """True in verify, which is all about what is there."""
+        return self.on_conflict is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +93,19 @@ class Rowset:
     temporary table is made. A large one is staged in apply, and streamed chunk by chunk where nothing may be written.
     """
 
-    def __init__(self, session: Session, shape: Shape, chunks: Iterator[Chunk], around: Surroundings) -> None:
+    def __init__(
+        self,
+        session: Session,
+        shape: Shape,
+        chunks: Iterator[Chunk],
+        around: Surroundings,
+        validation: Validation | None = None,
+    ) -> None:
         self._session = session
         self._shape = shape
         self._chunks = chunks
         self._around = around
+        self._validation = validation
         self._baseline = around.store.baseline
         self._digest = DeclaredDigest(shape)
         self._contest = Contest(shape, around.resource, around.on_conflict)
@@ -106,6 +120,8 @@ class Rowset:
 
     def compare(self) -> Changes:
         """What differs. Reads the source to its end, once. Errors: BadData, RefError, and the server's."""
+        if self._validation is not None:
+            self._validation.check()
         first = next(self._chunks, None)
         if first is None:
             return self._changes(_Tally())
@@ -162,6 +178,8 @@ class Rowset:
             self._refuse_unusable(chunk, found)
             if not single:
                 keys.add(self._session, self._shape, source, chunk, texts)
+                if self._validation is not None and self._around.verifying:
+                    self._validation.look(source)  # the chunk does not come by again
             remaining = self._take(tally, found)
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
@@ -237,6 +255,15 @@ class Rowset:
                         " the unique index is NULLS NOT DISTINCT (PostgreSQL 15)",
                         where=self._around.place(chunk.lines[column.index(None)]),
                     )
+
+    def validate(self, severity: Severity) -> list[Finding]:
+        """What of the declared rows is not as `validate=` says; after everything was written."""
+        if self._validation is None:
+            return []
+        source = self._source()
+        if source is not None:
+            self._validation.look(source)
+        return self._validation.findings(severity)
 
     # What cannot be used
 

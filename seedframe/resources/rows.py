@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from seedframe.changes import Changes, Finding
+from seedframe.changes import Changes, Finding, Severity
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
@@ -121,6 +121,14 @@ class Rows:
         both = sorted(set(self._spec.initial) & set(self._spec.ignore))
         if both:
             raise DeclarationError(f"column {both[0]!r} is both initial and ignored", where=where)
+        conditions: Mapping[str, object] = self._spec.validate
+        for column, condition in conditions.items():
+            if not (isinstance(condition, str) and condition.strip()):
+                raise DeclarationError(
+                    f"validate[{column!r}] is no condition",
+                    hint=f'write SQL, such as validate={{"{column}": "{column} > 0"}}',
+                    where=where,
+                )
         for column, looked_up in self._spec.refs.items():
             if not isinstance(looked_up, Ref):
                 raise DeclarationError(f"refs[{column!r}] is no ref()", hint='write ref("table", …)', where=where)
@@ -180,7 +188,13 @@ class Rows:
         if first is None:
             return None
         binding = Binding(self._spec, db, table, records, first)
-        return db.rowset(self.name, binding.shape, binding.chunks(first, blocks), records.place)
+        return db.rowset(
+            self.name,
+            binding.shape,
+            binding.chunks(first, blocks),
+            records.place,
+            validate=self._spec.validate,
+        )
 
     def delete(self, db: Db, changes: Changes) -> None:
         """Nothing: neither mode deletes."""
@@ -194,6 +208,10 @@ class Rows:
     def rowset(self) -> "Rowset | None":
         """The declared rows on their way through this attempt; None before `diff`, and where nothing is compared."""
         return self._rowset
+
+    def validate(self, severity: Severity) -> list[Finding]:
+        """What of the rows is not as `validate=` says."""
+        return self._rowset.validate(severity) if self._rowset is not None else []
 
     def record(self, run: int) -> tuple[Finding, ...]:
         """Keep the baseline in the ledger; a warning where another resource declares the same cells."""
