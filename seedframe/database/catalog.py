@@ -18,6 +18,36 @@ _HASHES_AS_IS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnSequence:
+    """The sequence that a column takes its default from, or that belongs to it.
+
+    Attributes:
+        readable: the role may see where it stands.
+        usable: the role may draw from it.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    increment: int
+    minimum: int
+    maximum: int
+    cycles: bool
+    readable: bool
+    usable: bool
+
+    @property
+    def identifier(self) -> sql.Composable:
+        """The schema-qualified, quoted name."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def label(self) -> str:
+        """For messages: schema and name."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class TableColumn:
     """One column.
 
@@ -26,6 +56,7 @@ class TableColumn:
         length: of varchar and char, where one is declared.
         equality: the schema of the type's `=`, unless it is built in.
         casts_alike: an explicit cast from text gives what the type's own input gives, which is what COPY goes through.
+        sequence: what numbers it, where it is a number and anything does.
     """
 
     name: str
@@ -41,6 +72,7 @@ class TableColumn:
     hashes_as_is: bool
     equality: str | None
     casts_alike: bool = True
+    sequence: ColumnSequence | None = None
 
     @property
     def is_json(self) -> bool:
@@ -122,7 +154,7 @@ class Table:
         return next((key for key in self.foreign_keys if column in key.columns and key.table == table), None)
 
 
-_TABLE: Final[LiteralString] = """
+_TABLE: Final[LiteralString] = r"""
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
        c.relrowsecurity AS row_security,
        c.relhassubclass AND c.relkind <> 'p' AS has_children,
@@ -151,7 +183,28 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                                                  WHERE castsource = 'text'::regtype AND casttarget = base.oid
                                                    AND castmethod = 'f'),
                  'not_null', a.attnotnull, 'has_default', a.atthasdef OR t.typdefault IS NOT NULL,
-                 'generated', a.attgenerated <> '', 'identity', a.attidentity) ORDER BY a.attnum)
+                 'generated', a.attgenerated <> '', 'identity', a.attidentity,
+                 'sequence', CASE WHEN base.typname IN ('int4', 'int8', 'int2', 'numeric', 'float8', 'float4') THEN (
+                     SELECT json_build_object(
+                              'oid', s.oid::bigint, 'schema', sn.nspname, 'name', s.relname,
+                              'increment', q.seqincrement, 'minimum', q.seqmin, 'maximum', q.seqmax,
+                              'cycles', q.seqcycle, 'usable', has_sequence_privilege(s.oid, 'USAGE'),
+                              'readable', has_sequence_privilege(s.oid, 'SELECT')
+                                          AND has_schema_privilege(sn.oid, 'USAGE'))
+                       FROM (SELECT k.refobjid AS oid, 1 AS rank
+                               FROM pg_attrdef e JOIN pg_depend k ON k.objid = e.oid
+                                    AND k.classid = 'pg_attrdef'::regclass AND k.refclassid = 'pg_class'::regclass
+                              WHERE a.atthasdef AND e.adrelid = c.oid AND e.adnum = a.attnum
+                                AND pg_get_expr(e.adbin, e.adrelid)
+                                    ~ $re$^\(?nextval\('([^']|'')*'::regclass\)\)?(::|$)$re$
+                              UNION ALL
+                             SELECT k.objid, 2 FROM pg_depend k
+                              WHERE k.refobjid = c.oid AND k.refobjsubid = a.attnum AND k.deptype IN ('a', 'i')
+                                AND k.classid = 'pg_class'::regclass AND k.refclassid = 'pg_class'::regclass) AS o
+                       JOIN pg_class s ON s.oid = o.oid AND s.relkind = 'S'
+                       JOIN pg_sequence q ON q.seqrelid = s.oid
+                       JOIN pg_namespace sn ON sn.oid = s.relnamespace
+                      ORDER BY o.rank LIMIT 1) END) ORDER BY a.attnum)
           FROM pg_attribute a
           JOIN pg_type t ON t.oid = a.atttypid
           CROSS JOIN LATERAL (
@@ -350,4 +403,5 @@ def _column(entry: dict[str, Any]) -> TableColumn:
         hashes_as_is=as_is,
         equality=entry["equality"],
         casts_alike=entry["casts_alike"],
+        sequence=None if entry["sequence"] is None else ColumnSequence(**entry["sequence"]),
     )

@@ -18,6 +18,7 @@ from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
+from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage
 from seedframe.database.validation import Validation
@@ -113,7 +114,9 @@ class Rowset:
         self._stage: Stage | None = None
         self._delta: Delta | None = None
         self._pending: dict[int, dict[NaturalKey, int]] = {}
+        self._sequences = SequenceWatch(session, shape)
         self._rows = 0
+        self._differs = False
         self._written = False
 
     # Comparing
@@ -122,6 +125,12 @@ class Rowset:
         """What differs. Reads the source to its end, once. Errors: BadData, RefError, and the server's."""
         if self._validation is not None:
             self._validation.check()
+        changes = self._compare_rows()
+        for told in self._sequences.unchecked():
+            self._around.note(told, "warning")
+        return self._with_sequences(changes)
+
+    def _compare_rows(self) -> Changes:
         first = next(self._chunks, None)
         if first is None:
             return self._changes(_Tally())
@@ -147,8 +156,29 @@ class Rowset:
             for difference in found:
                 self._count(tally, difference, None)
             self._delta = None  # what is left is another difference than the one that was written
+            self._sequences.look(source)
         counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
-        return Changes(counts=counts, sample=tuple(tally.sample))
+        return self._with_sequences(Changes(counts=counts, sample=tuple(tally.sample)))
+
+    def _with_sequences(self, changes: Changes) -> Changes:
+        """The difference of the rows, and of the sequences that their values were to come from."""
+        self._differs = bool(changes)
+        behind = self._sequences.behind()
+        if not behind:
+            return changes
+        moved_on = self._differs or self._baseline is None or self._baseline.digest != self._digest.hexdigest()
+        verdict = Verdict.PENDING if moved_on and not self._around.store.unreadable else Verdict.DRIFT
+        counts = changes.counts + Counts(update=len(behind))
+        # They are few, and matter more than one more row of many.
+        told = tuple(replace(change, verdict=verdict) for change in behind[: self._around.sample])
+        sample = (*changes.sample[: self._around.sample - len(told)], *told)
+        return replace(
+            changes,
+            counts=counts,
+            sample=sample,
+            omitted=counts.changed - len(sample),
+            verdict=worst_verdict([verdict, *([changes.verdict] if changes.verdict is not None else [])]),
+        )
 
     def _source(self) -> Source | None:
         if self._stage is not None:
@@ -184,6 +214,7 @@ class Rowset:
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
             self._note_unresolved(chunk, remaining, pending)
+            self._sequences.look_at_chunk(chunk)
         again = keys.repeated()
         if again is not None:
             raise self._repeated(*again)
@@ -207,6 +238,7 @@ class Rowset:
             raise self._several(several[1], several[0])
         stage.resolve()
         self._refuse_misfit(stage.source)
+        self._sequences.look(stage.source)
         if not find_differences(self._session, self._shape, stage.source, room=0, hashes=False, limit=1):
             return self._changes(_Tally())  # and no second temporary table, whose catalog rows are WAL
         delta = self._delta = Delta(self._session, self._shape, stage)
@@ -481,7 +513,15 @@ class Rowset:
     # Writing
 
     def write(self) -> None:
-        """Insert what is missing and update what differs. Errors: ConstraintViolated, PermissionDenied, RefError."""
+        """Insert what is missing, update what differs, and move sequences past what was declared.
+
+        Errors: ConstraintViolated, PermissionDenied, RefError.
+        """
+        if self._differs:
+            self._write_rows()
+        self._sequences.advance()
+
+    def _write_rows(self) -> None:
         if self._delta is None:
             if self._stage is None:
                 if self._only is None:

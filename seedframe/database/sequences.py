@@ -1,0 +1,243 @@
+"""Sequences after explicit values: moved past the declared ones, so that they never hand one of them out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from psycopg import sql
+
+from seedframe.changes import Cell, Change, Marker
+from seedframe.database.catalog import ColumnSequence
+from seedframe.database.compare import Source, absent, chunk_source, joined
+from seedframe.database.declared import Chunk, Field, Shape
+from seedframe.database.session import Session
+from seedframe.errors import PermissionDenied
+
+_COMMA: Final = sql.SQL(", ")
+
+# Up to here values are drawn, which cannot take a sequence back whatever others do meanwhile. Beyond it the sequence is
+# set, in one statement that looks first: for that to take it back, others would have to draw as many in between.
+_DRAWN: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    last_value: int
+    is_called: bool
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A sequence, the declared columns that its values go to, and what is known of both."""
+
+    sequence: ColumnSequence
+    fields: list[Field]
+    state: _State | None = None
+    extreme: int | None = None
+
+    @property
+    def rising(self) -> bool:
+        return self.sequence.increment > 0
+
+    def next(self, state: _State) -> int | None:
+        """The value it would give next; None when it has come to its end."""
+        sequence = self.sequence
+        if not state.is_called:
+            return state.last_value
+        following = state.last_value + sequence.increment
+        if sequence.minimum <= following <= sequence.maximum:
+            return following
+        if not sequence.cycles:
+            return None
+        return sequence.minimum if self.rising else sequence.maximum
+
+    def wanted(self, state: _State) -> int | None:
+        """The first value, of those it would come to by itself, beyond all declared ones; None when the next one is."""
+        following = self.next(state)
+        if following is None or self.extreme is None:
+            return None
+        passed = following > self.extreme if self.rising else following < self.extreme
+        if passed:
+            return None
+        step = self.sequence.increment
+        wanted = following + ((self.extreme - following) // step + 1) * step
+        beyond = not self.sequence.minimum <= wanted <= self.sequence.maximum
+        # One that starts over comes to declared values whatever is done.
+        return None if beyond and self.sequence.cycles else wanted
+
+    def take(self, extreme: int | None) -> None:
+        if extreme is not None:
+            known = extreme if self.extreme is None else self.extreme
+            self.extreme = max(known, extreme) if self.rising else min(known, extreme)
+
+
+class SequenceWatch:
+    """The sequences of the columns that a shape declares, seen beside the greatest declared values of these.
+
+    Only declared rows count, never others of the table. Values that a sequence cannot reach are no concern of it.
+    """
+
+    def __init__(self, session: Session, shape: Shape) -> None:
+        self._session = session
+        self._shape = shape
+        self._watched: dict[int, _Watched] = {}
+        for field in shape.stored:
+            sequence = field.column.sequence
+            if sequence is not None:
+                self._watched.setdefault(sequence.oid, _Watched(sequence, [])).fields.append(field)
+        fields = [field for watched in self._watched.values() for field in watched.fields]
+        # Where only some columns matter, only these are sent. What is written once is as it is in the table.
+        self._plain = all(field.reference is None and self._as_declared(field) for field in fields)
+        names = {field.staged for field in fields}
+        self._inputs = [number for number, entry in enumerate(shape.inputs) if entry.staged in names]
+
+    def __bool__(self) -> bool:
+        return bool(self._watched)
+
+    def _as_declared(self, field: Field) -> bool:
+        return field.role == "key" or field in self._shape.managed
+
+    def look_at_chunk(self, chunk: Chunk) -> None:
+        """Take the declared values of a chunk into account, and see where the sequences are."""
+        if not self._plain:
+            self.look(chunk_source(self._shape, chunk))
+        elif self._watched:
+            inputs = tuple(self._shape.inputs[number] for number in self._inputs)
+            columns = tuple(chunk.columns[number] for number in self._inputs)
+            self.look(chunk_source(replace(self._shape, fields=(), inputs=inputs), Chunk(chunk.lines, columns)))
+
+    def look(self, source: Source) -> None:
+        """Take declared rows into account, and see where the sequences are: one query, none without sequences."""
+        if not self._watched:
+            return
+        columns: list[sql.Composable] = []
+        for watched in self._watched.values():
+            columns += [*_state(watched.sequence), self._extreme(watched)]
+        relation = source.relation if self._plain else joined(self._shape, source)
+        row = self._session.first(
+            sql.SQL("{}SELECT {} FROM {} WHERE d.line IS NOT NULL").format(
+                source.prefix, _COMMA.join(columns), relation
+            ),
+            source.parameters or None,
+        )
+        assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
+        for number, watched in enumerate(self._watched.values()):
+            last_value, is_called, extreme = row[3 * number : 3 * number + 3]
+            watched.state = None if last_value is None else _State(last_value, is_called)
+            watched.take(extreme)
+
+    def _extreme(self, watched: _Watched) -> sql.Composable:
+        sequence = watched.sequence
+        parts = []
+        for field in watched.fields:
+            value: sql.Composable = field.desired
+            if not self._as_declared(field):
+                value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+                    absent(self._shape), field.desired, field.target
+                )
+            parts.append(
+                sql.SQL(
+                    "{whole}({most}({value}::numeric) FILTER (WHERE {value}::numeric BETWEEN {low} AND {high}))"
+                ).format(
+                    whole=sql.SQL("floor" if watched.rising else "ceil"),
+                    most=sql.SQL("max" if watched.rising else "min"),
+                    value=value,
+                    low=sql.Literal(sequence.minimum),
+                    high=sql.Literal(sequence.maximum),
+                )
+            )
+        most = sql.SQL("greatest" if watched.rising else "least")
+        return sql.SQL("{}({})::bigint").format(most, _COMMA.join(parts))
+
+    # What there is to do
+
+    def behind(self) -> list[Change]:
+        """A change for each sequence that would hand out a declared value, or one before it."""
+        changes = []
+        for watched in self._watched.values():
+            wanted = watched.wanted(watched.state) if watched.state is not None else None
+            if watched.state is None or wanted is None:
+                continue
+            sequence = watched.sequence
+            reachable = sequence.minimum <= wanted <= sequence.maximum
+            before: Cell = str(watched.next(watched.state))
+            after: Cell = str(wanted) if reachable else None
+            if any(field.secret for field in watched.fields):
+                before, after = Marker.SECRET, Marker.SECRET
+            changes.append(Change("other", {"sequence": sequence.label}, {"next": before}, {"next": after}))
+        return changes
+
+    def unchecked(self) -> Iterator[str]:
+        """What could not be checked of the sequences, and what would let it."""
+        for watched in self._watched.values():
+            if watched.state is None and watched.extreme is not None:
+                sequence = watched.sequence
+                yield (
+                    f"sequence {sequence.label} could not be checked: {self._session.role} may not read it"
+                    f" (GRANT SELECT ON SEQUENCE {sequence.identifier.as_string()} TO {self._session.role_identifier})"
+                )
+
+    def advance(self) -> None:
+        """Move the sequences forward, past the declared values. Errors: PermissionDenied, with what to grant."""
+        for watched in self._watched.values():
+            state = self._now(watched)
+            wanted = watched.wanted(state) if state is not None else None
+            following = watched.next(state) if state is not None else None
+            if wanted is None or following is None:
+                continue
+            step = watched.sequence.increment
+            draws = (wanted - following) // step
+            privilege = "USAGE" if draws <= _DRAWN else "UPDATE"
+            try:
+                with self._session.savepoint():
+                    if draws <= _DRAWN:
+                        self._draw(watched, wanted - step, draws)
+                    else:
+                        self._set(watched, wanted - step)
+            except PermissionDenied as error:
+                sequence = watched.sequence
+                role = self._session.role_identifier
+                raise PermissionDenied(
+                    f"the role {self._session.role} has no {privilege} on sequence {sequence.label},"
+                    f" which is behind the declared {', '.join(field.name for field in watched.fields)}",
+                    hint=f"GRANT {privilege} ON SEQUENCE {sequence.identifier.as_string()} TO {role}",
+                ) from error
+
+    def _now(self, watched: _Watched) -> _State | None:
+        row = self._session.first(sql.SQL("SELECT {}, {}").format(*_state(watched.sequence)))
+        return None if row is None or row[0] is None else _State(row[0], row[1])
+
+    def _draw(self, watched: _Watched, last: int, draws: int) -> None:
+        """Draw values until `last` was given, to this session or another."""
+        while draws > 0:
+            drawn = [
+                row[0]
+                for row in self._session.query(
+                    "SELECT nextval($1::oid::regclass) FROM generate_series(1, $2::integer)",
+                    [watched.sequence.oid, draws],
+                )
+            ]
+            draws = (last - drawn[-1]) // watched.sequence.increment
+
+    def _set(self, watched: _Watched, last: int) -> None:
+        value, _ = _state(watched.sequence)
+        self._session.execute(
+            sql.SQL("SELECT setval($1::oid::regclass, $2) WHERE {} {} $2").format(
+                value, sql.SQL("<" if watched.rising else ">")
+            ),
+            [watched.sequence.oid, last],
+        )
+
+
+def _state(sequence: ColumnSequence) -> Sequence[sql.Composable]:
+    """The sequence's last value and whether it was given out; NULL when that cannot be seen."""
+    if sequence.readable:
+        return [
+            sql.SQL("(SELECT {} FROM {})").format(sql.Identifier(name), sequence.identifier)
+            for name in ("last_value", "is_called")
+        ]
+    if sequence.usable:
+        # Who may only draw from it is told the last value, but not where one stands that was not drawn from yet.
+        last = sql.SQL("pg_sequence_last_value({})").format(sql.Literal(sequence.oid))
+        return [last, sql.SQL("true")]
+    return [sql.SQL("NULL::bigint"), sql.SQL("NULL::boolean")]
