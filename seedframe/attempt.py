@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from seedframe import hooks
-from seedframe.changes import CHECK_RESOURCE, Change, Changes, Finding, Plan, PlannedResource, Severity, Verdict
+from seedframe.changes import (
+    CHECK_RESOURCE,
+    Change,
+    Changes,
+    Finding,
+    Plan,
+    PlannedResource,
+    Severity,
+    Verdict,
+    key_text,
+)
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
 from seedframe.database.ledger import Ledger
@@ -313,7 +323,7 @@ _SHOWN_COLUMNS: Final = 5
 
 def _not_converged(resource: str, left: Changes) -> DoesNotConverge:
     change: Change = left.sample[0]
-    key = ", ".join(f"{name}={value}" for name, value in change.key.items())
+    key = key_text(change.key)
     if change.action == "update" and change.after:
         names = list(change.after)
         columns = ", ".join(names[:_SHOWN_COLUMNS]) + (" …" if len(names) > _SHOWN_COLUMNS else "")

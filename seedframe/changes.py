@@ -39,6 +39,12 @@ class Marker(StrEnum):
 Cell: TypeAlias = str | None | Marker
 """PostgreSQL's text of a value, None for NULL, or a marker."""
 
+
+def key_text(key: Mapping[str, Cell]) -> str:
+    """A key within a message: `sku=A-1, region=NULL`."""
+    return ", ".join(f"{name}={'NULL' if cell is None else cell}" for name, cell in key.items())
+
+
 Action: TypeAlias = Literal["create", "update", "delete", "other"]
 Severity: TypeAlias = Literal["info", "warning", "error"]
 

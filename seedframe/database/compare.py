@@ -6,7 +6,7 @@ columns, record_image_ne over row(), writes through a CTE) also run on Citus.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
@@ -40,7 +40,8 @@ class Difference:
 
     `after`, `before` and `differing` follow the shape's stored fields and are None beyond the sample; `differing` is
     there wherever hashes are. `unresolved` and `ambiguous` follow its references. Hashes follow its tracked fields, if
-    asked for; what is declared of a reference is its natural key.
+    asked for; what is declared of a reference is its natural key. A `moved` row was found by its old key, whose hash is
+    `key_hash` then; `own_hash` is that of its declared one.
     """
 
     line: int
@@ -54,6 +55,8 @@ class Difference:
     after: tuple[str | None, ...] | None
     before: tuple[str | None, ...] | None
     differing: tuple[bool, ...] | None
+    moved: bool = False
+    own_hash: int | None = None
 
 
 def staged_source(shape: Shape, name: str) -> Source:
@@ -187,6 +190,18 @@ def _equal(schema: str | None, left: sql.Composable, right: sql.Composable) -> s
 def identified(shape: Shape, relation: sql.Composable) -> sql.Composable:
     """Declared rows as `d`, with what the expressions and the predicate of the key's index are for each."""
     identity = shape.identity
+    if identity.own is not None and identity.renamed is not None:
+        own = replace(shape, identity=identity.own)
+        looked_up = [
+            sql.SQL("CASE WHEN m.hash IS NULL THEN {} ELSE m.{} END AS {}").format(
+                part.declared, sql.Identifier(name), sql.Identifier(name)
+            )
+            for part, name in zip(identity.own.parts, identity.looked_up, strict=True)
+        ]
+        return sql.SQL("(SELECT d.*, m.hash IS NOT NULL AS {}, {} FROM {} LEFT JOIN {} ON m.hash = {}) AS d").format(
+            sql.Identifier(identity.moved), _COMMA.join(looked_up), identified(own, relation), identity.renamed,
+            key_hash(own),
+        )  # fmt: skip
     if identity.plain:
         return sql.SQL("{} AS d").format(relation)
     values = [
@@ -215,7 +230,14 @@ def staged_columns(shape: Shape) -> list[str]:
         *(entry.staged for entry in shape.inputs),
         *(field.staged for field, _ in shape.references),
         *(expression.name for expression in shape.identity.expressions),
+        *shape.identity.looked_up,
+        *([shape.identity.moved] if shape.identity.renamed is not None else []),
     ]
+
+
+def moved(shape: Shape) -> sql.Composable:
+    """The row of `d` was found by its old key, and is to be renamed."""
+    return sql.Identifier("d", shape.identity.moved) if shape.identity.renamed is not None else _FALSE
 
 
 def same_key(shape: Shape, *, target: bool = False) -> sql.Composable:
@@ -248,7 +270,7 @@ def same_key(shape: Shape, *, target: bool = False) -> sql.Composable:
 
 def absent(shape: Shape) -> sql.Composable:
     """No row of `t` was found for `d`."""
-    return shape.identity.witness
+    return sql.SQL("{} IS NULL").format(sql.Identifier("t", shape.identity.witness))
 
 
 def differs(fields: Sequence[Field]) -> sql.Composable:
@@ -341,6 +363,8 @@ def differing_rows(shape: Shape) -> sql.Composable:
     parts = [absent(shape), differs(shape.managed)]
     if shape.references:
         parts.append(any_unresolved(shape, absent(shape)))
+    if shape.identity.renamed is not None:
+        parts.append(moved(shape))
     return _OR.join(parts)
 
 
@@ -360,20 +384,23 @@ def joined(shape: Shape, source: Source) -> sql.Composable:
 def live(shape: Shape) -> sql.Composable:
     """The rows of the table as `t`, those that the key's index speaks of, with the index's expressions."""
     identity = shape.identity
-    if identity.present is None and not identity.expressions and identity.predicate is None:
+    if not identity.present and not identity.expressions and identity.predicate is None:
         return sql.SQL("{} AS t").format(shape.table.source)
     return sql.SQL("({}) AS t").format(_live_rows(shape))
 
 
 def _live_rows(shape: Shape) -> sql.Composable:
     identity = shape.identity
-    columns: list[sql.Composable] = [field.target for field in shape.fields]
+    names = [field.name for field in shape.fields]
+    if not identity.present and identity.witness not in names:
+        names.append(identity.witness)
+    columns: list[sql.Composable] = [sql.Identifier("t", name) for name in names]
     columns += [
         sql.SQL("{} AS {}").format(_server_text(expression.text), sql.Identifier(expression.name))
         for expression in identity.expressions
     ]
-    if identity.present is not None:
-        columns.append(sql.SQL("true AS {}").format(sql.Identifier(identity.present)))
+    if identity.present:
+        columns.append(sql.SQL("true AS {}").format(sql.Identifier(identity.witness)))
     where = sql.SQL(" WHERE {}").format(_server_text(identity.predicate)) if identity.predicate else sql.SQL("")
     return sql.SQL("SELECT {} FROM {} AS t{}").format(_COMMA.join(columns), shape.table.source, where)
 
@@ -438,13 +465,14 @@ def find_differences(
     if shape.table.distributed:
         condition = sql.SQL("d.line IS NOT NULL AND ({})").format(condition)
     stored = shape.stored
+    own = shape.identity.own
     shown = sql.SQL("row_number() OVER (ORDER BY d.line) <= {}").format(sql.Literal(room))
     statement = sql.SQL(
         "{prefix}SELECT d.line, {absent}, {repeated}, ARRAY[{unresolved}]::boolean[], ARRAY[{ambiguous}]::boolean[],"
         " {key_hash}, {declared}, {live},"
         " CASE WHEN {shown} THEN ARRAY[{after}]::text[] END,"
         " CASE WHEN {shown} THEN ARRAY[{before}]::text[] END,"
-        " CASE WHEN {flagged} THEN ARRAY[{differing}]::boolean[] END"
+        " CASE WHEN {flagged} THEN ARRAY[{differing}]::boolean[] END, {moved}, {own_hash}"
         " FROM {joined} WHERE {condition} ORDER BY d.line{limit}"
     ).format(
         prefix=prefix,
@@ -461,12 +489,22 @@ def find_differences(
         flagged=sql.SQL("true") if hashes else shown,
         after=_COMMA.join([written(field.column, field.desired) for field in stored]),
         before=_COMMA.join([written(field.column, field.target) for field in stored]),
-        differing=_COMMA.join([differs([field]) if field in shape.managed else _FALSE for field in stored]),
+        differing=_COMMA.join([_differs_shown(shape, field) for field in stored]),
+        moved=moved(shape),
+        own_hash=key_hash(replace(shape, identity=own)) if own is not None else sql.NULL,
         joined=joined(shape, Source(prefix, relation, source.parameters)),
         condition=condition,
         limit=sql.SQL(" LIMIT {}").format(sql.Literal(limit)) if limit is not None else sql.SQL(""),
     )
     return [_difference(row) for row in session.query(statement, source.parameters or None)]
+
+
+def _differs_shown(shape: Shape, field: Field) -> sql.Composable:
+    if field in shape.managed:
+        return differs([field])
+    if field.role == "key" and shape.identity.renamed is not None:
+        return sql.SQL("({} AND {})").format(moved(shape), differs([field]))
+    return _FALSE
 
 
 def _difference(row: Sequence[Any]) -> Difference:
@@ -482,6 +520,8 @@ def _difference(row: Sequence[Any]) -> Difference:
         after=_or_none(row[8]),
         before=_or_none(row[9]),
         differing=_or_none(row[10]),
+        moved=row[11] and not row[1],
+        own_hash=row[12],
     )
 
 

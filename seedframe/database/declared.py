@@ -1,6 +1,6 @@
 """Declared rows, bound to a table: which column each value is for, its type, and a chunk of values as text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
@@ -87,6 +87,7 @@ class Shape:
     inputs: tuple[Input, ...]
     mode: Mode
     identity: Identity
+    moves: tuple["Move", ...] = ()
 
     @property
     def key(self) -> tuple[Field, ...]:
@@ -115,9 +116,29 @@ class Shape:
         """The fields that are looked up, with how."""
         return tuple((field, field.reference) for field in self.fields if field.reference is not None)
 
+    @property
+    def keyed(self) -> "Shape":
+        """The key alone, with the inputs that it takes."""
+        key = self.key
+        staged = [name for field in key for name in (field.reference.staged if field.reference else (field.staged,))]
+        return replace(
+            self,
+            fields=key,
+            inputs=tuple(entry for entry in self.inputs if entry.staged in staged),
+            identity=self.identity.of_key(staged),
+        )
+
     def input_position(self, staged: str) -> int:
         """The position of an input by the name of its staged column."""
         return next(position for position, entry in enumerate(self.inputs) if entry.staged == staged)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A row that has the key `old` is declared to have the key `new` now: texts for the inputs of `Shape.keyed`."""
+
+    old: tuple[str | None, ...]
+    new: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

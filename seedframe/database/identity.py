@@ -1,6 +1,7 @@
 """Identity: what makes a declared row and a row of the table the same one, as SQL over `d` and `t`. Data only."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -54,29 +55,60 @@ class Identity:
         parts: what has to be equal.
         nullable: the columns of the key that may be declared NULL.
         arbiter: what stands after ON CONFLICT; None where nothing can.
-        witness: a condition, of `d LEFT JOIN t`: no row of `t` was found.
-        present: the column of `t` that is never NULL, where `t` has to be a subquery.
+        witness: the column of `t` that is NULL only where no row was found for `d`.
+        present: it is no column of the table, so that `t` has to be a subquery.
         expressions: those of the index.
         predicate: that of the index, in the server's text; only rows that it is true of are found.
         values: the staged columns that expressions and predicate are evaluated over, by the column's name.
         judged: the predicate can be told of a declared row, since all it is about is declared.
-        judged_name: the column of `d` that says whether the predicate is true.
-        missing: the column of `d` that says, where a write needs it, that no row was found.
+        prefix: what the names of staged columns begin with, so that none is a name which the index's SQL uses.
+        renamed: the rows that have an old key, as `m`: the hash of their new key, and the parts of the old one.
+        own: with `renamed`, the identity by the declared key.
     """
 
     parts: tuple[KeyPart, ...]
     nullable: frozenset[str]
     arbiter: sql.Composable | None
-    witness: sql.Composable
-    present: str | None = None
+    witness: str
+    present: bool = False
     expressions: tuple[Expression, ...] = ()
     predicate: str | None = None
     values: tuple[tuple[str, str], ...] = ()
     judged: bool = False
-    judged_name: str = "judged"
-    missing: str = "missing"
+    prefix: str = ""
+    renamed: sql.Composable | None = None
+    own: "Identity | None" = None
 
     @property
     def plain(self) -> bool:
         """True when declared rows need nothing evaluated: the key is columns, of the whole table."""
         return not self.expressions and not self.judged
+
+    @property
+    def judged_name(self) -> str:
+        """The column of `d` that says whether the predicate is true."""
+        return f"{self.prefix}judged"
+
+    @property
+    def missing(self) -> str:
+        """The column of `d` that says, where a write needs it, that no row was found."""
+        return f"{self.prefix}missing"
+
+    @property
+    def moved(self) -> str:
+        """The column of `d` that says that the row is found by its old key."""
+        return f"{self.prefix}moved"
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """The columns of `d` that a row is found by where some are found by an old key."""
+        return self.looked_up_names if self.renamed is not None else ()
+
+    @property
+    def looked_up_names(self) -> tuple[str, ...]:
+        """What these columns are called, where there are any."""
+        return tuple(f"{self.prefix}l{number}" for number in range(len(self.parts)))
+
+    def of_key(self, staged: Collection[str]) -> "Identity":
+        """The same for declared rows of which only these staged columns, those of the key, are there."""
+        return replace(self, judged=False, values=tuple(entry for entry in self.values if entry[1] in staged))

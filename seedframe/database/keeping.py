@@ -8,8 +8,17 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict
-from seedframe.database.compare import Difference, Source, any_unresolved, differs, find_differences, live, same_key
+from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict, key_text
+from seedframe.database.compare import (
+    Difference,
+    Source,
+    any_unresolved,
+    differs,
+    find_differences,
+    live,
+    moved,
+    same_key,
+)
 from seedframe.database.declared import Chunk, Shape
 from seedframe.database.session import Session
 from seedframe.errors import ChangedInDatabase
@@ -146,7 +155,7 @@ class Contest:
         if difference.after is None or any(field.secret for field in self._shape.key):
             return None
         values = zip(self._shape.stored, difference.after, strict=True)
-        return ", ".join(f"{field.name}={value}" for field, value in values if field.role == "key")
+        return key_text({field.name: value for field, value in values if field.role == "key"})
 
     def _without(self, difference: Difference, kept: set[int]) -> Difference:
         """The difference, less the cells that are kept."""
@@ -285,6 +294,11 @@ class Contest:
                 left.append(difference)
         return left
 
+    def less_kept(self, difference: Difference) -> Difference:
+        """The difference, less the cells that are kept."""
+        kept = self.kept.get(difference.line)
+        return self._without(difference, set(kept.cells)) if kept is not None else difference
+
     def without_absent(self, chunk: Chunk) -> Chunk:
         """The chunk, less the rows that stay missing: no reference will find them."""
         absent = {line for line, row in self.kept.items() if row.absent}
@@ -295,14 +309,17 @@ class Contest:
             list(compress(chunk.lines, flags)), tuple(list(compress(column, flags)) for column in chunk.columns)
         )
 
-    def exclude(self, session: Session, delta: sql.Composable) -> None:
-        """Take out of a delta what is kept: missing rows whole, cells by giving them the value that is there."""
+    def exclude(self, session: Session, delta: sql.Composable, shape: Shape) -> None:
+        """Take out of a delta what is kept: missing rows whole, cells by giving them the value that is there.
+
+        Args:
+            shape: that of the delta, which may find rows by another key than the declared one.
+        """
         if not self.kept:
             return
         absent = [line for line, row in self.kept.items() if row.absent]
         if absent:
             session.execute(sql.SQL("DELETE FROM {} WHERE line = ANY ($1::bigint[])").format(delta), [absent])
-        shape = self._shape
         for n, field in enumerate(shape.tracked):
             lines = [line for line, row in self.kept.items() if n in row.cells]
             if not lines:
@@ -320,10 +337,10 @@ class Contest:
         session.execute(
             sql.SQL(
                 "DELETE FROM {} AS d USING {} WHERE {} AND NOT d.missing AND d.line = ANY ($1::bigint[])"
-                " AND NOT {} AND NOT ({})"
+                " AND NOT {} AND NOT ({}) AND NOT {}"
             ).format(
                 delta, live(shape), same_key(shape), differs(shape.managed),
-                any_unresolved(shape, sql.SQL("d.missing")),
+                any_unresolved(shape, sql.SQL("d.missing")), moved(shape),
             ),
             [list(self.kept)],
         )  # fmt: skip

@@ -132,7 +132,7 @@ class Keys:
         nulls = any(index.nulls_not_distinct for index in self._plain)
         parts = tuple(self._part(field, nulls) for field in key)
         arbiter = next((index for index in self._plain if not index.deferrable), None)
-        present, witness = self._witness(fields, key, derived=any(part.nullable for part in parts))
+        witness, present = self._witness(fields, key, derived=any(part.nullable for part in parts))
         return Identity(
             parts=parts,
             nullable=frozenset(field.name for field, part in zip(key, parts, strict=True) if part.nullable),
@@ -230,7 +230,7 @@ class Keys:
         judged = index.predicate is not None and set(index.predicate_columns) <= set(stored)
         used = dict.fromkeys((*index.expression_columns, *(index.predicate_columns if judged else ())))
         derived = index.raw or any(part.nullable for part in parts)
-        present, witness = self._witness(fields, key, derived=derived)
+        witness, present = self._witness(fields, key, derived=derived)
         return Identity(
             parts=tuple(parts),
             nullable=frozenset(
@@ -245,8 +245,7 @@ class Keys:
             predicate=index.predicate,
             values=tuple((name, stored[name]) for name in used),
             judged=judged,
-            judged_name=f"{self.prefix}judged",
-            missing=f"{self.prefix}missing",
+            prefix=self.prefix,
         )
 
     def _expression_part(
@@ -270,20 +269,17 @@ class Keys:
             hashes_as_is=told[0].hashes_as_is,
         )
 
-    def _witness(
-        self, fields: Sequence[Field], key: Sequence[Field], *, derived: bool
-    ) -> tuple[str | None, sql.Composable]:
-        """A column of `t` that is NULL only where no row was found."""
+    def _witness(self, fields: Sequence[Field], key: Sequence[Field], *, derived: bool) -> tuple[str, bool]:
+        """A column of `t` that is NULL only where no row was found, and whether it is none of the table."""
         if not derived:
-            # Equal by `=`, so not NULL in a row that was found.
-            return None, sql.SQL("{} IS NULL").format(key[0].target)
+            return key[0].name, False  # equal by `=`, so not NULL in a row that was found
         sure = next((field for field in fields if field.column.not_null), None)
         if sure is not None:
-            return None, sql.SQL("{} IS NULL").format(sure.target)
+            return sure.name, False
         present = "present"
         while present in self._table.columns:
             present += "_"
-        return present, sql.SQL("{} IS NULL").format(sql.Identifier("t", present))
+        return present, True
 
     def _is_hashed(self, column: TableColumn) -> bool:
         return column.base_type in _HASHED or self._hashes(column.type)

@@ -9,13 +9,21 @@ from typing import Final, TypeVar
 
 from psycopg import sql
 
-from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
-from seedframe.database.compare import Difference, Source, chunk_source, find_differences, identity_hash
+from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, key_text, worst_verdict
+from seedframe.database.compare import (
+    Difference,
+    Source,
+    chunk_source,
+    find_differences,
+    identity_hash,
+    staged_source,
+)
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
+from seedframe.database.moves import Moves, take_moved
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
 from seedframe.database.sequences import SequenceWatch
@@ -103,7 +111,8 @@ class Rowset:
         validation: Validation | None = None,
     ) -> None:
         self._session = session
-        self._shape = shape
+        self._shape = self._plain = shape
+        self._moves = Moves(session, shape, around.resource)
         self._chunks = chunks
         self._around = around
         self._validation = validation
@@ -125,7 +134,10 @@ class Rowset:
         """What differs. Reads the source to its end, once. Errors: BadData, RefError, and the server's."""
         if self._validation is not None:
             self._validation.check()
+        self._shape = self._moves.decide()
+        self._tell(self._moves.findings)
         changes = self._compare_rows()
+        self._moves.require_declared()
         for told in self._sequences.unchecked():
             self._around.note(told, "warning")
         return self._with_sequences(changes)
@@ -145,6 +157,7 @@ class Rowset:
 
     def compare_again(self) -> Changes:
         """What still differs after writing; the source is not read a second time."""
+        self._shape = self._plain  # what was moved is by now
         tally = _Tally()
         source = self._source()
         if source is not None:
@@ -183,7 +196,7 @@ class Rowset:
     def _source(self) -> Source | None:
         if self._stage is not None:
             self._stage.resolve()
-            return self._stage.source
+            return staged_source(self._shape, self._stage.name)
         return chunk_source(self._shape, self._only) if self._only is not None else None
 
     def _compare_chunks(self, chunks: Iterator[Chunk], *, single: bool) -> Changes:
@@ -205,6 +218,7 @@ class Rowset:
 
             found = self._guarded(chunk, ask)
             self._refuse_misfit(source)
+            self._refuse_moved(source)
             self._refuse_unusable(chunk, found)
             if not single:
                 keys.add(self._session, self._shape, source, chunk, texts)
@@ -239,7 +253,9 @@ class Rowset:
         stage.resolve()
         self._refuse_misfit(stage.source)
         self._sequences.look(stage.source)
-        if not find_differences(self._session, self._shape, stage.source, room=0, hashes=False, limit=1):
+        self._refuse_moved(stage.source)
+        source = staged_source(self._shape, stage.name)
+        if not find_differences(self._session, self._shape, source, room=0, hashes=False, limit=1):
             return self._changes(_Tally())  # and no second temporary table, whose catalog rows are WAL
         delta = self._delta = Delta(self._session, self._shape, stage)
         tally = _Tally()
@@ -252,7 +268,7 @@ class Rowset:
             limit=None if self._by_row else self._around.sample,
         )
         remaining = self._take(tally, found)
-        self._contest.exclude(self._session, delta.identifier)
+        self._contest.exclude(self._session, delta.identifier, self._shape)
         if remaining:
             # Of the stage, rows that stay absent are no rows that a reference may find later.
             absent = any(row.absent for row in self._contest.kept.values())
@@ -337,6 +353,11 @@ class Rowset:
                 where=self._around.place(misfit[0]),
             )
 
+    def _refuse_moved(self, source: Source) -> None:
+        wrong = self._moves.see(source)
+        if wrong is not None:
+            raise BadData(wrong[1], hint="take it out of one of the two", where=self._around.place(wrong[0]))
+
     def _identity(self, chunk: Chunk, line: int) -> tuple[str | None, ...]:
         position = bisect_left(chunk.lines, line)
         names = [
@@ -410,10 +431,14 @@ class Rowset:
             for difference in found:
                 self._count(tally, difference, None)
             return list(found)
-        lefts = self._around.store.rows_left([row.key_hash for row in found if row.key_hash is not None])
+        hashes = [found_by for row in found for found_by in (row.key_hash, row.own_hash) if found_by is not None]
+        lefts = self._around.store.rows_left(hashes)
         remaining: list[Difference] = []
         for difference in found:
-            rest = self._contest.take(difference, self._judge(difference, lefts))
+            if difference.moved:
+                rest = take_moved(self._contest, self._shape, difference, lefts)
+            else:
+                rest = self._contest.take(difference, self._judge(difference, lefts))
             if rest is not None:
                 self._count(tally, rest.difference, rest.verdict, rest.reason)
                 remaining.append(rest.difference)
@@ -427,7 +452,13 @@ class Rowset:
         if verdict is not None:
             tally.verdicts.add(verdict)
         if len(tally.sample) < self._around.sample and difference.after is not None:
-            tally.sample.append(replace(self._change(difference, verdict), reason=reason))
+            tally.sample.append(replace(self._change(difference, verdict), reason=self._reason(difference, reason)))
+
+    def _reason(self, difference: Difference, reason: str | None) -> str | None:
+        if not difference.moved:
+            return reason
+        moved = f"moved from {self._moves.origin(difference.own_hash)}"
+        return moved if reason is None else f"{moved}; {reason}"
 
     def _judge(self, difference: Difference, lefts: Mapping[int, LeftRow]) -> Judged:
         assert difference.declared is not None  # noqa: S101 - hashes were asked for
@@ -456,7 +487,9 @@ class Rowset:
                 was, shown = Marker.SECRET, Marker.SECRET
             if declared.role == "key":
                 key[declared.name] = shown
-            elif difference.missing or differing or (declared.name in missing and declared.role == "managed"):
+            if declared.role == "key" and (difference.missing or not differing):
+                continue
+            if difference.missing or differing or (declared.name in missing and declared.role == "managed"):
                 before[declared.name] = was
                 after[declared.name] = shown
         if not difference.missing:
@@ -530,7 +563,7 @@ class Rowset:
                 self._stage.load(self._only)
             self._stage.resolve()
             self._delta = Delta(self._session, self._shape, self._stage)
-            self._contest.exclude(self._session, self._delta.identifier)
+            self._contest.exclude(self._session, self._delta.identifier, self._shape)
         self._written = True
         self._delta.resolve()
         self._write_round()
@@ -621,7 +654,7 @@ class Rowset:
         )
         if row is None:
             return ""
-        return " (" + ", ".join(f"{d.name}={v}" for d, v in zip(key, row, strict=True)) + ")"
+        return f" ({key_text({d.name: v for d, v in zip(key, row, strict=True)})})"
 
     # What is left behind
 
@@ -630,6 +663,7 @@ class Rowset:
 
         Returns: the other resources that declare the same columns of the same rows.
         """
+        self._shape = self._plain
         return self._around.store.save(
             self._shape,
             self._source,

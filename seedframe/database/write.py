@@ -13,8 +13,10 @@ from seedframe.database.compare import (
     differs,
     joined,
     live,
+    moved,
     same_key,
     staged_columns,
+    staged_source,
     unresolved,
     unresolved_here,
 )
@@ -55,7 +57,7 @@ class Delta:
                 columns=_COMMA.join([sql.Identifier("d", name) for name in staged_columns(shape)]),
                 absent=absent(shape),
                 unresolved=any_unresolved(shape, absent(shape)),
-                joined=joined(shape, stage.source),
+                joined=joined(shape, staged_source(shape, stage.name)),
                 condition=condition,
             )
         )
@@ -226,16 +228,31 @@ class Delta:
         Updates go before the inserts of a round, since an insert may take over a unique value that an update gives up.
         """
         changed = self._changed_fields()
+        round_ = self._this_round(missing=False)
         if changed:
-            self._update_where(changed, self._this_round(missing=False))
+            self._update_where(changed, round_)
+        identity = self._shape.identity
+        if identity.own is not None:
+            # What is still to be written of these rows finds them by the key that they have from now on.
+            values = [sql.SQL("false"), *(part.declared for part in identity.own.parts)]
+            own = zip((identity.moved, *identity.looked_up), values, strict=True)
+            self._session.execute(
+                sql.SQL("UPDATE {} AS d SET {} WHERE {} AND {}").format(
+                    self.identifier,
+                    _COMMA.join([sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in own]),
+                    moved(self._shape),
+                    round_,
+                )
+            )
 
     def _changed_fields(self) -> list[Field]:
-        managed = self._shape.managed
+        renamed = self._shape.identity.renamed is not None
+        managed = [*self._shape.managed, *(self._shape.key if renamed else ())]
         if not managed:
             return []
         flags = self._session.first(
             sql.SQL("SELECT {} FROM {} AS d JOIN {} ON {} WHERE NOT d.missing").format(
-                _COMMA.join([sql.SQL("bool_or({})").format(differs([field])) for field in managed]),
+                _COMMA.join([sql.SQL("bool_or({})").format(self._differs(field)) for field in managed]),
                 self.identifier,
                 live(self._shape),
                 same_key(self._shape),
@@ -265,9 +282,16 @@ class Delta:
             parameters,
         )
 
+    def _differs(self, field: Field) -> sql.Composable:
+        if field.role == "key":
+            return sql.SQL("{} AND {}").format(moved(self._shape), differs([field]))
+        return differs([field])
+
     def _to_write(self, field: Field) -> sql.Composable:
         """The value that an update gives a field. A reference that is not known yet, or is written on insert only,
         keeps what is there."""
+        if field.role == "key":
+            return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(moved(self._shape), field.desired, field.target)
         if field.reference is None:
             return field.desired
         if field in self._shape.managed:

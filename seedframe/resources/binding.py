@@ -1,7 +1,7 @@
 """Binding declared rows to a table: which field goes to which column, and its values as text."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psycopg.adapt import Transformer
@@ -11,6 +11,7 @@ from seedframe.database.db import Db
 from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Role, Shape
 from seedframe.database.locate import bad_value, check_length
 from seedframe.errors import BadData, DeclarationError, did_you_mean
+from seedframe.resources.transitions import moves_of
 from seedframe.resources.values import Column, Moved, Ref, Removed, Sql
 from seedframe.sources.encode import Unsuitable, encode
 from seedframe.sources.records import Block, Records
@@ -71,13 +72,15 @@ class Binding:
             fields.append(self._looked_up(self._column(name), looked_up, len(fields), position=None))
         for name, value in spec.given.items():
             fields.append(self._given(self._column(name), value, len(fields)))
-        return Shape(
+        shape = Shape(
             table=self._table,
             fields=tuple(fields),
             inputs=tuple(self._inputs),
             mode=spec.mode,
             identity=self._keys.identity(fields),
         )
+        moved = [transition for transition in spec.transitions if isinstance(transition, Moved)]
+        return replace(shape, moves=moves_of(moved, shape, spec.name, self._transformer)) if moved else shape
 
     def _check_header(self) -> None:
         """A field that is no column is the mistake to hear of, before all that follows from it."""
