@@ -78,6 +78,7 @@ class Session:
                 for name in (schema, *search_path, "pg_temp")
             ),
         }
+        self._own_role: str | None = None
         self._writable = False
         self._temporary = 0
         driver = connection.connection.driver_connection
@@ -122,11 +123,23 @@ class Session:
 
     def pin(self) -> None:
         """Pin the settings of the transaction, and the role; also after a seed's own code, which may have set some."""
-        pins = [
+        pins: list[sql.Composable] = [
             sql.SQL("set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
             for name, value in self._settings.items()
         ]
-        self.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(pins)))
+        if self._own_role is not None:
+            pins.append(sql.SQL("set_config('role', {}, true)").format(sql.Literal(self._own_role)))
+        # Whoever may not set it need not: it is at its default, unless a superuser has decided otherwise.
+        pins.append(
+            sql.SQL(
+                "CASE WHEN current_setting('session_replication_role') <> 'origin'"
+                " THEN set_config('session_replication_role', 'origin', true) END"
+            )
+        )
+        row = self.first(sql.SQL("SELECT current_setting('role'), current_user, {}").format(sql.SQL(", ").join(pins)))
+        if row is not None and self._own_role is None:
+            # ALTER ROLE … SET role makes a login act as another role from its start: that one's privileges count.
+            self._own_role, self.role = row[0], row[1]
 
     def commit(self) -> None:
         """Commit. Deferred constraints speak here. Errors: ConstraintViolated, ConnectionFailed."""
