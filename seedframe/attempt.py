@@ -24,13 +24,13 @@ from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
-from seedframe.errors import DeclarationError, DoesNotConverge, HookFailed
+from seedframe.errors import ChangedInDatabase, DeclarationError, DoesNotConverge, HookFailed
 from seedframe.plugins import SeedManager
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
-from seedframe.verdicts import OnConflict, resource_verdict
+from seedframe.verdicts import CONTESTED, OnConflict, resource_verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,8 @@ class Attempt:
 
     def _compare(self, resource: Resource) -> ResourceOutcome:
         outcome = self._judged(resource.name, self._diff(resource), _digest(resource))
+        if not isinstance(resource, Rows):
+            self._contest(outcome)
         self._on_planned(outcome)
         return outcome
 
@@ -196,6 +198,7 @@ class Attempt:
         if not hooks.has_hook(self._seed, "check"):
             return None
         outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), _code_digest(self._seed))
+        self._contest(outcome)
         self._on_planned(outcome)
         return outcome
 
@@ -222,6 +225,21 @@ class Attempt:
             return Verdict.DRIFT
         # What is no set of rows leaves nothing to compare with: a changed declaration explains the difference.
         return resource_verdict(self._baselines.get(name), digest, as_left=True)
+
+    def _contest(self, outcome: ResourceOutcome) -> None:
+        """What `on_conflict` means for what is no set of rows: nothing of it can be kept.
+
+        Errors: ChangedInDatabase, under "fail".
+        """
+        if outcome.verdict not in CONTESTED:
+            return
+        if self._scene.on_conflict == "fail":
+            raise ChangedInDatabase(
+                f"{outcome.resource} was changed in the database since the last apply ({outcome.verdict})",
+                hint="see seedframe verify; --on-conflict=seed makes it as declared",
+            )
+        if self._scene.on_conflict == "database":
+            self._db.note(f"{outcome.resource} is made as declared: only cells of rows can be kept", "warning")
 
     # Writing
 

@@ -28,7 +28,7 @@ class Baseline:
             hashes.
         columns: the tracked columns, in the order of the row hashes.
         by_row: whether row hashes were kept (resources below the configured size).
-        comparable: False when hashes of now and then cannot be compared (another major version of the server).
+        comparable: False when hashes of now and then cannot be compared (the server hashes differently since).
         kept: how many rows were left as they were in the database, wholly or in some cells.
     """
 

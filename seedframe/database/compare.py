@@ -324,19 +324,29 @@ def _hash(values: Sequence[tuple[sql.Composable, bool]]) -> sql.Composable:
     return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(hashed))
 
 
-def cell_hashes(fields: Sequence[Field], *, of_table: bool) -> sql.Composable:
-    """An array with a hash for each field's text; NULL for NULL."""
-    hashes = [
-        sql.SQL('hashtextextended({} COLLATE "C", 0)').format(
-            written(field.column, field.target if of_table else field.desired)
-        )
-        for field in fields
-    ]
+def cell_hashes(shape: Shape, *, of_table: bool) -> sql.Composable:
+    """An array with a hash for each tracked field's text; NULL for NULL. A reference is the natural key of the row that
+    it finds, which stays when that row gets another id."""
+    hashes = []
+    for field in shape.tracked:
+        value: sql.Composable = field.target if of_table else field.desired
+        text = written(field.column, value)
+        if field.reference is not None and not (shape.table.distributed or field.reference.parent.distributed):
+            text = _natural_key(field.reference, value)
+        hashes.append(sql.SQL('hashtextextended({} COLLATE "C", 0)').format(text))
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
 
 
+def _natural_key(reference: Reference, value: sql.Composable) -> sql.Composable:
+    keys = _COMMA.join([sql.SQL("p.{}::text").format(sql.Identifier(column.name)) for column in reference.key])
+    referred = sql.Identifier("p", reference.value.name)
+    return sql.SQL("(SELECT row({})::text FROM {} AS p WHERE {} LIMIT 1)").format(
+        keys, reference.parent.source, equals(reference.value, referred, value)
+    )
+
+
 def declared_hashes(shape: Shape) -> sql.Composable:
-    """The same of what is declared; a reference is its natural key, which stays when the row it finds is another."""
+    """The same of what is declared; a reference is its natural key as it is given."""
     hashes: list[sql.Composable] = []
     for field in shape.tracked:
         if field.reference is None:
@@ -484,7 +494,7 @@ def find_differences(
         ambiguous=_COMMA.join(ambiguous if chunked else [_FALSE] * len(ambiguous)),
         key_hash=key_hash(shape) if hashes else sql.NULL,
         declared=declared_hashes(shape) if hashes else sql.NULL,
-        live=cell_hashes(shape.tracked, of_table=True) if hashes else sql.NULL,
+        live=cell_hashes(shape, of_table=True) if hashes else sql.NULL,
         shown=shown,
         flagged=sql.SQL("true") if hashes else shown,
         after=_COMMA.join([written(field.column, field.desired) for field in stored]),

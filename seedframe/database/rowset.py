@@ -529,7 +529,7 @@ class Rowset:
         if any(declared.secret for declared in self._shape.key):
             return "and no hash of a secret key is kept"
         if self._baseline is not None and not self._baseline.comparable:
-            return "and hashes of another major version of the server say nothing"
+            return "and the server hashes differently since then"
         return "and has more rows than [ledger] baseline_rows"
 
     def _judge_whole(self) -> Verdict:
@@ -541,6 +541,12 @@ class Rowset:
         baseline = self._baseline
         if baseline is not None and baseline.digest != digest and baseline.comparable:
             as_left = store.table_fingerprint(self._shape, baseline.columns) == baseline.fingerprint
+            if not as_left and baseline.fingerprint is not None and self._shape.mode != "sync":
+                self._around.note(
+                    f"{self._around.resource}: rows of others count too above [ledger] baseline_rows, so that conflict"
+                    " may be only pending",
+                    "info",
+                )
         return resource_verdict(baseline, digest, as_left=as_left)
 
     # Writing
