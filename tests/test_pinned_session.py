@@ -142,6 +142,16 @@ def test_each_setting(setting: str, folder: Folder, sql: Sql, login: str) -> Non
     assert story(folder, sql) == expected
 
 
+def test_a_statement_may_take_as_long_as_the_configuration_says(
+    project: ProjectFactory, sql: Sql, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql(f"alter role {login} set statement_timeout to '1s'")
+    body = "def verify(db):\n    db.scalar('select pg_sleep(1.5)')\n    return []\n"
+    folder = project({"seeds/10_slow.py": body})
+    monkeypatch.setenv("DATABASE_URL", folder.env["DATABASE_URL"].replace("://postgres@", f"://{login}@"))
+    assert verify(folder).exit_code == 0
+
+
 @pytest.mark.trap(
     "a role that acts as another from its start", "that role's privileges count, and its name is in hints"
 )

@@ -104,7 +104,12 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table, as the catalog has it."""
+    """One table, as the catalog has it.
+
+    Attributes:
+        row_security: policies would hide rows from this role, or refuse them.
+        owned: the role is its owner, or may act as it.
+    """
 
     oid: int
     schema: str
@@ -114,9 +119,11 @@ class Table:
     unique: tuple[UniqueIndex, ...]
     foreign_keys: tuple[ForeignKey, ...]
     row_security: bool
+    owned: bool
     distributed: bool
     can_select: bool
     has_children: bool
+    has_rules: bool
 
     @property
     def identifier(self) -> sql.Composable:
@@ -156,8 +163,8 @@ class Table:
 
 _TABLE: Final[LiteralString] = r"""
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
-       c.relrowsecurity AS row_security,
-       c.relhassubclass AND c.relkind <> 'p' AS has_children,
+       row_security_active(c.oid) AS row_security, pg_has_role(c.relowner, 'USAGE') AS owned,
+       c.relhasrules AS has_rules, c.relhassubclass AND c.relkind <> 'p' AS has_children,
        has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT') AS can_select,
        (SELECT json_agg(json_build_object(
                  'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
@@ -314,6 +321,14 @@ class Catalog:
                 f"the role has no SELECT on table {found.label}",
                 hint=f"GRANT SELECT ON {found.identifier.as_string()} TO {self._session.role_identifier}",
             )
+        if found.row_security:
+            # No policy helps: whether one hides a row cannot be told from outside, and with row_security off each raises.
+            of_owner = f"ALTER TABLE {found.identifier.as_string()} NO FORCE ROW LEVEL SECURITY"
+            raise PermissionDenied(
+                f"row-level security of table {found.label} may hide rows from the role {self._session.role}",
+                hint=f"ALTER ROLE {self._session.role_identifier} BYPASSRLS, or "
+                + (of_owner if found.owned else "connect as the table's owner"),
+            )
         return found
 
     def missing(self, name: str, *, hint: str | None = None) -> MissingTable:
@@ -377,9 +392,11 @@ class Catalog:
                 for entry in row["foreign_keys"] or ()
             ),
             row_security=row["row_security"],
+            owned=row["owned"],
             distributed=self._session.is_distributed(row["oid"]),
             can_select=row["can_select"],
             has_children=row["has_children"],
+            has_rules=row["has_rules"],
         )
 
 

@@ -98,6 +98,18 @@ def _constraint(state: str, diag: psycopg.errors.Diagnostic, table: str | None, 
             hint="declare the column in every row, or give it a default",
             where=table,
         )
+    if state == "23514" and diag.source_function == "ExecFindPartition":
+        return ConstraintViolated(
+            f"no partition of {table} takes this row",
+            hint="CREATE TABLE … PARTITION OF it FOR VALUES that include the row's, or a DEFAULT one",
+            where=table,
+        )
+    if state == "23514" and diag.source_function == "ExecPartitionCheckEmitError":
+        return ConstraintViolated(
+            f"{table} is a partition, and this row belongs to another",
+            hint="declare the partitioned table",
+            where=table,
+        )
     name = f" {diag.constraint_name}" if diag.constraint_name else f": {quiet(primary)}"
     return ConstraintViolated(f"the {word}{name} refused a row", where=table)
 

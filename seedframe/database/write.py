@@ -206,7 +206,7 @@ class Delta:
             for field in shape.fields
         ]
         guard: sql.Composable = sql.SQL("")
-        if shape.identity.arbiter is not None:
+        if shape.identity.arbiter is not None and not shape.table.has_rules:  # rules and ON CONFLICT exclude each other
             # Another writer may have made the row since it was compared; the check after apply sees what it is like.
             guard = sql.SQL(" ON CONFLICT {} DO NOTHING").format(shape.identity.arbiter)
         self._session.execute(
