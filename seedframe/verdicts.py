@@ -29,7 +29,7 @@ class Baseline:
         columns: the tracked columns, in the order of the row hashes.
         by_row: whether row hashes were kept (resources below the configured size).
         comparable: False when hashes of now and then cannot be compared (the server hashes differently since).
-        kept: how many rows were left as they were in the database, wholly or in some cells.
+        kept: how many cells, and missing rows, were left as they were in the database.
     """
 
     id: int

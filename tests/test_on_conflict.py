@@ -422,3 +422,119 @@ def test_the_command_line(folder: Folder, sql: Sql) -> None:
     assert folder.run("verify").returncode == 0
     assert sql("select arguments ->> 'on_conflict' from seedframe.run order by id desc limit 1") == [("database",)]
     assert folder.run("apply", "--on-conflict=nobody").returncode == 3
+
+
+# Beside other features
+
+
+def test_one_of_two_kept_cells_of_a_row_is_forgotten(folder: Folder, sql: Sql) -> None:
+    sql("update items set price = 5, name = 'hand' where sku = 'a'")
+    assert apply(folder, on_conflict="database").exit_code == 0
+    sql("update items set price = 1 where sku = 'a'")
+    quiet(folder)
+    sql("update items set price = 5 where sku = 'a'")
+    assert found(verify(folder)) == {"a": (Verdict.DRIFT, {"price": "5.00"}, {"price": "1.00"})}
+
+
+TREE = """
+from seedframe import Rows, ref
+
+def resources():
+    rows = [{"slug": slug, "parent_id": ref("nodes", slug=parent) if parent else None} for slug, parent in %r]
+    yield Rows("nodes", key="slug", rows=rows)
+"""
+
+
+def test_rows_that_refer_to_each_other(project: ProjectFactory, sql: Sql) -> None:
+    sql(
+        "create table nodes (id serial primary key, slug text unique, parent_id int references nodes on delete cascade)"
+    )
+    made = project({"seeds/10_a.py": TREE % [("a", "b"), ("b", None), ("c", "b"), ("d", "c")]})
+    applied(made)
+    sql("update nodes set parent_id = id where slug = 'a'; delete from nodes where slug = 'c'")
+    made.write({"seeds/10_a.py": TREE % [("a", "b"), ("b", "e"), ("c", "b"), ("d", "c"), ("e", "f"), ("f", "e")]})
+    for report in (dry_run(made, on_conflict="database"), apply(made, on_conflict="database")):
+        assert counts(report) == (2, 1, 0, 3), report.as_dict()
+    assert sql("select n.slug, p.slug from nodes n left join nodes p on p.id = n.parent_id order by 1") == [
+        ("a", "a"),
+        ("b", "e"),
+        ("e", "f"),
+        ("f", "e"),
+    ]
+    quiet(made)
+
+
+def test_keys_with_nulls_and_hostile_names(project: ProjectFactory, sql: Sql) -> None:
+    sql('create schema "s %s"; create table "s %s"."t ""x" ("k 1" text, "k:2" int, "v%" text, "line" text)')
+    sql('create unique index on "s %s"."t ""x" ("k 1", "k:2") nulls not distinct')
+    body = """
+from seedframe import Rows
+
+def resources():
+    rows = [{"k 1": "a", "k:2": n, "v%": "v", "line": "l"} for n in (None, 1, 2)]
+    yield Rows('s %s."t ""x"', key=["k 1", "k:2"], rows=rows)
+"""
+    made = project({"seeds/10_a.py": body})
+    applied(made)
+    sql("""update "s %s"."t ""x" set "v%" = 'hand' where "k:2" is null; delete from "s %s"."t ""x" where "k:2" = 2""")
+    report = apply(made, on_conflict="database")
+    assert counts(report) == (0, 0, 0, 3)
+    quiet(made)
+    made.write({"seeds/10_a.py": body.replace('"line": "l"', '"line": "m"')})
+    assert counts(apply(made, on_conflict="database")) == (0, 2, 0, 1)
+    assert sql('select "k:2", "v%", "line" from "s %s"."t ""x" order by 1') == [(1, "v", "m"), (None, "hand", "m")]
+    quiet(made)
+
+
+def test_two_resources_of_one_table(project: ProjectFactory, sql: Sql) -> None:
+    sql(ITEMS)
+    body = """
+from seedframe import Rows
+
+def resources():
+    yield Rows("items", key="sku", rows=[{"sku": "a", "name": "a1"}])
+    yield Rows("items", key="sku", name="prices", rows=[{"sku": "a", "price": 1}])
+"""
+    made = project({"seeds/10_a.py": body})
+    applied(made)
+    sql("update items set name = 'hand', price = 5")
+    assert counts(apply(made, on_conflict="database")) == (0, 0, 0, 2)
+    quiet(made)
+    made.write({"seeds/10_a.py": body.replace('"price": 1', '"price": 2')})
+    assert [resource.verdict for resource in only(verify(made)).resources] == [Verdict.IN_SYNC, Verdict.CONFLICT]
+    sql("delete from items")
+    assert counts(apply(made, on_conflict="database")) == (0, 0, 0, 2)
+    assert sql("select * from items") == []
+    quiet(made)
+
+
+def test_one_transaction_for_the_run(project: ProjectFactory, sql: Sql) -> None:
+    """What was kept is entered with the rest of the run, or not at all."""
+    sql(ITEMS)
+    made = project(seed() | {"seeds/20_b.py": 'def verify():\n    yield "never"\n'})
+    assert apply(made, "a").exit_code == 0
+    sql("update items set price = 5 where sku = 'a'")
+    assert apply(made, transaction="run", on_conflict="database").exit_code == 1
+    assert verify(made, "a").exit_code == 2
+    (made.path / "seeds/20_b.py").unlink()
+    assert apply(made, transaction="run", on_conflict="database").exit_code == 0
+    quiet(made)
+
+
+def test_insert_mode_keeps_absent_rows(project: ProjectFactory, sql: Sql) -> None:
+    sql(ITEMS)
+    made = project(seed(more=', mode="insert"'))
+    applied(made)
+    sql("delete from items where sku = 'a'; update items set name = 'hand'")
+    assert counts(apply(made, on_conflict="database")) == (0, 0, 0, 3)
+    quiet(made)
+
+
+def test_a_trigger_that_undoes_an_update_of_a_kept_row_is_still_found(folder: Folder, sql: Sql) -> None:
+    sql("create function shout() returns trigger language plpgsql as $$ begin new.name := 'X'; return new; end $$")
+    sql("update items set price = 5 where sku = 'a'")
+    sql("create trigger shout before update on items for each row execute function shout()")
+    folder.write(seed(with_cell("a", name="a2")))
+    assert "does not converge: after apply, for sku=a, column name still differs" in error(
+        apply(folder, on_conflict="database")
+    )

@@ -39,6 +39,11 @@ class KeptRow:
 NOTHING_KEPT: Final[Mapping[int, KeptRow]] = MappingProxyType({})
 
 
+def kept_count(kept: Mapping[int, KeptRow]) -> int:
+    """How many cells were kept, and how many absences."""
+    return sum(len(row.cells) + row.absent for row in kept.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Remaining:
     """What is left of a difference once kept cells are taken out: what apply writes, and what it means."""

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from seedframe.changes import Counts
 from seedframe.database.compare import Source, cell_hashes, declared_hashes, key_hash, row_fingerprint
 from seedframe.database.declared import Shape
-from seedframe.database.keeping import NOTHING_KEPT, KeptRow, save_kept
+from seedframe.database.keeping import NOTHING_KEPT, KeptRow, kept_count, save_kept
 from seedframe.database.session import Session
 from seedframe.errors import LedgerError, PermissionDenied, Problem
 from seedframe.history import RunRecord, SeedRecord
@@ -463,14 +463,14 @@ class BaselineStore:
             not changed
             and known is not None
             and (known.digest, known.columns, known.by_row, known.comparable, known.kept)
-            == (digest, columns, by_row, True, len(kept))
+            == (digest, columns, by_row, True, kept_count(kept))
         ):
             return []
         source = declared() if by_row else None
         fingerprint = None if by_row else self.table_fingerprint(shape, columns)
         baseline = self._ledger.save_baseline(
             self._seed, self._resource, digest=digest, fingerprint=fingerprint, table=shape.table.label, rows=rows,
-            columns=columns, by_row=by_row, run=run, kept=len(kept),
+            columns=columns, by_row=by_row, run=run, kept=kept_count(kept),
         )  # fmt: skip
         self._session.execute("DELETE FROM seedframe.baseline_row WHERE baseline_id = $1", [baseline])
         if by_row and source is not None:
