@@ -221,7 +221,7 @@ class Attempt:
         return ResourceOutcome(name, verdict, changes)
 
     def _whole_verdict(self, name: str, digest: str) -> Verdict:
-        if self._scene.ledger.unreadable is not None:
+        if self._db.store(name).unreadable:
             return Verdict.DRIFT
         # What is no set of rows leaves nothing to compare with: a changed declaration explains the difference.
         return resource_verdict(self._baselines.get(name), digest, as_left=True)

@@ -358,6 +358,9 @@ class _Run:
         attempted = attempt.run()
         if attempted.failed:
             raise _SeedFailedError(attempted)
+        if ledger.repaired and not self._outcomes:
+            text = "parts of the ledger were gone and were made again: pending and drift cannot be told apart"
+            attempted = replace(attempted, findings=(*attempted.findings, Finding(text, "warning")))
         outcome = self._done(seed, attempted, started)
         if self._run_id is not None:
             told = attempt.record(self._run_id)

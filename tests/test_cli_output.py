@@ -91,7 +91,7 @@ def test_the_way_of_a_row(shop: Folder, sql: Sql) -> None:
     drifted = shop.run("verify")
     assert drifted.returncode == 2, drifted
     assert "    drift    medications sku=SEMA-025  price: 149.00 (declared 299.00)\n" in drifted.stdout
-    assert "  seedframe apply            restores what is declared\n" in drifted.stdout
+    assert "  seedframe apply                         restores what is declared\n" in drifted.stdout
 
     repaired = shop.run("apply")
     assert "    ~ medications sku=SEMA-025  price: 149.00 → 299.00  (drift)\n" in repaired.stdout

@@ -252,7 +252,11 @@ def test_a_ledger_that_is_broken(project: ProjectFactory, sql: Sql, items: None)
     assert "the ledger cannot be read" in only(report).findings[-1].text
     for rule in ("fail", "database"):
         assert "the ledger cannot be read" in str(dry_run(folder, on_conflict=rule).as_dict())
-    applied(folder)
+    report = apply(folder)
+    assert (report.exit_code, only(report).verdict) == (0, DRIFT)
+    assert "parts of the ledger were gone and were made again" in only(report).findings[-1].text
+    quiet = applied(folder)
+    assert (only(quiet).findings, only(quiet).verdict) == ((), Verdict.IN_SYNC)
 
 
 def test_a_ledger_that_this_role_cannot_read(project: ProjectFactory, sql: Sql, items: None) -> None:

@@ -151,6 +151,7 @@ class Ledger:
         self.baseline_rows = baseline_rows
         self.exists = False
         self.incomplete = False
+        self.repaired = False
         self.unreadable: str | None = None
         self._probed: int | None = None
 
@@ -194,6 +195,7 @@ class Ledger:
 
     def create(self) -> None:
         """Make what is missing of it. The caller holds the ledger's lock: IF NOT EXISTS alone is not atomic."""
+        self.repaired = self.repaired or self.incomplete
         self._session.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")
         try:
             if not self._session.scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'seedframe')"):
@@ -394,8 +396,8 @@ class BaselineStore:
 
     @property
     def unreadable(self) -> bool:
-        """True when there is a ledger that this role cannot read."""
-        return self._ledger.unreadable is not None
+        """True when there is, or was, a ledger that cannot be read: nothing says whether this was ever applied."""
+        return self._ledger.unreadable is not None or (self._ledger.repaired and self.baseline is None)
 
     def rows_left(self, keys: Sequence[int]) -> dict[int, LeftRow]:
         """The rows with these key hashes, as left."""

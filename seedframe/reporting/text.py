@@ -329,6 +329,7 @@ _NEXT_FOR_DRIFT: Final = (
     ("seedframe apply --dry-run", "shows what would be restored"),
     ("seedframe apply", "restores what is declared"),
 )
+_TO_KEEP: Final = ("seedframe apply --on-conflict=database", "accepts what was changed in rows")
 _NEXT_FOR_PENDING: Final = (
     ("seedframe apply --dry-run", "shows what would change"),
     ("seedframe apply", "makes it so"),
@@ -350,6 +351,7 @@ def _advice(report: Report) -> Iterator[Line]:
     steps: list[tuple[str, str]] = []
     if any(outcome.counts.changed for outcome in report.seeds):
         steps += _NEXT_FOR_DRIFT if met & {Status.DRIFT, Status.CONFLICT, Status.ORPHAN} else _NEXT_FOR_PENDING
+        steps += [_TO_KEEP] if met & {Status.DRIFT, Status.CONFLICT} else []
     columns = max((len(command) for command, _ in steps), default=0)
     for command, does in steps:
         yield [("  ", "plain"), (pad(command, columns), "strong"), (f"  {does}", "plain")]
