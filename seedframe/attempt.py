@@ -25,6 +25,7 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
 from seedframe.errors import ChangedInDatabase, DeclarationError, DoesNotConverge, HookFailed
+from seedframe.limits import Limits
 from seedframe.plugins import SeedManager
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.resources.protocol import Resource
@@ -45,6 +46,7 @@ class Scene:
     on_conflict: OnConflict | None
     state_dir: Path
     sample: int
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Attempt:
             sample=scene.sample,
             rehearsal=scene.mode == "rehearse",
             on_conflict=scene.on_conflict,
+            limits=scene.limits,
             progress=on_rows,
         )
         self._resources: tuple[Resource, ...] = ()
@@ -103,6 +106,7 @@ class Attempt:
             rowset.require_met()
         own = self._check()
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
+        self._weigh()
         if self._writes:
             self._write(compared, own, outcomes)
         findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []
@@ -110,6 +114,12 @@ class Attempt:
         if self._scene.mode == "verify":
             outcomes += self._orphans()
         return Attempted(tuple(self._bounded(outcome) for outcome in outcomes), tuple(findings))
+
+    def _weigh(self) -> None:
+        """Look at the whole plan before any of it is done, in the order in which resources delete."""
+        for resource in reversed(self._resources):
+            if isinstance(resource, Rows):
+                resource.weigh(self._db, going=self._scene.mode != "verify")
 
     def _bounded(self, outcome: ResourceOutcome) -> ResourceOutcome:
         """The outcome for the report, which carries no more changes than asked for; what is written is the whole."""

@@ -12,6 +12,7 @@ from seedframe.config_file import ConfigFile, find_config_file, shown_path
 from seedframe.config_schema import ENV, SEEDS, Layer, check_document, merge
 from seedframe.dotenv import read_dotenv
 from seedframe.errors import ConfigError, Problem, did_you_mean
+from seedframe.limits import Limit, Limits
 from seedframe.secrets import Secret
 from seedframe.variables import ENVIRONMENT, Variable, find_variable
 
@@ -63,6 +64,8 @@ class Config:
         variables: the process environment over `.env`; what settings are read from.
         variable_sources: for each variable that came from elsewhere than the environment, where from.
         baseline_rows: the largest resource whose baseline is kept row by row.
+        max_delete: how many rows of one resource a run may delete; None means no limit.
+        max_update: likewise for updates.
         environments: the names of the overlays that the file has.
     """
 
@@ -79,7 +82,14 @@ class Config:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_sources: Mapping[str, str] = field(default_factory=dict)
     baseline_rows: int = 10_000
+    max_delete: Limit | None = None
+    max_update: Limit | None = None
     environments: frozenset[str] = frozenset()
+
+    @property
+    def limits(self) -> Limits:
+        """What a run may do to the rows of one resource that says nothing of its own."""
+        return Limits(self.max_delete, self.max_update)
 
 
 def load_config(
@@ -140,6 +150,7 @@ def load_config(
         variable_sources=MappingProxyType(sources),
         environments=frozenset(overlays),
         **merged.get("ledger", {}),
+        **merged.get("limits", {}),
     )
 
 

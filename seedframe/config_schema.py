@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from seedframe.durations import Misfit, parse_duration
 from seedframe.errors import did_you_mean
+from seedframe.limits import parse_limit
 
 Check: TypeAlias = Callable[[object], Any]
 """Takes a TOML value; returns it as Config wants it, or raises Misfit with what was expected."""
@@ -88,6 +89,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     "migrations": {"command": _command},
     "plugins": {"allow": _texts},
     "ledger": {"baseline_rows": _whole_number},
+    "limits": {"max_delete": parse_limit, "max_update": parse_limit},
 }
 SEED_KEYS: Final[Mapping[str, Check]] = {"order": _whole_number, "enabled": _flag, "environments": _texts}
 SEEDS: Final = "seeds"

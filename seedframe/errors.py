@@ -20,6 +20,7 @@ SeedframeError
     ├── RefError               ref() found no row, or several
     ├── PermissionDenied       the role lacks a privilege
     ├── ConstraintViolated     a constraint of the database refused a row
+    ├── TooManyChanges         more rows would be deleted or updated than is allowed
     ├── ChangedInDatabase      --on-conflict does not let apply replace, or keep, what was changed there
     ├── DoesNotConverge        after apply, check still finds a difference
     └── HookFailed             a hook raised, ended the transaction, or wrote where it may only read
@@ -221,6 +222,12 @@ class ConstraintViolated(SeedError):
     """A constraint of the database refused a row."""
 
     code = "constraint"
+
+
+class TooManyChanges(SeedError):
+    """More rows would be deleted or updated than max_delete or max_update allows."""
+
+    code = "too_many_changes"
 
 
 class ChangedInDatabase(SeedError):

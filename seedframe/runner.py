@@ -414,6 +414,7 @@ class _Run:
             on_conflict=None if self._mode == "verify" else self._options.on_conflict,
             state_dir=self._config.root / ".seedframe",
             sample=self._options.sample,
+            limits=self._config.limits,
         )
         return Attempt(
             scene,

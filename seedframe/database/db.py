@@ -9,16 +9,18 @@ import psycopg
 
 from seedframe.changes import Finding, Severity
 from seedframe.database.catalog import Catalog, Table
-from seedframe.database.declared import Chunk, Shape
+from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
 from seedframe.database.ledger import BaselineStore, Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.problems import explain
+from seedframe.database.rowids import RowIds
 from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
 from seedframe.database.validation import Validation
 from seedframe.errors import DeclarationError, HookFailed
+from seedframe.limits import Limits
 from seedframe.verdicts import Baseline, OnConflict
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Db:
         sample: int,
         rehearsal: bool = False,
         on_conflict: OnConflict | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
         progress: Callable[[str, int], None] = lambda _resource, _rows: None,
     ) -> None:
         self._session = session
@@ -59,6 +62,8 @@ class Db:
         self._rehearsal = rehearsal
         self._on_conflict = on_conflict
         self._progress = progress
+        self._limits = limits
+        self._doomed: list[RowIds] = []
         self._catalog = Catalog(session)
         self._notes: list[Finding] = []
         self._absent: set[str] = set()
@@ -163,6 +168,8 @@ class Db:
         place: Callable[[int], str],
         *,
         validate: Mapping[str, str] | None = None,
+        removing: Removing = Removing(),  # noqa: B008 - it is frozen
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
     ) -> Rowset:
         """Declared rows to compare with a table, by the one comparison."""
         around = Surroundings(
@@ -174,9 +181,11 @@ class Db:
             on_conflict=self._on_conflict,
             note=self.note,
             progress=lambda rows: self._progress(resource, rows),
+            limits=limits.over(self._limits),
+            doomed=self._doomed,
         )
         validation = Validation(self._session, shape, validate, resource) if validate else None
-        return Rowset(self._session, shape, chunks, around, validation)
+        return Rowset(self._session, shape, chunks, around, removing, validation)
 
     def _run(self, sql: str, params: Mapping[str, Any]) -> "CursorResult[Any]":
         # Here, so that `seedframe list` and `env` need not load it with the seeds that import Db.

@@ -125,7 +125,7 @@ class Shape:
             self,
             fields=key,
             inputs=tuple(entry for entry in self.inputs if entry.staged in staged),
-            identity=self.identity.of_key(staged),
+            identity=self.identity.of_key([*staged, *(field.staged for field in key)]),
         )
 
     def input_position(self, staged: str) -> int:
@@ -139,6 +139,27 @@ class Move:
 
     old: tuple[str | None, ...]
     new: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removing:
+    """Which rows of the table are to go.
+
+    Attributes:
+        sync: all that are not declared, in the table or in the part of it that `where` selects.
+        where: an SQL condition over the table's columns.
+        prune: those that this resource once made and that are not declared any more.
+        keys: keys of rows that must not be there, for the inputs of the shape's `keyed`.
+    """
+
+    sync: bool = False
+    where: str | None = None
+    prune: bool = False
+    keys: "Chunk | None" = None
+
+    def __bool__(self) -> bool:
+        """True where any row may have to go."""
+        return self.sync or self.prune or self.keys is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +227,7 @@ class DeclaredDigest:
     Initial values belong to the operators once written, and a digest of a secret could be guessed at.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, removing: Removing = Removing()) -> None:
         self._positions = [
             position for position, entry in enumerate(shape.inputs) if entry.digested and not entry.secret
         ]
@@ -217,6 +238,10 @@ class DeclaredDigest:
             if field.role != "initial" and not field.secret
         ]
         self._hash.update(repr((shape.table.schema, shape.table.name, shape.mode, described)).encode())
+        if removing:
+            given = removing.keys.columns if removing.keys is not None else ()
+            keys = [column for entry, column in zip(shape.keyed.inputs, given, strict=bool(given)) if not entry.secret]
+            self._hash.update(repr((removing.where, removing.prune, keys)).encode())
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk in."""

@@ -1,6 +1,6 @@
 """The ledger: seedframe's own tables, in the schema `seedframe` of the same database: runs, outcomes, baselines."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 
@@ -18,7 +18,7 @@ from seedframe.verdicts import Baseline, LeftCell, LeftRow
 
 LEDGER_VERSION: Final = 1
 
-_TABLES: Final = ("ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row")
+_TABLES: Final = ("ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row")
 
 _DDL: Final[tuple[LiteralString, ...]] = (
     "CREATE TABLE IF NOT EXISTS seedframe.ledger (version integer NOT NULL)",
@@ -91,6 +91,20 @@ _DDL: Final[tuple[LiteralString, ...]] = (
         declared_hashes bigint[],
         kept boolean[],
         absent boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (baseline_id, key_hash)
+    )""",
+    # Keyed by a hash, as a key may be longer than what an index takes.
+    """CREATE TABLE IF NOT EXISTS seedframe.owned_row (
+        baseline_id bigint NOT NULL REFERENCES seedframe.baseline ON DELETE CASCADE,
+        key_hash bigint NOT NULL,
+        table_name text NOT NULL,
+        key jsonb NOT NULL,
+        PRIMARY KEY (baseline_id, key_hash)
+    )""",
+    # Rows of the table that are not declared and were left there, by choice.
+    """CREATE TABLE IF NOT EXISTS seedframe.extra_row (
+        baseline_id bigint NOT NULL REFERENCES seedframe.baseline ON DELETE CASCADE,
+        key_hash bigint NOT NULL,
         PRIMARY KEY (baseline_id, key_hash)
     )""",
     "INSERT INTO seedframe.ledger (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM seedframe.ledger)",
@@ -393,6 +407,7 @@ class BaselineStore:
         self._seed = seed
         self._resource = resource
         self.baseline = baseline
+        self.id = baseline.id if baseline is not None else None
 
     @property
     def unreadable(self) -> bool:
@@ -422,6 +437,24 @@ class BaselineStore:
             for key, there, declared_then, kept, absent in rows
         }
 
+    def extras(self) -> frozenset[int]:
+        """The key hashes of the rows that are not declared and were left there, by choice."""
+        if self.baseline is None or self.unreadable:
+            return frozenset()
+        rows = self._session.query(
+            "SELECT key_hash FROM seedframe.extra_row WHERE baseline_id = $1", [self.baseline.id]
+        )
+        return frozenset(row[0] for row in rows)
+
+    def save_extras(self, extras: Collection[int]) -> None:
+        """Keep the key hashes of such rows, once the baseline is there."""
+        self._session.execute("DELETE FROM seedframe.extra_row WHERE baseline_id = $1", [self.id])
+        self._session.execute(
+            "INSERT INTO seedframe.extra_row (baseline_id, key_hash) SELECT DISTINCT $1::bigint, h"
+            " FROM unnest($2::bigint[]) AS u (h)",
+            [self.id, list(extras)],
+        )
+
     def table_fingerprint(self, shape: Shape, tracked: Sequence[str]) -> str | None:
         """The number of the table's rows and the sum of their hashes, over key and tracked columns; no secret ones.
 
@@ -449,11 +482,14 @@ class BaselineStore:
         changed: bool,
         run: int,
         kept: Mapping[int, KeptRow] = NOTHING_KEPT,
+        owning: bool = False,
     ) -> list[str]:
         """Keep what was left behind, unless the ledger has just this. `declared` equals what is there by now.
 
         Args:
             kept: by line, the rows of which some cells, or all, were left as they are in the database.
+            owning: whether the rows that the resource made are remembered; else they are forgotten, as somebody else
+                may make them again meanwhile.
 
         Returns: the other resources that declare the same columns of the same rows.
         """
@@ -474,7 +510,10 @@ class BaselineStore:
             self._seed, self._resource, digest=digest, fingerprint=fingerprint, table=shape.table.label, rows=rows,
             columns=columns, by_row=by_row, run=run, kept=kept_count(kept),
         )  # fmt: skip
+        self.id = baseline
         self._session.execute("DELETE FROM seedframe.baseline_row WHERE baseline_id = $1", [baseline])
+        if not owning and known is not None:
+            self._session.execute("DELETE FROM seedframe.owned_row WHERE baseline_id = $1", [baseline])
         if by_row and source is not None:
             self._session.execute(
                 sql.SQL(

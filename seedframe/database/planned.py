@@ -9,6 +9,7 @@ from psycopg import sql
 from seedframe.database.catalog import TableColumn
 from seedframe.database.compare import equals, read_as, typed, unresolved
 from seedframe.database.declared import Chunk, Field, Reference, Shape
+from seedframe.database.rowids import RowIds
 from seedframe.database.session import Session
 
 NaturalKey: TypeAlias = tuple[str | None, ...]
@@ -34,12 +35,22 @@ class PlannedRows:
 
     def __init__(self) -> None:
         self._parts: dict[int, list[_PlannedChunk | _PlannedStage]] = {}
+        self._removed: dict[int, list[RowIds]] = {}
 
     def copy(self) -> "PlannedRows":
         """As it is now, to come back to when a seed fails."""
         other = PlannedRows()
         other._parts = {table: list(parts) for table, parts in self._parts.items()}
+        other._removed = {table: list(parts) for table, parts in self._removed.items()}
         return other
+
+    def add_removed(self, table: int, rows: RowIds) -> None:
+        """Rows of a table that a plan deletes."""
+        self._removed.setdefault(table, []).append(rows)
+
+    def removed(self, table: int) -> Sequence[RowIds]:
+        """The rows of a table that the plan deletes."""
+        return self._removed.get(table, ())
 
     def add_chunk(self, shape: Shape, chunk: Chunk) -> None:
         """A chunk in which some row is to be created or changed."""

@@ -9,7 +9,7 @@ from seedframe.database.catalog import Table
 from seedframe.database.session import Session
 from seedframe.errors import PermissionDenied
 
-Privilege: TypeAlias = Literal["SELECT", "INSERT", "UPDATE"]
+Privilege: TypeAlias = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 
 def missing_privilege(
@@ -21,7 +21,8 @@ def missing_privilege(
             row[0]
             for row in session.query(
                 "SELECT c.name FROM unnest($1::text[]) AS c (name)"
-                " WHERE NOT has_schema_privilege($2, 'USAGE') OR NOT has_column_privilege($3::oid, c.name, $4)",
+                " WHERE NOT has_schema_privilege($2, 'USAGE') OR NOT CASE WHEN $4 = 'DELETE'"
+                " THEN has_table_privilege($3::oid, $4) ELSE has_column_privilege($3::oid, c.name, $4) END",
                 [list(columns), table.schema, table.oid, privilege],
             )
         ]

@@ -18,7 +18,7 @@ from seedframe.database.compare import (
     identity_hash,
     staged_source,
 )
-from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Shape
+from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.ledger import BaselineStore
@@ -26,12 +26,15 @@ from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_valu
 from seedframe.database.moves import Moves, take_moved
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
+from seedframe.database.removal import Given, Removal, referring, require_within
+from seedframe.database.rowids import RowIds
 from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage
 from seedframe.database.validation import Validation
 from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
+from seedframe.limits import Limits
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
@@ -52,6 +55,8 @@ class Surroundings:
         on_conflict: what becomes of what was changed in the database; None in verify.
         note: tells a person something in the report.
         progress: called with the number of rows read so far.
+        limits: how many rows may be deleted and updated.
+        doomed: the rows that the resources which delete before this one delete.
     """
 
     place: Callable[[int], str]
@@ -62,6 +67,8 @@ class Surroundings:
     on_conflict: OnConflict | None
     note: Callable[[str, Severity], None]
     progress: Callable[[int], None]
+    limits: Limits
+    doomed: list[RowIds]
 
     @property
     def verifying(self) -> bool:
@@ -108,6 +115,7 @@ class Rowset:
         shape: Shape,
         chunks: Iterator[Chunk],
         around: Surroundings,
+        removing: Removing,
         validation: Validation | None = None,
     ) -> None:
         self._session = session
@@ -117,7 +125,12 @@ class Rowset:
         self._around = around
         self._validation = validation
         self._baseline = around.store.baseline
-        self._digest = DeclaredDigest(shape)
+        self._digest = DeclaredDigest(shape, removing)
+        self._given = Given(
+            around.resource, around.place, around.store, around.limits, around.on_conflict, around.doomed
+        )
+        self._removal = Removal(session, shape, removing, self._given) if removing else None
+        self._counts = Counts()
         self._contest = Contest(shape, around.resource, around.on_conflict)
         self._only: Chunk | None = None
         self._stage: Stage | None = None
@@ -134,13 +147,45 @@ class Rowset:
         """What differs. Reads the source to its end, once. Errors: BadData, RefError, and the server's."""
         if self._validation is not None:
             self._validation.check()
+        removal = self._removal
+        if removal is not None:
+            removal.prepare()
         self._shape = self._moves.decide()
         self._tell(self._moves.findings)
         changes = self._compare_rows()
         self._moves.require_declared()
+        self._counts = changes.counts
         for told in self._sequences.unchecked():
             self._around.note(told, "warning")
-        return self._with_sequences(changes)
+        changes = self._with_sequences(changes)
+        return self._with_removals(removal, changes) if removal is not None else changes
+
+    def _with_removals(self, removal: Removal, changes: Changes) -> Changes:
+        source = self._at_hand()
+        if self._stage is not None and source is not None:
+            removal.see(self._shape, source, None, streamed=False)
+        streamed = source is None and self._rows > 0
+        removal.find(self._shape, source, rows=self._rows, existing=self._rows - self._counts.create, streamed=streamed)
+        same_digest = self._baseline is not None and self._baseline.digest == self._digest.hexdigest()
+        changes = removal.changes(changes, sample=self._around.sample, whole=self._judge_whole, same_digest=same_digest)
+        if removal.ids:
+            self._around.planned.add_removed(self._shape.table.oid, removal.ids)
+        return changes
+
+    def _at_hand(self) -> Source | None:
+        """The declared rows as they were compared; None where there are none, or where they were streamed."""
+        if self._stage is not None:
+            return staged_source(self._shape, self._stage.name)
+        return chunk_source(self._shape, self._only) if self._only is not None else None
+
+    def _refuse_referring(self, source: Source) -> None:
+        line = referring(self._session, self._shape, source, self._around.planned.removed)
+        if line is not None:
+            raise RefError(
+                "this row refers to a row that is to be deleted",
+                hint="declare the row that it refers to as well, or refer to another one",
+                where=self._around.place(line),
+            )
 
     def _compare_rows(self) -> Changes:
         first = next(self._chunks, None)
@@ -171,7 +216,11 @@ class Rowset:
             self._delta = None  # what is left is another difference than the one that was written
             self._sequences.look(source)
         counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
-        return self._with_sequences(Changes(counts=counts, sample=tuple(tally.sample)))
+        changes = self._with_sequences(Changes(counts=counts, sample=tuple(tally.sample)))
+        if self._removal is None:
+            return changes
+        left = self._removal.left(self._shape, source, sample=5)
+        return replace(changes, counts=changes.counts + left.counts, sample=(*changes.sample, *left.sample))
 
     def _with_sequences(self, changes: Changes) -> Changes:
         """The difference of the rows, and of the sequences that their values were to come from."""
@@ -224,6 +273,9 @@ class Rowset:
                 keys.add(self._session, self._shape, source, chunk, texts)
                 if self._validation is not None and self._around.verifying:
                     self._validation.look(source)  # the chunk does not come by again
+                self._refuse_referring(source)
+            if self._removal is not None:
+                self._removal.see(self._shape, source, texts, streamed=not single)
             remaining = self._take(tally, found)
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
@@ -399,6 +451,9 @@ class Rowset:
 
         To be asked once all resources of the seed are compared, since a later one may declare the row.
         """
+        source = self._at_hand()
+        if source is not None:
+            self._refuse_referring(source)
         pending, self._pending = self._pending, {}
         for number, keys in pending.items():
             declared, reference = self._shape.references[number]
@@ -549,6 +604,28 @@ class Rowset:
                 )
         return resource_verdict(baseline, digest, as_left=as_left)
 
+    # Deleting
+
+    def weigh(self, *, going: bool) -> list[Finding]:
+        """What a person should be told of the plan before any of it is done.
+
+        Args:
+            going: whether it is, or would be, done; else it is only proven.
+
+        Errors: TooManyChanges; ConstraintViolated where rows that are to go are referred to.
+        """
+        limit = self._around.limits.update
+        if going and limit is not None and self._counts.update:
+            existing = self._rows - self._counts.create
+            what = f"of {self._shape.table.label} would be updated"
+            require_within(limit, "max_update", self._counts.update, existing, what, self._given)
+        return self._removal.weigh(going=going) if self._removal is not None else []
+
+    def delete(self) -> None:
+        """Delete the rows that are to go. Errors: ConstraintViolated, PermissionDenied, TooManyChanges."""
+        if self._removal is not None:
+            self._removal.delete(self._shape, self._at_hand())
+
     # Writing
 
     def write(self) -> None:
@@ -570,6 +647,7 @@ class Rowset:
             self._stage.resolve()
             self._delta = Delta(self._session, self._shape, self._stage)
             self._contest.exclude(self._session, self._delta.identifier, self._shape)
+        self._delta.returning = self._removal.returning() if self._removal is not None else None
         self._written = True
         self._delta.resolve()
         self._write_round()
@@ -670,15 +748,20 @@ class Rowset:
         Returns: the other resources that declare the same columns of the same rows.
         """
         self._shape = self._plain
-        return self._around.store.save(
+        removal = self._removal
+        shared = self._around.store.save(
             self._shape,
             self._source,
             digest=self._digest.hexdigest(),
             rows=self._rows,
-            changed=self._written or self._contest.moved,
+            changed=self._written or self._contest.moved or (removal is not None and removal.deleted),
             run=run,
             kept=self._contest.kept,
+            owning=removal is not None and removal.owning,
         )
+        if removal is not None:
+            removal.record()
+        return shared
 
 
 def _key_texts(shape: Shape, chunk: Chunk) -> Sequence[object] | None:

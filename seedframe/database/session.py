@@ -38,8 +38,12 @@ _PINNED: Final = {
     "quote_all_identifiers": "off",
     "transform_null_equals": "off",
     "row_security": "off",
+    "cursor_tuple_fraction": "1",
     "client_connection_check_interval": "500",
 }
+
+
+_STREAMED: Final = 5_000
 
 
 class _UndoneError(Exception):
@@ -81,6 +85,7 @@ class Session:
         self._own_role: str | None = None
         self._writable = False
         self._temporary = 0
+        self._cursors = 0
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
         # Kept, because SQLAlchemy hands it out no more once it was lost, and what is undone then must not hide why.
@@ -240,6 +245,24 @@ class Session:
             return self._cursor().execute(statement, parameters).fetchall()
         except psycopg.Error as error:
             raise explain(error, role=self.role) from error
+
+    def stream(self, statement: Statement, parameters: Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        """All rows, fetched by the thousand while they are read. Read it to its end before anything else is run."""
+        self._cursors += 1
+        try:
+            with psycopg.RawServerCursor(self._raw, f"seedframe_{self._cursors}") as cursor:
+                cursor.itersize = _STREAMED
+                yield from cursor.execute(statement, parameters)
+        except psycopg.Error as error:
+            raise explain(error, role=self.role) from error
+
+    @contextmanager
+    def set_based(self) -> Iterator[None]:
+        """Joins are made by hash or merge inside. Of rows that were just staged, or are parameters, the planner knows
+        next to nothing, and a nested loop that it takes for short goes over each of them for each of the others."""
+        self.execute("SELECT set_config('enable_nestloop', 'off', true)")
+        yield
+        self.execute("SELECT set_config('enable_nestloop', 'on', true)")
 
     def first(self, statement: Statement, parameters: Sequence[Any] | None = None) -> tuple[Any, ...] | None:
         """The first row, if any."""

@@ -1,6 +1,7 @@
-"""What a seed's own SQL may be: one statement at a time, and none that ends or changes the transaction."""
+"""What a seed's own SQL may be: one statement at a time that leaves the transaction alone, or one expression."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 # PostgreSQL's lexical rules, as far as they tell where a statement ends: comments (block comments nest), strings with
@@ -10,6 +11,7 @@ _TOKEN: Final = re.compile(
       (?P<space>\s+|--[^\n]*)
     | (?P<block>/\*)
     | (?P<string>[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*")
+    | (?P<parameter>\$[0-9]+)
     | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\uffff][A-Za-z0-9_\x80-\uffff]*)?\$)
     | (?P<name>[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)
     | (?P<end>;)
@@ -17,6 +19,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_LOWER: Final = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 _CONTROL: Final = re.compile(
     r"(begin|start transaction|commit|end|rollback|abort|savepoint|release|prepare transaction"
     r"|set (local )?transaction|set session characteristics|set (session )?authorization"
@@ -31,6 +34,46 @@ def forbidden(statement: str) -> str | None:
     """
     words: list[str] = []
     ended = False
+    for match in _tokens(statement):
+        if match["end"]:
+            ended = bool(words)
+            continue
+        if ended:
+            return "several statements at once"
+        words.append(match[0].lower() if match["name"] else "?")
+    control = _CONTROL.match(" ".join(words[:4]))
+    return control[1].upper() if control is not None else None
+
+
+def unfit_expression(expression: str) -> str | None:
+    """Why a text cannot be put in parentheses and be one expression; None when it can. The server judges the rest."""
+    depth = 0
+    words = 0
+    for match in _tokens(expression):
+        words += 1
+        if match["end"]:
+            return "has a semicolon"
+        if match["parameter"]:
+            return f"has {match[0]}, and there are no parameters"
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if depth < 0:
+            break
+    if depth:
+        return "has a parenthesis that is not closed" if depth > 0 else "closes a parenthesis that was not opened"
+    return None if words else "is empty"
+
+
+def names_in(expression: str) -> frozenset[str]:
+    """The names in an SQL expression, as the server reads them: of columns, and of whatever else has one."""
+    return frozenset(
+        match[0].translate(_LOWER) if match["name"] else match[0][1:-1].replace('""', '"')
+        for match in _tokens(expression)
+        if match["name"] or match[0].startswith('"')
+    )
+
+
+def _tokens(statement: str) -> Iterator[re.Match[str]]:
+    """What a statement is made of, less space and comments; of a dollar quote only its beginning."""
     position = 0
     while position < len(statement):
         match = _TOKEN.match(statement, position)
@@ -41,17 +84,10 @@ def forbidden(statement: str) -> str | None:
         if match["block"]:
             position = _after_block(statement, position)
             continue
-        if match["end"]:
-            ended = bool(words)
-            continue
-        if ended:
-            return "several statements at once"
         if match["dollar"]:
             closing = statement.find(match["dollar"], position)
             position = len(statement) if closing < 0 else closing + len(match["dollar"])
-        words.append(match[0].lower() if match["name"] else "?")
-    control = _CONTROL.match(" ".join(words[:4]))
-    return control[1].upper() if control is not None else None
+        yield match
 
 
 def _after_block(statement: str, position: int) -> int:

@@ -39,6 +39,8 @@ class Delta:
     def __init__(self, session: Session, shape: Shape, stage: Stage) -> None:
         self._session = session
         self._shape = shape
+        # What to have the server return of each row that is really made, and into which temporary table.
+        self.returning: tuple[sql.Composable, sql.Composable] | None = None
         self.name = session.temporary_name("delta")
         self.round = 0
         condition: sql.Composable = differing_rows(shape)
@@ -209,18 +211,21 @@ class Delta:
         if shape.identity.arbiter is not None and not shape.table.has_rules:  # rules and ON CONFLICT exclude each other
             # Another writer may have made the row since it was compared; the check after apply sees what it is like.
             guard = sql.SQL(" ON CONFLICT {} DO NOTHING").format(shape.identity.arbiter)
-        self._session.execute(
-            sql.SQL("INSERT INTO {} ({}){} SELECT {} FROM {} AS d WHERE {} ORDER BY d.line{}").format(
-                shape.table.identifier,
-                _COMMA.join([sql.Identifier(field.name) for field in shape.fields]),
-                sql.SQL(" OVERRIDING SYSTEM VALUE") if explicit else sql.SQL(""),
-                _COMMA.join(values),
-                self.identifier,
-                condition,
-                guard,
-            ),
-            parameters,
+        statement = sql.SQL("INSERT INTO {} ({}){} SELECT {} FROM {} AS d WHERE {} ORDER BY d.line{}").format(
+            shape.table.identifier,
+            _COMMA.join([sql.Identifier(field.name) for field in shape.fields]),
+            sql.SQL(" OVERRIDING SYSTEM VALUE") if explicit else sql.SQL(""),
+            _COMMA.join(values),
+            self.identifier,
+            condition,
+            guard,
         )
+        if self.returning is not None:
+            returned, made = self.returning
+            statement = sql.SQL("WITH made AS ({} RETURNING {}) INSERT INTO {} SELECT * FROM made").format(
+                statement, returned, made
+            )
+        self._session.execute(statement, parameters)
 
     def update(self) -> None:
         """Update the rows of this round that are there and differ, in the columns that differ in any of them.

@@ -8,7 +8,7 @@ from psycopg.adapt import Transformer
 
 from seedframe.database.catalog import Table, TableColumn
 from seedframe.database.db import Db
-from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Role, Shape
+from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Removing, Role, Shape
 from seedframe.database.locate import bad_value, check_length
 from seedframe.errors import BadData, DeclarationError, did_you_mean
 from seedframe.resources.transitions import moves_of
@@ -37,6 +37,33 @@ class RowsSpec:
     index: str | None = None
     max_delete: int | str | None = None
     max_update: int | str | None = None
+
+    @property
+    def removed(self) -> tuple[Removed, ...]:
+        """The keys that must not be there."""
+        return tuple(transition for transition in self.transitions if isinstance(transition, Removed))
+
+    @property
+    def removes(self) -> bool:
+        """True where rows may have to be deleted."""
+        return self.mode == "sync" or self.prune or bool(self.removed)
+
+
+def without_rows(spec: RowsSpec, records: Records) -> tuple[RowsSpec, Records, Block]:
+    """What to bind where the source has no rows: its header if it has one, else the key alone."""
+    if not records.fields:
+        keys = tuple(name for name in spec.key if name not in spec.refs)
+        records = replace(records, fields=keys)
+        spec = replace(
+            spec,
+            initial=(),
+            given={},
+            ignore=(),
+            secret=tuple(name for name in spec.secret if name in spec.key),
+            refs={name: looked_up for name, looked_up in spec.refs.items() if name in spec.key},
+            validate={},
+        )
+    return spec, records, Block([], [[] for _ in records.fields])
 
 
 class Binding:
@@ -223,6 +250,80 @@ class Binding:
         secret = field in self._spec.secret
         self._inputs.append(Input(staged, column, secret, digested=self._role(field) != "initial"))
         self._takes.append(take)
+
+    # What is to be deleted
+
+    def removing(self) -> Removing:
+        """Which rows are to go. Errors: DeclarationError for a removed key that is none of the table."""
+        spec = self._spec
+        return Removing(
+            sync=spec.mode == "sync",
+            where=spec.where,
+            prune=spec.prune,
+            keys=self._removed_keys(spec.removed) if spec.removed else None,
+        )
+
+    def _removed_keys(self, removed: tuple[Removed, ...]) -> Chunk:
+        shape = self.shape
+        columns: list[list[str | None]] = []
+        given = [self._by_column(transition.key, number) for number, transition in enumerate(removed, start=1)]
+        for entry in shape.keyed.inputs:
+            owner = next(
+                field
+                for field in shape.key
+                if entry.staged in (field.reference.staged if field.reference is not None else (field.staged,))
+            )
+            values = []
+            for number, key in enumerate(given, start=1):
+                values.append(self._removed_text(entry, owner, key[owner.name], number))
+            columns.append(values)
+        return Chunk(list(range(1, len(removed) + 1)), tuple(columns))
+
+    def _by_column(self, key: Any, number: int) -> Mapping[str, Any]:
+        names = [field.name for field in self.shape.key]
+        if not isinstance(key, Mapping):
+            if len(names) == 1:
+                return {names[0]: key}
+            raise self._bad_removal(number, f"the key has {len(names)} columns", "name each: removed(column=value, …)")
+        for name in key:
+            if name not in names:
+                raise self._bad_removal(
+                    number,
+                    f"{name!r} is no column of the key",
+                    did_you_mean(name, names) or f"it is {', '.join(names)}",
+                )
+        for name in names:
+            if name not in key:
+                raise self._bad_removal(number, f"column {name!r} of the key is missing", "give the whole key")
+        return key
+
+    def _removed_text(self, entry: Input, field: Field, value: Any, number: int) -> str | None:
+        where = f"{self._spec.name} removed() {number}"
+        if field.reference is not None:
+            names = [column.name for column in field.reference.key]
+            like = isinstance(value, Ref) and self._db.table(value.table).oid == field.reference.parent.oid
+            if not like or sorted(value.key) != sorted(names):
+                raise self._bad_removal(
+                    number,
+                    f"column {field.name!r} is no ref() to {field.reference.label}",
+                    "give it as the rows do",
+                )
+            value = value.key[names[field.reference.staged.index(entry.staged)]]
+        nullable = field.name in self.shape.identity.nullable
+        if (value is None and not nullable) or isinstance(value, Ref | Sql | Column):
+            what = "no value" if value is None else f"{type(value).__name__.lower()}(), and the rows have plain values"
+            raise self._bad_removal(number, f"column {field.name!r} has {what}", "give the key as the rows do")
+        try:
+            text = encode(value, entry.column, self._transformer) if value is not None else None
+        except Unsuitable as error:
+            raise bad_value(where, entry.column.name, str(error)) from error
+        wrong = check_length(entry, text) if text is not None else None
+        if wrong is not None:
+            raise bad_value(where, entry.column.name, wrong)
+        return text
+
+    def _bad_removal(self, number: int, message: str, hint: str) -> DeclarationError:
+        return DeclarationError(message, hint=hint, where=f"{self._spec.name} removed() {number}")
 
     # Values
 

@@ -7,8 +7,11 @@ from seedframe.changes import Changes, Finding, Severity
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
+from seedframe.database.statements import unfit_expression
+from seedframe.durations import Misfit
 from seedframe.errors import DeclarationError, MissingTable, did_you_mean
-from seedframe.resources.binding import Binding, RowsSpec
+from seedframe.limits import Limit, Limits, parse_limit
+from seedframe.resources.binding import Binding, RowsSpec, without_rows
 from seedframe.resources.values import Moved, Ref, Removed
 from seedframe.sources.files import open_file
 from seedframe.sources.records import Records, records_of
@@ -89,6 +92,7 @@ class Rows:
         self._rowset: Rowset | None = None
         self._db: Db | None = None
         self._check()
+        self._limits = Limits(_limit(max_delete, "max_delete", self.name), _limit(max_update, "max_update", self.name))
 
     def _check(self) -> None:
         where = self.name
@@ -109,6 +113,17 @@ class Rows:
         if self._spec.prune and self._spec.mode != "upsert":
             raise DeclarationError(
                 f'prune=True in mode "{self._spec.mode}"', hint='prune=True goes with mode="upsert"', where=where
+            )
+        unfit = unfit_expression(self._spec.where) if self._spec.where is not None else None
+        if unfit is not None:
+            raise DeclarationError(
+                f"where= {unfit}", hint="write one condition over the table's own columns", where=where
+            )
+        if self._spec.prune and (hidden := sorted(set(self._spec.key) & set(self._spec.secret))):
+            raise DeclarationError(
+                f"prune=True, but key column {hidden[0]!r} is secret",
+                hint="the ledger would have to keep the keys of what was made; use another key, or no prune",
+                where=where,
             )
         for transition in self._spec.transitions:
             if not isinstance(transition, Moved | Removed):
@@ -161,8 +176,9 @@ class Rows:
             what = f"{len(self._rows)} row{'' if len(self._rows) == 1 else 's'}"
         else:
             what = "rows"
-        only = ", insert only" if self._spec.mode == "insert" else ""
-        return f"{what} into {self.table} by {', '.join(self._spec.key)}{only}"
+        mode = {"insert": ", insert only", "sync": ", sync", "upsert": ", prune" if self._spec.prune else ""}
+        where = f" where {self._spec.where}" if self._spec.where is not None else ""
+        return f"{what} into {self.table} by {', '.join(self._spec.key)}{mode[self._spec.mode]}{where}"
 
     # The protocol
 
@@ -185,19 +201,35 @@ class Rows:
         records = self._open(db)
         blocks = iter(records.blocks)
         first = next(blocks, None)
+        spec = self._spec
         if first is None:
-            return None
-        binding = Binding(self._spec, db, table, records, first)
+            if not spec.removes:
+                return None
+            spec, records, first = without_rows(spec, records)
+        binding = Binding(spec, db, table, records, first)
         return db.rowset(
             self.name,
             binding.shape,
-            binding.chunks(first, blocks),
+            binding.chunks(first, blocks) if first.lines else iter(()),
             records.place,
-            validate=self._spec.validate,
+            validate=spec.validate,
+            removing=binding.removing(),
+            limits=self._limits,
         )
 
-    def delete(self, db: Db, changes: Changes) -> None:
-        """Nothing: neither mode deletes."""
+    def weigh(self, db: Db, *, going: bool) -> None:
+        """Note what a person should be told of the plan; `going` says whether it is, or would be, done.
+
+        Errors: TooManyChanges, ConstraintViolated.
+        """
+        if self._rowset is not None:
+            for told in self._rowset.weigh(going=going):
+                db.note(told.text, told.severity)
+
+    def delete(self, db: Db, changes: Changes) -> None:  # noqa: ARG002 - the protocol's
+        """Delete what is not to be there."""
+        if self._rowset is not None:
+            self._rowset.delete()
 
     def write(self, db: Db, changes: Changes) -> None:  # noqa: ARG002 - the protocol's
         """Insert what is missing and update what differs."""
@@ -226,6 +258,13 @@ class Rows:
             return open_file(db.files, self._spec.file, shown=db.shown_file(self._spec.file), null=self._null)
         rows = self._rows() if callable(self._rows) else self._rows
         return records_of(rows or (), lambda number: f"{self.name} row {number}")
+
+
+def _limit(value: int | str | None, name: str, where: str) -> Limit | None:
+    try:
+        return parse_limit(value) if value is not None else None
+    except Misfit as error:
+        raise DeclarationError(f"{name}={value!r}: {error}", where=where) from None
 
 
 def _names(given: str | Iterable[str], what: str, table: str) -> tuple[str, ...]:
