@@ -322,7 +322,7 @@ class Catalog:
                 hint=f"GRANT SELECT ON {found.identifier.as_string()} TO {self._session.role_identifier}",
             )
         if found.row_security:
-            # No policy helps: whether one hides a row cannot be told from outside, and with row_security off each raises.
+            # No policy helps: whether one hides rows cannot be told, and with row_security off any of them raises.
             of_owner = f"ALTER TABLE {found.identifier.as_string()} NO FORCE ROW LEVEL SECURITY"
             raise PermissionDenied(
                 f"row-level security of table {found.label} may hide rows from the role {self._session.role}",

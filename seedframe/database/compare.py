@@ -5,7 +5,7 @@ keys, references and equality below are shared by both. The table is called `t`.
 columns, record_image_ne over row(), writes through a CTE) also run on Citus.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
@@ -20,6 +20,8 @@ _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
 _OR: Final = sql.SQL(" OR ")
 _FALSE: Final = sql.SQL("false")
+# Columns of both sides that a target list of the server, of 1,664, has room for beside what else is in it.
+_WIDE: Final = 1_500
 
 # So many nullable parts of a key are looked up by index, each with and without a value: sixteen look-ups at most.
 _NULLABLE_LOOK_UPS: Final = 4
@@ -454,6 +456,38 @@ def find_differences(
         limit: at most this many rows.
         distinct: the caller knows that no key of the source is repeated.
     """
+    if 2 * len(shape.stored) < _WIDE or not room:
+        return _find(session, shape, source, room=room, hashes=hashes, limit=limit, distinct=distinct)
+    found = _find(session, shape, source, room=0, hashes=hashes, limit=limit, distinct=distinct)
+    lines = [difference.line for difference in found[:room]]
+    if not lines:
+        return found
+    shown = _find(session, shape, source, room=room, hashes=False, limit=None, distinct=True, lines=lines)
+    cells = {difference.line: difference for difference in shown}
+    return [
+        replace(row, after=cell.after, before=cell.before, differing=cell.differing)
+        if (cell := cells.get(row.line)) is not None
+        else row
+        for row in found
+    ]
+
+
+def _find(
+    session: Session,
+    shape: Shape,
+    source: Source,
+    *,
+    room: int,
+    hashes: bool,
+    limit: int | None,
+    distinct: bool,
+    lines: Sequence[int] | None = None,
+) -> list[Difference]:
+    """As `find_differences`; with `lines`, only of these, and all of them carry their cells.
+
+    A target list holds no more than 1,664 columns. Those of both sides go through one only where they are sorted or
+    counted after they were joined: the fence below has them made into arrays before.
+    """
     ambiguous = [
         sql.SQL("coalesce(d.{} > 1, false)").format(_matches(field)) if not reference.unique else _FALSE
         for field, reference in shape.references
@@ -476,16 +510,26 @@ def find_differences(
         condition = sql.SQL("d.line IS NOT NULL AND ({})").format(condition)
     stored = shape.stored
     own = shape.identity.own
-    shown = sql.SQL("row_number() OVER (ORDER BY d.line) <= {}").format(sql.Literal(room))
+    managed = frozenset(shape.managed)
+    wide = 2 * len(stored) >= _WIDE
+    shown: sql.Composable = sql.SQL("row_number() OVER (ORDER BY d.line) <= {}").format(sql.Literal(room))
+    if lines is not None:
+        condition = sql.SQL("({}) AND d.line = ANY ({})").format(condition, sql.Literal(list(lines)))
+    if wide:
+        shown = sql.SQL("true") if lines is not None else _FALSE
     statement = sql.SQL(
-        "{prefix}SELECT d.line, {absent}, {repeated}, ARRAY[{unresolved}]::boolean[], ARRAY[{ambiguous}]::boolean[],"
+        "{prefix}{before_fence}SELECT d.line, {absent}, {repeated},"
+        " ARRAY[{unresolved}]::boolean[], ARRAY[{ambiguous}]::boolean[],"
         " {key_hash}, {declared}, {live},"
         " CASE WHEN {shown} THEN ARRAY[{after}]::text[] END,"
         " CASE WHEN {shown} THEN ARRAY[{before}]::text[] END,"
         " CASE WHEN {flagged} THEN ARRAY[{differing}]::boolean[] END, {moved}, {own_hash}"
-        " FROM {joined} WHERE {condition} ORDER BY d.line{limit}"
+        " FROM {joined} WHERE {condition}{after_fence} ORDER BY {line}{limit}"
     ).format(
         prefix=prefix,
+        before_fence=sql.SQL("SELECT * FROM (" if wide else ""),
+        after_fence=sql.SQL(" OFFSET 0) AS x" if wide else ""),
+        line=sql.SQL("1" if wide else "d.line"),
         absent=absent(shape),
         repeated=repeated,
         unresolved=_COMMA.join(
@@ -499,7 +543,7 @@ def find_differences(
         flagged=sql.SQL("true") if hashes else shown,
         after=_COMMA.join([written(field.column, field.desired) for field in stored]),
         before=_COMMA.join([written(field.column, field.target) for field in stored]),
-        differing=_COMMA.join([_differs_shown(shape, field) for field in stored]),
+        differing=_COMMA.join([_differs_shown(shape, field, managed) for field in stored]),
         moved=moved(shape),
         own_hash=key_hash(replace(shape, identity=own)) if own is not None else sql.NULL,
         joined=joined(shape, Source(prefix, relation, source.parameters)),
@@ -509,8 +553,8 @@ def find_differences(
     return [_difference(row) for row in session.query(statement, source.parameters or None)]
 
 
-def _differs_shown(shape: Shape, field: Field) -> sql.Composable:
-    if field in shape.managed:
+def _differs_shown(shape: Shape, field: Field, managed: Collection[Field]) -> sql.Composable:
+    if field in managed:
         return differs([field])
     if field.role == "key" and shape.identity.renamed is not None:
         return sql.SQL("({} AND {})").format(moved(shape), differs([field]))

@@ -44,7 +44,7 @@ class Reference:
         return f"{self.parent.name}({', '.join(column.name for column in self.key)})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is itself only: comparing all of two takes long in wide tables
 class Field:
     """One declared column of the table.
 

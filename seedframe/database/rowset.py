@@ -30,7 +30,7 @@ from seedframe.database.removal import Given, Removal, referring, require_within
 from seedframe.database.rowids import RowIds
 from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
-from seedframe.database.staging import Stage
+from seedframe.database.staging import Stage, require_room
 from seedframe.database.validation import Validation
 from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
@@ -145,6 +145,7 @@ class Rowset:
 
     def compare(self) -> Changes:
         """What differs. Reads the source to its end, once. Errors: BadData, RefError, and the server's."""
+        require_room(self._shape, self._around.resource)
         if self._validation is not None:
             self._validation.check()
         removal = self._removal

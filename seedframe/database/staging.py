@@ -1,13 +1,31 @@
 """The stage: declared rows in a temporary table, typed by the server, references looked up before they are compared."""
 
+from typing import Final
+
 from psycopg import sql
 
 from seedframe.database.compare import Source, equals, key_identity, staged_source, typed, unresolved
 from seedframe.database.declared import Chunk, Reference, Shape
 from seedframe.database.session import Session
+from seedframe.errors import DeclarationError
 
 _COMMA = sql.SQL(", ")
 _AND = sql.SQL(" AND ")
+
+
+# Of the 1,600 columns that a table may have, the differences beside the declared ones need four.
+_MOST_COLUMNS: Final = 1_596
+
+
+def require_room(shape: Shape, resource: str) -> None:
+    """A temporary table has room for what is declared. Errors: DeclarationError."""
+    columns = len(shape.inputs) + len(shape.references)
+    if columns > _MOST_COLUMNS:
+        raise DeclarationError(
+            f"{resource} declares {columns:,} columns of {shape.table.label},"
+            " each reference counted with its natural key",
+            hint=f"{_MOST_COLUMNS:,} are possible: declare the rest in a second Rows of the table, with a name=",
+        )
 
 
 class Stage:

@@ -1,7 +1,7 @@
 """Writing a difference: from a delta, insert what is missing and update what differs, and nothing else."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from psycopg import sql
 
@@ -27,6 +27,9 @@ from seedframe.database.staging import Stage, resolve
 
 Step: TypeAlias = Literal["insert", "update", "fill"]
 """What is done with rows of a delta: insert, update, or write the references that they were written without."""
+
+# The columns of both sides must fit into one target list, of 1,664.
+_TOLD_AT_ONCE: Final = 500
 
 _COMMA = sql.SQL(", ")
 _OR = sql.SQL(" OR ")
@@ -255,15 +258,23 @@ class Delta:
         managed = [*self._shape.managed, *(self._shape.key if renamed else ())]
         if not managed:
             return []
-        flags = self._session.first(
-            sql.SQL("SELECT {} FROM {} AS d JOIN {} ON {} WHERE NOT d.missing").format(
-                _COMMA.join([sql.SQL("bool_or({})").format(self._differs(field)) for field in managed]),
-                self.identifier,
-                live(self._shape),
-                same_key(self._shape),
+        flags: list[bool] = []
+        for start in range(0, len(managed), _TOLD_AT_ONCE):
+            row = self._session.first(
+                sql.SQL("SELECT {} FROM {} AS d JOIN {} ON {} WHERE NOT d.missing").format(
+                    _COMMA.join(
+                        [
+                            sql.SQL("bool_or({})").format(self._differs(field))
+                            for field in managed[start : start + _TOLD_AT_ONCE]
+                        ]
+                    ),
+                    self.identifier,
+                    live(self._shape),
+                    same_key(self._shape),
+                )
             )
-        )
-        assert flags is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
+            assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
+            flags += row
         return [field for field, flag in zip(managed, flags, strict=True) if flag]
 
     def _update_where(
