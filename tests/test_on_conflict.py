@@ -538,3 +538,21 @@ def test_a_trigger_that_undoes_an_update_of_a_kept_row_is_still_found(folder: Fo
     assert "does not converge: after apply, for sku=a, column name still differs" in error(
         apply(folder, on_conflict="database")
     )
+
+
+def test_added_changed_and_deleted_rows_under_sync(project: ProjectFactory, sql: Sql) -> None:
+    sql(ITEMS)
+    made = project(seed(more=', mode="sync"'))
+    applied(made)
+    sql("insert into items values ('x', 'added'); update items set name = 'hand' where sku = 'a'")
+    sql("delete from items where sku = 'b'")
+    assert apply(made, on_conflict="fail").exit_code == 1
+    for report in (dry_run(made, on_conflict="database"), apply(made, on_conflict="database")):
+        assert counts(report) == (0, 0, 0, 3), report.as_dict()
+    assert sql("select sku, name from items order by 1") == [("a", "hand"), ("c", "c1"), ("x", "added")]
+    quiet(made)
+    sql("insert into items values ('y', 'added')")
+    made.write(seed(with_cell("c", name="c2"), more=', mode="sync"'))
+    assert counts(apply(made)) == (0, 1, 1, 2)
+    assert sql("select sku, name from items order by 1") == [("a", "hand"), ("c", "c2"), ("x", "added")]
+    quiet(made)

@@ -304,6 +304,11 @@ class Contest:
         kept = self.kept.get(difference.line)
         return self._without(difference, set(kept.cells)) if kept is not None else difference
 
+    @property
+    def absent(self) -> int:
+        """How many rows stay missing."""
+        return sum(row.absent for row in self.kept.values())
+
     def without_absent(self, chunk: Chunk) -> Chunk:
         """The chunk, less the rows that stay missing: no reference will find them."""
         absent = {line for line, row in self.kept.items() if row.absent}

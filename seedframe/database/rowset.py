@@ -166,12 +166,17 @@ class Rowset:
         if self._stage is not None and source is not None:
             removal.see(self._shape, source, None, streamed=False)
         streamed = source is None and self._rows > 0
-        removal.find(self._shape, source, rows=self._rows, existing=self._rows - self._counts.create, streamed=streamed)
+        removal.find(self._shape, source, rows=self._rows, existing=self._existing, streamed=streamed)
         same_digest = self._baseline is not None and self._baseline.digest == self._digest.hexdigest()
         changes = removal.changes(changes, sample=self._around.sample, whole=self._judge_whole, same_digest=same_digest)
         if removal.ids:
             self._around.planned.add_removed(self._shape.table.oid, removal.ids)
         return changes
+
+    @property
+    def _existing(self) -> int:
+        """How many of the declared rows were there when they were compared."""
+        return self._rows - self._counts.create - self._contest.absent
 
     def _at_hand(self) -> Source | None:
         """The declared rows as they were compared; None where there are none, or where they were streamed."""
@@ -617,7 +622,7 @@ class Rowset:
         """
         limit = self._around.limits.update
         if going and limit is not None and self._counts.update:
-            existing = self._rows - self._counts.create
+            existing = self._existing
             what = f"of {self._shape.table.label} would be updated"
             require_within(limit, "max_update", self._counts.update, existing, what, self._given)
         return self._removal.weigh(going=going) if self._removal is not None else []
