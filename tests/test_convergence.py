@@ -264,7 +264,9 @@ class Things:
     def _default(self, column: Column) -> str:
         if not column.default:
             return ""
-        return f" default {compose.Literal(KINDS[column.type].values[0]).as_string(self._connection)}"
+        value = compose.Literal(KINDS[column.type].values[0]).as_string(self._connection)
+        # A constant role would keep it from being dropped, so the server refuses it; what is computed it does not see.
+        return f" default {value}" + ("::text::regrole" if column.type == "regrole" else "")
 
     @staticmethod
     def _insert(table: str, names: Sequence[str], values: Sequence[str | None]) -> compose.Composable:
@@ -356,6 +358,7 @@ def found(report: Report) -> Changes:
     return resource.changes
 
 
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @settings(
     max_examples=-(-EXAMPLES // SHARDS),
@@ -412,7 +415,12 @@ def _finds_changes(case: Case, things: Things) -> None:
     ]
     others = [n for n in range(len(case.columns)) if n not in managed]
     expected = []
-    texts = things.ask("select " + ", ".join(f"{key}::text" for key in things.keys) + " from wanted order by n")
+    # The text of a char has its blanks only where the type does not say how many.
+    shown = [
+        f"format('%s', {k})" if kind == "bpchar" else f"{k}::text"
+        for k, kind in zip(things.keys, case.keys, strict=True)
+    ]
+    texts = things.ask(f"select {', '.join(shown)} from wanted order by n")
     for line in range(len(case.declared)):
         for number in others:
             things.change(case, line, number)

@@ -322,3 +322,48 @@ def test_a_text_in_a_json_file_is_a_json_string_and_elsewhere_it_is_json(folder:
     as_value = ('"{\\"a\\": 1}"', '{"\\"{\\\\\\"a\\\\\\": 1}\\"",1}', '"x"')
     as_source = ('{"a": 1}', '{"{\\"a\\": 1}",1}', '"x"')
     assert found == [as_value, as_value, as_source, as_source, as_source]
+
+
+FAR_APART = {
+    "bigint": ["1", "4294967296", "-4294967297"],
+    "numeric": ["1.5", "-1.5", "100", "10000"],
+    "jsonb": ["1", "-1"],
+    "timestamptz": ["2000-01-01 00:00:00.000001Z", "2000-01-01 01:11:34.967296Z"],
+    "time": ["00:00:00.000001", "01:11:34.967296"],
+    "numeric[]": ["{1}", "{-1}"],
+    "integer[]": ["{1,2}", "{{1},{2}}", "[0:1]={1,2}"],
+}
+
+
+@pytest.mark.trap("hashes of keys that are coarser than the keys", "bigint, numeric and times are not hashed as such")
+@pytest.mark.parametrize("kind", list(FAR_APART))
+def test_different_keys_of_one_hash_are_no_repetition(
+    kind: str, folder: Folder, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "BLOCK_ROWS", 1)
+    sql(f"create table things (k {kind} primary key, v text)")
+    keys = FAR_APART[kind]
+    declaring.declare(lambda: [Rows("things", key="k", rows=[{"k": key, "v": "x"} for key in keys])])
+    assert counts(dry_run(folder)) == (len(keys), 0, 0, 0)
+    applied(folder)
+    # Each has a baseline of its own.
+    sql("update things set v = 'y'")
+    assert [change.verdict for change in only(verify(folder)).resources[0].changes.sample] == [Verdict.DRIFT] * len(
+        keys
+    )
+
+
+@pytest.mark.parametrize(("kind", "first", "second"), [("numeric", "1.5", "1.50"), ("citext", "A", "a")])
+def test_a_key_written_in_two_ways_is_repeated_however_far_apart(
+    kind: str, first: str, second: str, folder: Folder, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "BLOCK_ROWS", 1)
+    if kind == "citext":
+        if not sql("select 1 from pg_available_extensions where name = 'citext'"):
+            pytest.skip("this server has no citext")
+        sql("create extension citext")
+    sql(f"create table things (k {kind} primary key)")
+    keys = [first, "3" if kind == "numeric" else "c", second]
+    declaring.declare(lambda: [Rows("things", key="k", rows=[{"k": key} for key in keys])])
+    for run in (dry_run, apply):
+        assert "rows:things row 3: the key (k) of this row is also that of rows:things row 1" in error(run(folder))

@@ -56,6 +56,7 @@ class TableColumn:
         length: of varchar and char, where one is declared.
         equality: the schema of the type's `=`, unless it is built in.
         casts_alike: an explicit cast from text gives what the type's own input gives, which is what COPY goes through.
+        composite: it is of a row type.
         sequence: what numbers it, where it is a number and anything does.
     """
 
@@ -72,6 +73,7 @@ class TableColumn:
     hashes_as_is: bool
     equality: str | None
     casts_alike: bool = True
+    composite: bool = False
     sequence: ColumnSequence | None = None
 
     @property
@@ -182,6 +184,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                                 JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
                                WHERE oc.opcintype = base.oid AND oc.opcdefault
                                  AND oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree') LIMIT 1),
+                 'composite', base.typtype = 'c',
                  'casts_alike', (base_mod.typmod = -1
                                  OR coalesce(element.typname, base.typname)
                                     IN ('numeric', 'time', 'timetz', 'timestamp', 'timestamptz')
@@ -420,5 +423,6 @@ def _column(entry: dict[str, Any]) -> TableColumn:
         hashes_as_is=as_is,
         equality=entry["equality"],
         casts_alike=entry["casts_alike"],
+        composite=entry["composite"],
         sequence=None if entry["sequence"] is None else ColumnSequence(**entry["sequence"]),
     )

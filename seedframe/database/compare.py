@@ -8,12 +8,13 @@ columns, record_image_ne over row(), writes through a CTE) also run on Citus.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
 from seedframe.database.catalog import TableColumn
 from seedframe.database.declared import Chunk, Field, Reference, Shape
+from seedframe.database.identity import Hashing, KeyPart, Told
 from seedframe.database.session import Session
 
 _COMMA: Final = sql.SQL(", ")
@@ -25,6 +26,15 @@ _WIDE: Final = 1_500
 
 # So many nullable parts of a key are looked up by index, each with and without a value: sixteen look-ups at most.
 _NULLABLE_LOOK_UPS: Final = 4
+
+_HASHINGS: Final[dict[Hashing, LiteralString]] = {
+    "value": "{0}",
+    "array": "{0}, array_dims({0})",
+    "numeric": 'trim_scale({0})::text COLLATE "C"',
+    "numbers": "{0}, regexp_replace(regexp_replace({0}::text, '\\.0+(?![0-9])', '', 'g'),"
+    """ '([.][0-9]*[1-9])0+(?![0-9])', '\\1', 'g') COLLATE "C\"""",
+    "text": '{0}::text COLLATE "C"',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +282,11 @@ def same_key(shape: Shape, *, target: bool = False) -> sql.Composable:
 
 def absent(shape: Shape) -> sql.Composable:
     """No row of `t` was found for `d`."""
-    return sql.SQL("{} IS NULL").format(sql.Identifier("t", shape.identity.witness))
+    witness = sql.Identifier("t", shape.identity.witness)
+    column = shape.table.columns.get(shape.identity.witness)
+    if column is not None and column.composite:
+        return sql.SQL("num_nulls({}) = 1").format(witness)  # IS NULL is true of (NULL, NULL), which is a value
+    return sql.SQL("{} IS NULL").format(witness)
 
 
 def differs(fields: Sequence[Field]) -> sql.Composable:
@@ -312,17 +326,17 @@ def key_identity(shape: Shape) -> sql.Composable:
 
 def identity_hash(shape: Shape) -> sql.Composable:
     """64 bits of `key_identity`: what tells declared rows apart before their references are looked up."""
-    return _hash([(told.value, told.hashes_as_is) for part in shape.identity.parts for told in part.told_by])
+    return _hash([(told.value, told) for part in shape.identity.parts for told in part.told_by])
 
 
 def key_hash(shape: Shape, *, of_table: bool = False) -> sql.Composable:
     """64 bits that identify a row by its key, equal for equal keys: of `d`, or of `t` as `joined` or `live` has it."""
-    return _hash([(part.live if of_table else part.declared, part.hashes_as_is) for part in shape.identity.parts])
+    return _hash([(part.live if of_table else part.declared, part) for part in shape.identity.parts])
 
 
-def _hash(values: Sequence[tuple[sql.Composable, bool]]) -> sql.Composable:
+def _hash(values: Sequence[tuple[sql.Composable, KeyPart | Told]]) -> sql.Composable:
     """By their types' own equality where they have such a hash; the others as text."""
-    hashed = [value if as_is else sql.SQL('{}::text COLLATE "C"').format(value) for value, as_is in values]
+    hashed = [sql.SQL(_HASHINGS[like.hashing]).format(value) for value, like in values]
     return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(hashed))
 
 

@@ -2,8 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from psycopg import sql
+
+Hashing: TypeAlias = Literal["value", "array", "numeric", "numbers", "text"]
+"""What is hashed of a value: itself, where its type has a hash that is equal for equal values; of an array its
+dimensions, too, which its hash leaves out; of a numeric the text without the scale; of what has numerics inside both
+itself and its text without the scales; else the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +24,7 @@ class KeyPart:
         unknown: a condition, of `d`: a reference found no row, and the part is not known yet. None without references.
         nullable: NULL is one of its values, and equal to NULL.
         equality: the schema of its type's `=`, unless it is built in.
-        hashes_as_is: its type has a hash that is equal for equal values; else its text is.
+        hashing: what of it is hashed.
     """
 
     live: sql.Composable
@@ -28,15 +34,15 @@ class KeyPart:
     unknown: sql.Composable | None
     nullable: bool
     equality: str | None
-    hashes_as_is: bool
+    hashing: Hashing
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A value of `d` that tells declared rows apart, and whether its type's hash is equal for equal values."""
+    """A value of `d` that tells declared rows apart; the others as of a KeyPart."""
 
     value: sql.Composable
-    hashes_as_is: bool
+    hashing: Hashing
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,31 @@ from psycopg import sql
 from seedframe.database.catalog import Table, TableColumn, UniqueIndex
 from seedframe.database.compare import Source, unresolved
 from seedframe.database.declared import Field, Shape
-from seedframe.database.identity import Expression, Identity, KeyPart, Told
+from seedframe.database.identity import Expression, Hashing, Identity, KeyPart, Told
 from seedframe.database.session import Session
 from seedframe.errors import DeclarationError, did_you_mean
 
 _COMMA: Final = sql.SQL(", ")
 _OR: Final = sql.SQL(" OR ")
 
-# Types whose hash is equal for equal values and the same on every server. Enums and the reg… types are hashed by
-# their oid, which a restored dump does not keep.
+# Types whose hash is equal for equal values, the same on every server, and hardly ever equal for others. Enums and the
+# reg… types are hashed by their oid, which a restored dump does not keep. The hash of bigint, and of all times, folds
+# 64 bits to 32 (that of 1 is that of 4294967296), and that of numeric, and so of jsonb, forgets the sign.
 _HASHED: Final = frozenset(
     {
-        "bool", "int2", "int4", "int8", "oid", "uuid", "date", "time", "timetz", "timestamp", "timestamptz", "bytea",
-        "name", "text", "varchar", "bpchar", "citext", "numeric", "float4", "float8", "inet", "cidr", "macaddr",
-        "macaddr8", "interval", "jsonb",
+        "bool", "int2", "int4", "oid", "uuid", "date", "bytea", "name", "text", "varchar", "bpchar", "citext", "float4",
+        "float8", "inet", "cidr", "macaddr", "macaddr8", "interval",
     }
 )  # fmt: skip
+
+# Types whose text is equal for equal values, and different for others.
+_CANONICAL: Final = frozenset(
+    {
+        "bool", "int2", "int4", "int8", "oid", "uuid", "date", "bytea", "name", "text", "varchar", "time", "timetz",
+        "timestamp", "timestamptz", "inet", "cidr", "macaddr", "macaddr8",
+    }
+)  # fmt: skip
+_NUMBERS: Final = frozenset({"numeric", "jsonb"})
 
 _INDEXES: Final[LiteralString] = """
 SELECT ic.relname AS name, i.indisunique AS is_unique, i.indisvalid AND i.indisready AS valid,
@@ -72,9 +81,9 @@ WITH RECURSIVE part (oid) AS (
            UNION ALL SELECT a.atttypid FROM pg_attribute a
                       WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
            ) AS inside)
-SELECT DISTINCT t.typname
+SELECT DISTINCT CASE WHEN t.typcategory = 'A' THEN '[]' ELSE t.typname END
   FROM part JOIN pg_type t ON t.oid = part.oid
- WHERE t.typtype IN ('b', 'e') AND t.typcategory <> 'A' OR t.typtype = 'p'
+ WHERE t.typtype IN ('b', 'e', 'p')
 """
 
 
@@ -192,12 +201,12 @@ class Keys:
     # What is equal
 
     def _part(self, field: Field, nulls: bool) -> KeyPart:
-        hashed = self._is_hashed(field.column)
-        told = [Told(field.desired, hashed)]
+        hashing = self._hashing(field.column)
+        told = [Told(field.desired, hashing)]
         unknown = None
         if field.reference is not None:
             told = [
-                Told(sql.Identifier("d", staged), self._is_hashed(column))
+                Told(sql.Identifier("d", staged), self._hashing(column))
                 for staged, column in zip(field.reference.staged, field.reference.key, strict=True)
             ]
             unknown = unresolved(field.reference, field)
@@ -209,7 +218,7 @@ class Keys:
             unknown=unknown,
             nullable=nulls and not field.column.not_null,
             equality=field.column.equality,
-            hashes_as_is=hashed,
+            hashing=hashing,
         )
 
     def _of_index(self, index: _Index, key: Sequence[Field], fields: Sequence[Field]) -> Identity:
@@ -252,7 +261,7 @@ class Keys:
         self, index: _Index, expression: Expression, described: dict[str, Any], looked_up: Sequence[Field]
     ) -> KeyPart:
         declared = sql.Identifier("d", expression.name)
-        told = [Told(declared, self._hashes(described["type"]))]
+        told = [Told(declared, self._hashing_of(described["type"]))]
         unknown: list[sql.Composable] = []
         for field in looked_up:
             assert field.reference is not None  # noqa: S101 - the caller chose such
@@ -266,7 +275,7 @@ class Keys:
             unknown=_OR.join(unknown) if unknown else None,
             nullable=index.nulls_not_distinct,
             equality=described["equality"],
-            hashes_as_is=told[0].hashes_as_is,
+            hashing=told[0].hashing,
         )
 
     def _witness(self, fields: Sequence[Field], key: Sequence[Field], *, derived: bool) -> tuple[str, bool]:
@@ -281,12 +290,27 @@ class Keys:
             present += "_"
         return present, True
 
-    def _is_hashed(self, column: TableColumn) -> bool:
-        return column.base_type in _HASHED or self._hashes(column.type)
+    def _hashing(self, column: TableColumn) -> Hashing:
+        if column.base_type == "numeric":
+            return "numeric"
+        if column.base_type in _HASHED:
+            return "value"
+        return self._hashing_of(column.type, is_array=column.element_type is not None)
 
-    def _hashes(self, written: str) -> bool:
-        leaves = [row[0] for row in self._session.query(_LEAVES, [written])]
-        return bool(leaves) and all(name in _HASHED for name in leaves)
+    def _hashing_of(self, written: str, *, is_array: bool | None = None) -> Hashing:
+        """Of a type as the server writes it."""
+        if written.partition("(")[0] == "numeric" and not written.endswith("]"):
+            return "numeric"
+        found = {row[0] for row in self._session.query(_LEAVES, [written])}
+        leaves, arrays = found - {"[]"}, "[]" in found
+        array = written.endswith("]") if is_array is None else is_array
+        if leaves and leaves <= _HASHED and (array or not arrays):
+            return "array" if array else "value"
+        if leaves <= _CANONICAL:  # none at all, too
+            return "text"
+        if leaves <= _CANONICAL | _NUMBERS:
+            return "numbers"
+        return "value" if leaves <= _CANONICAL | _NUMBERS | _HASHED else "text"
 
 
 def _indexes(session: Session, table: Table) -> list[_Index]:
