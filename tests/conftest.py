@@ -16,7 +16,17 @@ import psycopg
 import pytest
 from psycopg import sql as compose
 
-from tests.servers import SUPERUSER, NoServer, Server, find_bindir, running, unprivileged
+from tests.servers import SUPERUSER, NoServer, Server, find_bindir, major_version, running, unprivileged
+
+
+def pytest_report_header() -> str:
+    """Which server the tests run on."""
+    try:
+        bindir = find_bindir()
+    except NoServer as error:
+        return f"PostgreSQL: {error}"
+    return f"PostgreSQL {major_version(bindir)}: {bindir}"
+
 
 _OUTSIDE = ("PG", "DATABASE_URL", "SEED")
 _numbers = count(1)

@@ -1,0 +1,114 @@
+"""Writes docs/traps.md from the tests: `python -m tests.traps_page`.
+
+The types are those of the catalogue that tests/test_types.py and tests/test_convergence.py work through; the traps are
+the `trap` markers of all tests, read from their source so that nothing has to run.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.types_catalogue import FAMILIES, IMPOSSIBLE, Kind
+
+TESTS: Final = Path(__file__).parent
+PAGE: Final = TESTS.parent / "docs/traps.md"
+
+_HEAD: Final = """\
+# Types and traps
+
+What may go wrong between "apply" and "nothing left to do", and what seedframe does about it. This page is made from the
+tests by `python -m tests.traps_page`, and a test fails when it is not what they say. They run on PostgreSQL 15 (3,000
+generated tables), 17 and 18 (300 each).
+
+## Types
+
+Every type below *converges*: the same value from CSV, TSV, JSON, JSON Lines, TOML and Python ends as the same image, in
+small sources and in staged ones; a second apply writes nothing; and each change to another value is found as drift of
+that column, though the type's own `=` may call the two equal. So do arrays of each, domains over each, and composite
+types with each. What is refused is refused alike by a dry run, `verify` and `apply`, naming the row and the column.
+"""
+
+_IMPOSSIBLE: Final = """\
+### Impossible
+
+| type | why |
+|---|---|
+"""
+
+_TRAPS: Final = """\
+## Traps
+
+| trap | what seedframe does | tests |
+|---|---|---|
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Trap:
+    """One marker: the trap, what seedframe does, and the file of the test that proves it."""
+
+    name: str
+    outcome: str
+    file: str
+
+
+def traps() -> list[Trap]:
+    """All `trap` markers, by name, each pair of name and outcome once for each file."""
+    found = {trap for path in sorted(TESTS.glob("test_*.py")) for trap in _traps_of(path)}
+    return sorted(found, key=lambda trap: (trap.name.casefold(), trap))
+
+
+def _traps_of(path: Path) -> Iterator[Trap]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "trap":
+            if len(node.args) != 2 or node.keywords:
+                raise ValueError(f"{path.name}:{node.lineno}: a trap has a name and an outcome")
+            name, outcome = (ast.literal_eval(argument) for argument in node.args)
+            yield Trap(name, outcome, path.name)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    for family, kinds in FAMILIES.items():
+        rows = "".join(_row(kind) for kind in kinds)
+        parts.append(f"### {family.capitalize()}\n\n| type | told apart | refused | note |\n|---|---|---|---|\n{rows}")
+    parts.append(_IMPOSSIBLE + "".join(f"| {_code(name)} | {why} |\n" for name, why in IMPOSSIBLE.items()))
+    parts.append(_TRAPS + "".join(_line(trap) for trap in traps()))
+    return "\n".join(parts)
+
+
+def _row(kind: Kind) -> str:
+    note = "; ".join(part for part in (f"extension {kind.needs}" if kind.needs else "", _cell(kind.note)) if part)
+    return f"| {_code(kind.type)} | {_some(kind.values)} | {_some(kind.bad)} | {note} |\n"
+
+
+def _line(trap: Trap) -> str:
+    return f"| {_cell(trap.name)} | {_cell(trap.outcome)} | [{trap.file}](../tests/{trap.file}) |\n"
+
+
+def _some(values: tuple[str, ...]) -> str:
+    """The first of them, as code; the empty text in words."""
+    return ", ".join(_code(value) if value else "the empty text" for value in values[:4])
+
+
+def _code(text: str) -> str:
+    shown = "".join(
+        c if c.isprintable() and not _is_combining(c) else c.encode("unicode_escape").decode() for c in text
+    )
+    shown = shown if len(shown) <= 40 else shown[:39] + "…"
+    return "`` " + _cell(shown) + " ``" if "`" in shown else f"`{_cell(shown)}`"
+
+
+def _is_combining(character: str) -> bool:
+    return "\u0300" <= character <= "\u036f"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split(" ")).replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
