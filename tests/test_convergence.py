@@ -25,7 +25,7 @@ from seedframe.sources import records
 from tests import declaring
 from tests.conftest import Connect, ProjectFactory, Sql
 from tests.servers import Server
-from tests.types_catalogue import FAMILIES, Kind, available
+from tests.types_catalogue import FAMILIES, Kind, available, offered, preparation
 
 EXAMPLES: Final = int(os.environ.get("SEEDFRAME_TEST_EXAMPLES", "300"))
 SHARDS: Final = 4
@@ -138,12 +138,10 @@ def things(
     monkeypatch: pytest.MonkeyPatch,
 ) -> "Things":
     """A project whose one seed declares what it is told, and what the server offers to tell of."""
-    offered = frozenset(name for (name,) in sql("select name from pg_available_extensions"))
-    kinds = [kind for kind in KINDS.values() if available(kind, offered, server.major)]
-    for needed in dict.fromkeys(kind.needs for kind in kinds if kind.needs):
-        sql(f'create extension if not exists "{needed}" cascade')
-    for ddl in dict.fromkeys(kind.ddl for kind in kinds if kind.ddl):
-        sql(ddl)
+    there = offered(sql)
+    kinds = [kind for kind in KINDS.values() if available(kind, there, server.major)]
+    for statement in preparation(kinds):
+        sql(statement)
     Offered.types = [kind.type for kind in kinds]
     Offered.keys = {kind.type: equal for kind in kinds if kind.key and len(equal := _equal_texts(connection, kind)) > 1}
     folder = project({"seeds/10_things.py": declaring.SEED})

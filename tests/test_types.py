@@ -14,11 +14,21 @@ import tomli_w
 from seedframe import Rows, Secret
 from seedframe.changes import Verdict
 from seedframe.sources import records
-from tests import declaring, types_catalogue
+from tests import declaring
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
 from tests.servers import Server
-from tests.types_catalogue import FAMILIES, IMPOSSIBLE, Kind, array_of, available, composite_of, domain_over
+from tests.types_catalogue import (
+    FAMILIES,
+    IMPOSSIBLE,
+    Kind,
+    array_of,
+    available,
+    composite_of,
+    domain_over,
+    offered,
+    preparation,
+)
 
 BASE = tuple(kind for family in FAMILIES.values() for kind in family)
 FAMILY = {
@@ -47,14 +57,12 @@ def kinds_of(sql: Sql, server: Server) -> Callable[[Sequence[Kind]], list[Kind]]
     """Make what the kinds need in the database; those that this server has."""
 
     def kinds_of(kinds: Sequence[Kind]) -> list[Kind]:
-        offered = frozenset(name for (name,) in sql("select name from pg_available_extensions"))
-        usable = [kind for kind in kinds if available(kind, offered, server.major)]
+        there = offered(sql)
+        usable = [kind for kind in kinds if available(kind, there, server.major)]
         if not usable:
-            pytest.skip("the server offers none of the extensions that bring these types")
-        for needed in sorted({kind.needs for kind in BASE if kind.needs in offered}):
-            sql(f'create extension if not exists "{needed}" cascade')
-        for ddl in dict.fromkeys(kind.ddl for kind in (*types_catalogue.OWN, *usable) if kind.ddl):
-            sql(ddl)
+            pytest.skip("this server offers none of what brings these types")
+        for statement in preparation([*(kind for kind in BASE if available(kind, there, server.major)), *usable]):
+            sql(statement)
         return usable
 
     return kinds_of

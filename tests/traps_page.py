@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.types_catalogue import FAMILIES, IMPOSSIBLE, Kind
+from tests.types_catalogue import FAMILIES, IMPOSSIBLE, LIBXML, Kind
 
 TESTS: Final = Path(__file__).parent
 PAGE: Final = TESTS.parent / "docs/traps.md"
@@ -81,8 +81,14 @@ def page() -> str:
 
 
 def _row(kind: Kind) -> str:
-    note = "; ".join(part for part in (f"extension {kind.needs}" if kind.needs else "", _cell(kind.note)) if part)
+    note = "; ".join(part for part in (_needs(kind), _cell(kind.note)) if part)
     return f"| {_code(kind.type)} | {_some(kind.values)} | {_some(kind.bad)} | {note} |\n"
+
+
+def _needs(kind: Kind) -> str:
+    if kind.needs == LIBXML:
+        return "a server built with libxml"
+    return f"extension {kind.needs}" if kind.needs else ""
 
 
 def _line(trap: Trap) -> str:

@@ -6,8 +6,9 @@ The values of a kind are pairwise different to an image, though several are equa
 `same`, as text or as Python value, means exactly the first of them.
 """
 
+import contextlib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -15,6 +16,7 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
@@ -65,7 +67,7 @@ class Kind:
         same: texts and Python values that mean the first of `values`.
         bad: texts that the type refuses.
         ddl: what must be made before the type is there.
-        needs: the extension that brings it.
+        needs: the extension that brings it, or LIBXML.
         since: the first major version that has it.
         is_json: what stands in a JSON file is the value itself.
         key: the type has an order, so that a unique index can be over it.
@@ -85,6 +87,9 @@ class Kind:
     null: bool = True
     note: str = ""
 
+
+LIBXML: Final = "libxml"
+"""What a server that was built without it does without."""
 
 _TZ: Final = timezone(timedelta(hours=2))
 _V6: Final = ipaddress.ip_address("::1")
@@ -246,7 +251,7 @@ DOCUMENTS: Final = (
         ("{x", '"\\u0000"'), is_json=True, note="order and white space are none of it; 1.5 and 1.50 differ",
     ),
     Kind("jsonpath", ("$.\"a\"", "strict $.\"a\"", "$.\"b\""), ("$.a", "lax $.a"), ("$[",), key=False),
-    Kind("xml", ("<a/>", "<a></a>", "text", ""), ("<a/>",), ("<a>",), key=False, note="a text as it was written"),
+    Kind("xml", ("<a/>", "<a></a>", "text", ""), ("<a/>",), ("<a>",), needs=LIBXML, key=False, note="a text as it was written"),
     Kind("tsvector", ("'a':1 'b':2", "'a' 'b'", "'a':1A 'b':2", ""), ("b:2 a:1", "a:1 b:2 a:1"), key=False),
     Kind("tsquery", ("'a' & 'b'", "'b' & 'a'", "'a' | 'b'", "'a':*"), ("a&b", "(a & b)"), ("a b",), key=False),
 )
@@ -394,9 +399,26 @@ FAMILIES: Final[Mapping[str, tuple[Kind, ...]]] = {
 }
 
 
-def available(kind: Kind, extensions: frozenset[str], major: int) -> bool:
-    """Whether a server of this version, with these extensions on offer, has the type."""
-    return major >= kind.since and (not kind.needs or kind.needs in extensions)
+def offered(sql: Callable[[str], list[tuple[Any, ...]]]) -> frozenset[str]:
+    """What a server has to bring types: the names of extensions, and LIBXML."""
+    names = {name for (name,) in sql("select name from pg_available_extensions")}
+    with contextlib.suppress(psycopg.errors.FeatureNotSupported):
+        sql("select xmlparse(content '<a/>')")
+        names.add(LIBXML)
+    return frozenset(names)
+
+
+def preparation(kinds: Iterable[Kind]) -> Iterator[str]:
+    """The statements that make what the kinds need in a database."""
+    wanted = list(kinds)
+    for needed in sorted({kind.needs for kind in wanted} - {"", LIBXML}):
+        yield f'create extension if not exists "{needed}" cascade'
+    yield from dict.fromkeys(kind.ddl for kind in wanted if kind.ddl)
+
+
+def available(kind: Kind, there: frozenset[str], major: int) -> bool:
+    """Whether a server of this version, with what it has to offer, has the type."""
+    return major >= kind.since and (not kind.needs or kind.needs in there)
 
 
 def array_of(kind: Kind) -> Kind:

@@ -36,7 +36,7 @@ _CANONICAL: Final = frozenset(
 _NUMBERS: Final = frozenset({"numeric", "jsonb"})
 
 _INDEXES: Final[LiteralString] = """
-SELECT ic.relname AS name, i.indisunique AS is_unique, i.indisvalid AND i.indisready AS valid,
+SELECT ic.relname AS name, i.indisunique AND NOT i.indisexclusion AS is_unique, i.indisvalid AND i.indisready AS valid,
        NOT i.indimmediate AS deferrable, pg_get_expr(i.indpred, i.indrelid) AS predicate,
        coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
        (SELECT json_agg(json_build_object(
