@@ -241,7 +241,8 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
                               WHERE k.n <= i.indnkeyatts)) ORDER BY NOT i.indisprimary, ic.relname)
           FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
-         WHERE i.indrelid = c.oid AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indexprs IS NULL) AS unique_indexes,
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion
+           AND i.indexprs IS NULL) AS unique_indexes,
        (SELECT json_agg(json_build_object(
                  'name', f.conname, 'table', f.confrelid::bigint, 'deferrable', f.condeferrable,
                  'columns', (SELECT json_agg(a.attname ORDER BY k.n)
