@@ -31,6 +31,7 @@ from seedframe.database.rowids import RowIds
 from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage, require_room
+from seedframe.database.swaps import RowRefusedError, is_taken
 from seedframe.database.validation import Validation
 from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
@@ -661,7 +662,8 @@ class Rowset:
 
     def _write_round(self) -> None:
         assert self._delta is not None  # noqa: S101 - made by write()
-        self._blamed(self._delta.update, "update")
+        delta = self._delta
+        self._blamed(delta.update, "update", when_taken=lambda: delta.update(in_order=True))
         self._blamed(self._delta.insert, "insert")
 
     @property
@@ -710,19 +712,42 @@ class Rowset:
             parents=tuple(reference.parent.oid for _, reference in references),
         )
 
-    def _blamed(self, action: Callable[[], _T], step: Step) -> _T:
-        """Run a statement over many rows; when a constraint refuses one of them, say which."""
+    def _blamed(self, action: Callable[[], _T], step: Step, *, when_taken: Callable[[], _T] | None = None) -> _T:
+        """Run a statement over many rows; when a constraint refuses one of them, say which.
+
+        Args:
+            when_taken: what to do instead when the refusal is that of a value which another row has.
+        """
         assert self._delta is not None  # noqa: S101 - made by write()
         try:
             with self._session.savepoint():
                 return action()
         except (ConstraintViolated, BadData) as error:
+            if when_taken is not None and is_taken(error):
+                return self._in_order(when_taken)
             line = self._delta.culprit(step)
             if line is not None:
                 error.where = f"{self._around.place(line)}{self._shown_key(line)}"
             raise
         except PermissionDenied as error:
             raise self._named(error, "INSERT" if step == "insert" else "UPDATE") from error
+
+    def _in_order(self, action: Callable[[], _T]) -> _T:
+        try:
+            with self._session.savepoint():
+                return action()
+        except RowRefusedError as refused:
+            error = refused.error
+            error.where = f"{self._around.place(refused.line)}{self._shown_key(refused.line)}"
+            if refused.other is None:
+                raise error from refused
+            other = f"{self._around.place(refused.other)}{self._shown_key(refused.other)}"
+            raise ConstraintViolated(
+                f"this row takes a value over from {other}, and gives it, or another row does, a value in return:"
+                f" {error.message}",
+                hint="make the constraint DEFERRABLE, or go by way of a value that no row has",
+                where=error.where,
+            ) from refused
 
     def _named(self, error: PermissionDenied, privilege: Privilege) -> PermissionDenied:
         """The same refusal, with the privilege and the table by name; the server's words where it was about another."""

@@ -24,6 +24,7 @@ from seedframe.database.declared import Field, Reference, Shape
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage, resolve
+from seedframe.database.swaps import update_in_order
 
 Step: TypeAlias = Literal["insert", "update", "fill"]
 """What is done with rows of a delta: insert, update, or write the references that they were written without."""
@@ -230,14 +231,29 @@ class Delta:
             )
         self._session.execute(statement, parameters)
 
-    def update(self) -> None:
+    def update(self, *, in_order: bool = False) -> None:
         """Update the rows of this round that are there and differ, in the columns that differ in any of them.
 
         Updates go before the inserts of a round, since an insert may take over a unique value that an update gives up.
+
+        Args:
+            in_order: row after row where they take over unique values from each other; see `update_in_order`.
         """
         changed = self._changed_fields()
         round_ = self._this_round(missing=False)
-        if changed:
+        if changed and in_order:
+            self._session.execute(sql.SQL("CREATE INDEX ON {} (line)").format(self.identifier))
+            update_in_order(
+                self._session,
+                self._shape,
+                sql.SQL("(SELECT d.* FROM {} AS d WHERE {})").format(self.identifier, round_),
+                changed,
+                self._to_write,
+                lambda lines: self._update_where(
+                    changed, sql.SQL("{} AND d.line = ANY ($1::bigint[])").format(round_), [list(lines)]
+                ),
+            )
+        elif changed:
             self._update_where(changed, round_)
         identity = self._shape.identity
         if identity.own is not None:
