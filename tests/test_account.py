@@ -282,6 +282,7 @@ def test_the_account_is_made_as_declared(admin: Folder, sql: Sql) -> None:
     assert kept_files(admin) == []
 
 
+@pytest.mark.trap("passwords that are reset by every run", "hashed once, when the account is made, and left alone")
 def test_later_runs_leave_the_password_alone_and_do_not_even_look_at_the_variable(admin: Folder, sql: Sql) -> None:
     applied(admin, **GIVEN)
     before = sql("select xmin::text, password_hash from users")

@@ -367,6 +367,7 @@ def test_a_plugin_that_is_counted_on_and_not_installed_is_a_problem(folder: Writ
     assert Project.load(root, disabled=["seedframe-iso"]).problems == ()
 
 
+@pytest.mark.trap("one broken plugin", "is named, and stops no other")
 def test_one_failing_plugin_does_not_stop_the_others(folder: Write, install: Install) -> None:
     config = CONFIG + '[plugins]\nallow = ["seedframe-geo", "seedframe-iso"]\n'
     bad = {"seedframe_geo/__init__.py": "", "seedframe_geo/seed.py": "x = 1\nraise OSError('no geo')\n"}

@@ -39,6 +39,7 @@ def labels(seeds: Sequence[Seed]) -> list[str]:
         (["00_core", "7_x", "070_y", "07_z"], ["00_core", "7_x", "07_z", "070_y"]),
     ],
 )
+@pytest.mark.trap("prefixes above 9 sorted as text", "numbers sort as numbers")
 def test_numbers_sort_as_numbers_and_names_break_ties(given_labels: list[str], expected: list[str]) -> None:
     assert labels(in_order([seed(label) for label in given_labels])) == expected
 

@@ -34,6 +34,9 @@ def test_rows_are_created_and_the_second_apply_writes_nothing(items: Folder, sql
     assert sql("select sku, name, price::text from items order by sku") == [("a", "A", "1.50"), ("b", None, "2.00")]
 
 
+@pytest.mark.trap(
+    "updates that change nothing", "not made: no xmin, trigger, lock or sequence value is spent on a row that is right"
+)
 def test_an_unchanged_row_is_not_written_and_no_sequence_moves(items: Folder, sql: Sql) -> None:
     applied(items)
     before = sql("select xmin::text, ctid::text, * from items order by sku")
@@ -150,6 +153,7 @@ def test_references_are_looked_up_by_natural_key(project: ProjectFactory, sql: S
     ]
 
 
+@pytest.mark.trap("a reference to a row that is planned only", "known after apply")
 def test_a_reference_to_a_row_that_an_earlier_seed_will_make_is_known_after_apply(
     project: ProjectFactory, sql: Sql
 ) -> None:
@@ -161,6 +165,7 @@ def test_a_reference_to_a_row_that_an_earlier_seed_will_make_is_known_after_appl
     applied(folder)
 
 
+@pytest.mark.trap("a reference that finds nothing", "an error that names the key, in a dry run too")
 @pytest.mark.parametrize("run", [dry_run, apply], ids=["dry_run", "apply"])
 def test_a_reference_that_finds_nothing_names_its_key(run: object, project: ProjectFactory, sql: Sql) -> None:
     sql(REFS)
@@ -172,6 +177,7 @@ def test_a_reference_that_finds_nothing_names_its_key(run: object, project: Proj
     assert sql("select count(*) from parents") == [(0,)]
 
 
+@pytest.mark.trap("a reference that finds several rows", "an error, in a dry run too")
 @pytest.mark.parametrize("run", [dry_run, apply], ids=["dry_run", "apply"])
 def test_a_reference_that_finds_several_is_an_error(run: object, project: ProjectFactory, sql: Sql) -> None:
     sql(REFS)
@@ -234,6 +240,7 @@ def test_a_large_source_is_staged_in_apply_and_streamed_elsewhere(project: Proje
     assert counts(apply(folder)) == (0, 1, 0, 11_999)
 
 
+@pytest.mark.trap("a key that stands twice in the source", "refused, naming both rows, however far apart")
 @pytest.mark.parametrize("run", [dry_run, apply], ids=["dry_run", "apply"])
 def test_a_key_repeated_far_apart_names_both_rows(run: object, project: ProjectFactory, sql: Sql) -> None:
     sql(ITEMS)
@@ -254,6 +261,7 @@ def test_large_self_references_are_staged_too(project: ProjectFactory, sql: Sql)
     assert sql("select count(*) from tree c join tree p on p.id = c.parent_id") == [(6_000,)]
 
 
+@pytest.mark.trap("GENERATED ALWAYS identity", "explicit values are written with OVERRIDING SYSTEM VALUE")
 def test_explicit_ids_and_generated_always(project: ProjectFactory, sql: Sql) -> None:
     sql("create table t (id int generated always as identity primary key, name text)")
     folder = project({"seeds/10_t.py": seed('yield Rows("t", key="id", rows=[{"id": 5, "name": "five"}])')})
@@ -336,6 +344,7 @@ def test_references_follow_rows_that_the_same_run_moves(number: int, project: Pr
     assert sql("select distinct p_id from c") == [(2,)]
 
 
+@pytest.mark.trap("a unique value that one row gives up and another takes", "updates go before inserts")
 def test_a_unique_value_moves_from_one_row_to_a_new_one(project: ProjectFactory, sql: Sql) -> None:
     sql(SWAP)
     rows = 'yield Rows("p", key="id", rows=[{"id": 1, "code": "a", "pos": %d}%s])'

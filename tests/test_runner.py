@@ -105,6 +105,10 @@ def test_a_rehearsal_meets_constraints_and_keeps_nothing(project: ProjectFactory
     assert "check constraint short refused a row" in error(apply(folder, rehearse=True))
 
 
+@pytest.mark.trap(
+    "a dry run that the database does not evaluate",
+    "--rehearse does it all, constraints and triggers too, and rolls back",
+)
 def test_a_rehearsal_has_deferred_constraints_speak(project: ProjectFactory, sql: Sql, table: None) -> None:
     sql("create table others (id int primary key)")
     sql("alter table items add foreign key (n) references others deferrable initially deferred")
@@ -422,6 +426,7 @@ def _database(sql: Sql) -> str:
 # Reading really only reads
 
 
+@pytest.mark.trap("a monitor that needs to write", "dry run and verify work with a role that may only read")
 def test_dry_run_and_verify_work_with_a_role_that_may_only_read(
     project: ProjectFactory, sql: Sql, table: None, connect: Connect
 ) -> None:
@@ -440,6 +445,9 @@ def test_dry_run_and_verify_work_with_a_role_that_may_only_read(
     sql("drop owned by reader; drop role reader")
 
 
+@pytest.mark.trap(
+    "a dry run that writes", "dry run and verify are READ ONLY transactions: no temporary table, no transaction id"
+)
 def test_dry_run_and_verify_write_nothing(project: ProjectFactory, sql: Sql, table: None) -> None:
     folder = project({"seeds/10_a.py": seed("a"), "seeds/20_own.py": OWN})
     position = "select pg_current_wal_insert_lsn(), pg_snapshot_xmax(pg_current_snapshot())"
@@ -457,6 +465,7 @@ def test_dry_run_and_verify_write_nothing(project: ProjectFactory, sql: Sql, tab
     assert sql("select to_regnamespace('seedframe')") == [(None,)]
 
 
+@pytest.mark.trap("a no-op apply that floods the WAL", "less than 64 KB, whatever the number of rows")
 @pytest.mark.parametrize(("seeds", "rows"), [(5, 3_000), (2, 12_000)], ids=["small sources", "staged ones"])
 def test_a_second_apply_writes_little(seeds: int, rows: int, project: ProjectFactory, sql: Sql, table: None) -> None:
     declared = f"({{'sku': f's{{n}}', 'name': 'x'}} for n in range({rows}))"
