@@ -3,7 +3,7 @@
 Pure functions over hashes; the ledger supplies the baseline, the comparison the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -147,3 +147,36 @@ def resource_verdict(baseline: Baseline | None, digest: str, *, as_left: bool | 
     if baseline.digest == digest:
         return Verdict.DRIFT
     return Verdict.PENDING if as_left else Verdict.CONFLICT
+
+
+def removal_verdict(
+    why: Literal["sync", "prune", "removed"],
+    baseline: Baseline | None,
+    *,
+    unreadable: bool,
+    same_digest: bool,
+    was_declared: bool | None,
+    whole: Callable[[], Verdict],
+) -> Verdict:
+    """The verdict on a row that is there and is not to be.
+
+    Args:
+        why: it is not declared where only declared rows are to be, this resource made it, or its key is in `removed()`.
+        unreadable: there is a ledger, and it cannot be read.
+        same_digest: what is declared is what was declared at the last apply.
+        was_declared: whether the row was declared then; None where there are no row hashes to tell by.
+        whole: the verdict on the resource as a whole, asked for only where it is needed.
+    """
+    if unreadable:
+        return Verdict.DRIFT
+    if why == "prune":
+        return Verdict.ORPHAN
+    if why == "removed":
+        return Verdict.DRIFT if same_digest else Verdict.PENDING
+    if baseline is None:
+        return Verdict.PENDING
+    if was_declared is None:
+        found = whole()
+        # The table is as the last apply left it, and then it held what was declared.
+        return Verdict.ORPHAN if found is Verdict.PENDING else found
+    return Verdict.ORPHAN if was_declared else Verdict.DRIFT

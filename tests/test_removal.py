@@ -240,6 +240,7 @@ KINDS = {
 }
 
 
+@pytest.mark.trap("keys that are equal and look different", "a declared row is never taken for one to delete")
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_keys_are_never_taken_for_others(kind: str, project: ProjectFactory, sql: Sql) -> None:
     """The key's own equality decides in a streamed comparison too, whatever its texts look like."""
@@ -250,6 +251,7 @@ def test_equal_keys_are_never_taken_for_others(kind: str, project: ProjectFactor
     assert counts(applied(folder)) == (0, 0, 1, 6_000)
 
 
+@pytest.mark.trap("keys equal by a collation, not by their bytes", "a declared row is never taken for one to delete")
 def test_keys_that_a_collation_takes_for_equal(project: ProjectFactory, sql: Sql, case_blind: str) -> None:
     sql(f"create table items (k text collate {case_blind} primary key)")
     sql("insert into items select 'K' || n from generate_series(0, 6000) n")
@@ -261,6 +263,7 @@ def test_keys_that_a_collation_takes_for_equal(project: ProjectFactory, sql: Sql
 # An empty source
 
 
+@pytest.mark.trap("a source that became empty", "refused, unless max_delete says that it is meant")
 @pytest.mark.parametrize("run", [dry_run, apply], ids=["dry_run", "apply"])
 def test_an_empty_source_deletes_all_only_when_told_to(run: object, project: ProjectFactory, sql: Sql) -> None:
     sql(ITEMS)
@@ -325,6 +328,7 @@ def test_references_in_keys(project: ProjectFactory, sql: Sql) -> None:
     assert counts(applied(folder)) == (6_000, 0, 2, 0)
 
 
+@pytest.mark.trap("children and parents deleted together", "deleted in reverse order, and shown so before")
 def test_children_go_before_their_parents(project: ProjectFactory, sql: Sql) -> None:
     sql(FAMILY.format("restrict"))
     folder = made(project, f"{PARENTS % 'xy'}\n    {CHILDREN % ('', 'xy')}")
@@ -333,6 +337,7 @@ def test_children_go_before_their_parents(project: ProjectFactory, sql: Sql) -> 
     assert only(apply(folder)).findings == ()
 
 
+@pytest.mark.trap("rows that others refer to", "an error that names the table and how many, in a dry run too")
 @pytest.mark.parametrize("run", [dry_run, apply], ids=["dry_run", "apply"])
 @pytest.mark.parametrize("rule", ["no action", "restrict"])
 def test_rows_that_are_referred_to_are_not_deleted(rule: str, run: object, project: ProjectFactory, sql: Sql) -> None:
@@ -346,6 +351,9 @@ def test_rows_that_are_referred_to_are_not_deleted(rule: str, run: object, proje
     assert sql("select count(*) from parents") == [(3,)]
 
 
+@pytest.mark.trap(
+    "ON DELETE CASCADE and SET NULL", "what they take along is counted, table by table, before it happens"
+)
 @pytest.mark.parametrize("run", [dry_run, apply], ids=["dry_run", "apply"])
 def test_cascades_are_counted_before_they_happen(run: object, project: ProjectFactory, sql: Sql) -> None:
     sql(FAMILY.format("cascade"))
@@ -427,6 +435,7 @@ def test_a_declared_row_that_a_cascade_takes_along_is_made_again(project: Projec
     assert sql("select p.code from children c join parents p on p.id = c.parent_id where c.id = 3") == [("x",)]
 
 
+@pytest.mark.trap("deletes in partitioned tables", "found and deleted in whichever partition they lie")
 def test_partitioned_tables(project: ProjectFactory, sql: Sql) -> None:
     sql("""create table items (country text, sku text, primary key (country, sku)) partition by list (country);
         create table items_de partition of items for values in ('de');
@@ -448,6 +457,7 @@ def test_partitioned_tables(project: ProjectFactory, sql: Sql) -> None:
     assert sql("select * from items union all select * from notes") == [("de", "a"), ("de", "a")]
 
 
+@pytest.mark.trap("rows of tables that inherit", "never deleted: only the declared table's own are meant")
 def test_tables_that_inherit_keep_their_rows(project: ProjectFactory, sql: Sql) -> None:
     sql(ITEMS + "; create table more () inherits (items); insert into more (id, country, sku) values (1, 'de', 'x')")
     folder = made(project, items("de/a", more=SYNC))
@@ -455,6 +465,7 @@ def test_tables_that_inherit_keep_their_rows(project: ProjectFactory, sql: Sql) 
     assert keys(sql) == ["de/a", "de/x"]
 
 
+@pytest.mark.trap("a trigger that keeps a row from being deleted", "does not converge, said by key")
 def test_a_trigger_that_keeps_a_row_is_told_of(project: ProjectFactory, sql: Sql) -> None:
     sql(ITEMS)
     sql("insert into items (country, sku) values ('de', 'x')")
@@ -596,6 +607,9 @@ def test_removed_keys_that_are_secret_leave_no_trace(project: ProjectFactory, sq
 PRUNE = ", prune=True"
 
 
+@pytest.mark.trap(
+    "rows of others beside those of a seed", "prune deletes only what the ledger knows the seed to have made"
+)
 def test_prune_deletes_what_this_seed_made_and_nothing_else(project: ProjectFactory, sql: Sql) -> None:
     sql(ITEMS)
     sql("insert into items (country, sku, name) values ('de', 'theirs', 'n'), ('de', 'adopted', 'n')")
@@ -615,6 +629,7 @@ def test_prune_deletes_what_this_seed_made_and_nothing_else(project: ProjectFact
     assert sql("select key ->> 'sku' from seedframe.owned_row") == [("a",)]
 
 
+@pytest.mark.trap("a row that comes back after it was pruned", "whoever made it last owns it")
 def test_a_pruned_row_that_somebody_makes_again_is_theirs(project: ProjectFactory, sql: Sql) -> None:
     sql(ITEMS)
     folder = made(project, items("de/a", "de/b", more=PRUNE))
@@ -735,7 +750,7 @@ def test_prune_of_keys_whose_type_changed(project: ProjectFactory, sql: Sql) -> 
     rewrite(folder, body % "[2]")
     for report in (dry_run(folder), apply(folder)):
         assert report.exit_code == 0
-        assert "no longer fit the types of the columns" in str(only(report).findings)
+        assert "no longer fit the columns' types" in str(only(report).findings)
     assert sql("select k from items order by 1") == [(1,), (2,)]
 
 
@@ -887,6 +902,7 @@ def test_a_large_source_with_a_renamed_row(project: ProjectFactory, sql: Sql) ->
     assert counts(applied(folder)) == (0, 1, 1, 5_999)
 
 
+@pytest.mark.trap("soft-deleted rows under sync", "left alone: the key's index does not speak of them")
 @pytest.mark.parametrize("number", [2, 6_000], ids=["parameters", "large"])
 def test_rows_that_an_index_with_a_predicate_does_not_speak_of_stay(
     number: int, project: ProjectFactory, sql: Sql

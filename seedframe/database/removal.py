@@ -4,36 +4,26 @@ A row is to go when no declared row matches it and it is in a scope: the table o
 (`sync`), what this resource made (`prune`), or a key that must not be there (`removed`).
 """
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from psycopg import sql
 
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Verdict, worst_verdict
-from seedframe.database.cascades import Effect, effects_of
-from seedframe.database.compare import Source, absent, chunk_source, equals, key_hash, same_key, unresolved
+from seedframe.database.additions import Additions
+from seedframe.database.compare import Source, chunk_source, key_hash, same_key, written
 from seedframe.database.declared import Chunk, Removing, Shape
-from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value
 from seedframe.database.ownership import Ownership
+from seedframe.database.part import Part
 from seedframe.database.privileges import missing_privilege
-from seedframe.database.rowids import RowIds, at_place, joined_parameters, placed, rows_where
+from seedframe.database.rowids import FoundRows, RowIds, Why, at_place, placed, rows_where
 from seedframe.database.session import Session
-from seedframe.database.statements import names_in
-from seedframe.errors import (
-    BadData,
-    ChangedInDatabase,
-    ConstraintViolated,
-    DeclarationError,
-    PermissionDenied,
-    SeedError,
-    TooManyChanges,
-)
-from seedframe.limits import Limit, Limits
-from seedframe.verdicts import CONTESTED, OnConflict
+from seedframe.database.streamed_keys import StreamedKeys
+from seedframe.database.weighing import Given, along, effects_on_others, require_within, rows_text, told_of
+from seedframe.errors import BadData, ConstraintViolated, DeclarationError, PermissionDenied, TooManyChanges
+from seedframe.verdicts import removal_verdict
 
 _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
@@ -41,41 +31,13 @@ _PAGE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a removal is told of the run it is in.
-
-    Attributes:
-        resource: its name, for messages.
-        place: where a line of the source is.
-        on_conflict: what becomes of rows that somebody added; None in verify.
-        doomed: the rows that other resources of the seed delete before this one does; it adds its own.
-    """
-
-    resource: str
-    place: Callable[[int], str]
-    store: BaselineStore
-    limits: Limits
-    on_conflict: OnConflict | None
-    doomed: list[RowIds]
-
-
-@dataclass(frozen=True, slots=True)
 class _Scope:
     """Some rows of the table, as `t`, with the CTEs and parameters they need."""
 
-    kind: str
+    why: Why
     prefix: sql.Composable
     relation: sql.Composable
     parameters: tuple[Any, ...] = ()
-
-
-@dataclass(slots=True)
-class _Found:
-    """Rows that are to go: where they lie, the hash of each key, and why."""
-
-    ids: RowIds
-    hashes: "array[int]"
-    kinds: list[str]
 
 
 class Removal:
@@ -87,17 +49,15 @@ class Removal:
         self._removing = removing
         self._given = given
         self._owned = Ownership(session, shape, given.store) if removing.prune else None
-        self._streamed = _StreamedKeys(session, shape)
+        self._part = Part(session, removing.where)
+        self._additions = Additions(shape, given)
+        self._streamed = StreamedKeys(session, shape)
         self._inside = 0
         self._scope_rows: dict[str, int] = {}
-        self._found: _Found | None = None
+        self._found = FoundRows()
         self._rows = 0
         self._deleted = 0
         self._removed_hashes: list[int] = []
-        self._extras: frozenset[int] = frozenset()
-        self._staying: set[int] = set()
-        self._newly_staying: set[int] = set()
-        self._added = 0
 
     # Before the declared rows are read
 
@@ -121,19 +81,7 @@ class Removal:
                 " what may delete rows has to see them whole",
                 where=self._given.resource,
             )
-        where = self._removing.where
-        if where is not None:
-            try:
-                with self._session.savepoint():
-                    self._session.query(sql.SQL("SELECT FROM {} LIMIT 0").format(self._part))
-            except PermissionDenied:
-                raise
-            except SeedError as error:
-                raise DeclarationError(
-                    f"where= cannot be used: {error.message}",
-                    hint="write one condition over the table's own columns",
-                    where=self._given.resource,
-                ) from error
+        self._part.check(self._shape, self._given.resource)
         keys = self._removing.keys
         if keys is not None:
             self._removed_hashes = self._hash_removed(keys)
@@ -174,8 +122,10 @@ class Removal:
         self._refuse_both(source)
         if streamed and (self._removing.sync or self._removing.prune):
             self._streamed.add(shape, source, texts if shape.identity.renamed is None else None)
-        if self._removing.where is not None:
-            self._look_inside(source)
+        if not self._part.is_whole:
+            inside, outside = self._part.look(shape, source)
+            self._inside += inside
+            self._refuse_outside(outside)
         elif self._owned is not None and self._scope_rows_of("prune"):
             self._inside += int(
                 self._session.scalar(
@@ -208,32 +158,6 @@ class Removal:
                 where=self._given.place(line),
             )
 
-    def _look_inside(self, source: Source) -> None:
-        """Count the declared rows that are in the part, and refuse one that would not be once it is written."""
-        shape = self._shape
-        assert self._removing.where is not None  # noqa: S101 - the caller looked
-        row = self._session.first(
-            sql.SQL(
-                "{prefix}SELECT count(*) FILTER (WHERE NOT {absent} AND i.yes),"
-                " min(d.line) FILTER (WHERE {known} AND NOT p.yes)"
-                " FROM {relation} LEFT JOIN {table} ON {same}"
-                " CROSS JOIN LATERAL {now} AS i CROSS JOIN LATERAL {then} AS p"
-            ).format(
-                prefix=source.prefix,
-                absent=absent(shape),
-                known=self._known_before_apply(),
-                relation=source.relation,
-                table=rows_where(shape, more=self._mentioned, found=True),
-                same=same_key(shape),
-                now=self._judged(declared=False),
-                then=self._judged(declared=True),
-            ),
-            source.parameters or None,
-        )
-        assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
-        self._inside += row[0]
-        self._refuse_outside(row[1])
-
     def _refuse_outside(self, line: int | None) -> None:
         if line is not None:
             raise BadData(
@@ -241,43 +165,6 @@ class Removal:
                 hint="correct the row, or where=: what is declared must be part of what is held",
                 where=self._given.place(line),
             )
-
-    @property
-    def _mentioned(self) -> list[str]:
-        names = names_in(self._removing.where or "")
-        return [name for name in self._shape.table.columns if name in names]
-
-    def _known_before_apply(self) -> sql.Composable:
-        """True of the rows for which it can be told before they are written whether they will be in the part."""
-        shape = self._shape
-        declared = {field.name: field for field in shape.fields}
-        conditions = []
-        for name in self._mentioned:
-            field = declared.get(name)
-            if shape.table.columns[name].generated:
-                return sql.SQL("false")
-            if field is None or field.expression is not None:
-                conditions.append(sql.SQL("NOT {}").format(absent(shape)))
-            elif field.reference is not None:
-                conditions.append(sql.SQL("NOT {}").format(unresolved(field.reference, field)))
-        return _AND.join(conditions) if conditions else sql.SQL("true")
-
-    def _judged(self, *, declared: bool) -> sql.Composable:
-        """`(SELECT … AS yes)`: what `where` says of `t` as it is, or as it will be once `d` is written."""
-        shape = self._shape
-        fields = {field.name: field for field in shape.stored} if declared else {}
-        columns = []
-        for name in self._mentioned:
-            field = fields.get(name)
-            value: sql.Composable = sql.Identifier("t", name)
-            if field is not None and field.role == "initial":
-                value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(absent(shape), field.desired, value)
-            elif field is not None:
-                value = field.desired
-            columns.append(sql.SQL("{} AS {}").format(value, sql.Identifier(name)))
-        return sql.SQL("(SELECT ({}\n) IS TRUE AS yes FROM (SELECT {}) AS {})").format(
-            sql.SQL(self._removing.where or "true"), _COMMA.join(columns), sql.Identifier(shape.table.name)
-        )
 
     # Finding
 
@@ -294,26 +181,27 @@ class Removal:
         if self._owned is not None and source is not None and shape.identity.renamed is not None:
             self._owned.follow(shape, source)
         if self._removing.sync or self._removing.keys is not None:
-            self._extras = self._given.store.extras()
-        inside = existing if self._removing.sync and self._removing.where is None else self._inside
+            self._additions.load()
+        inside = existing if self._removing.sync and self._part.is_whole else self._inside
         scopes = [
-            scope for scope in self._scopes() if scope.kind == "removed" or self._scope_rows_of(scope.kind) != inside
+            scope for scope in self._scopes() if scope.why == "removed" or self._scope_rows_of(scope.why) != inside
         ]
         self._found = self._collect(scopes, source, streamed=streamed, lock=False)
-        if self._session.writable and len(self._found.ids):
+        if self._session.writable and len(self._found):
             self._require_privileges()
             self._found = self._collect(scopes, source, streamed=False, lock=True)
 
-    def _scope_rows_of(self, kind: str) -> int:
-        """How many rows are in a scope, matched or not."""
-        if kind not in self._scope_rows:
-            if kind == "prune":
-                assert self._owned is not None  # noqa: S101 - there is such a scope
-                self._scope_rows[kind] = self._owned.there()
+    def _scope_rows_of(self, which: Literal["sync", "prune", "table"]) -> int:
+        """How many rows are in a scope, or in the table, matched or not."""
+        if which not in self._scope_rows:
+            if which == "prune":
+                rows = self._owned.there() if self._owned is not None else 0
             else:
-                relation = self._part if kind == "sync" else sql.SQL("{} AS t").format(self._shape.table.source)
-                self._scope_rows[kind] = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(relation)))
-        return self._scope_rows[kind]
+                table = sql.SQL("{} AS t").format(self._shape.table.source)
+                relation = self._part.relation(self._shape) if which == "sync" else table
+                rows = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(relation)))
+            self._scope_rows[which] = rows
+        return self._scope_rows[which]
 
     def _scopes(self) -> Iterator[_Scope]:
         nothing = sql.SQL("")
@@ -326,39 +214,28 @@ class Removal:
             )
             yield _Scope("removed", source.prefix, relation, source.parameters)
         if self._removing.sync:
-            yield _Scope("sync", nothing, self._part)
+            yield _Scope("sync", nothing, self._part.relation(self._shape))
         if self._owned is not None and self._scope_rows_of("prune"):
             yield _Scope("prune", nothing, self._owned.relation)
 
-    @property
-    def _part(self) -> sql.Composable:
-        """The table, or the part that `where` selects; rows that the key's index does not speak of are not meant."""
-        where = self._removing.where
-        return rows_where(self._shape, condition=sql.SQL("({}\n)").format(sql.SQL(where)) if where else None)
-
-    def _collect(self, scopes: Sequence[_Scope], source: Source | None, *, streamed: bool, lock: bool) -> _Found:
-        found = _Found(RowIds(), array("q"), [])
+    def _collect(self, scopes: Sequence[_Scope], source: Source | None, *, streamed: bool, lock: bool) -> FoundRows:
+        found = FoundRows()
         seen: set[tuple[int, str]] = set()
         for scope in scopes:
-            by_hand = streamed and scope.kind != "removed"
+            by_hand = streamed and scope.why != "removed"
             rows = self._streamed.undeclared(scope.relation) if by_hand else self._undeclared(scope, source, lock=lock)
             for table, place, hashed in rows:
-                if (table, place) in seen:
+                if (table, place) in seen or (scope.why != "prune" and self._additions.stays(hashed)):
                     continue
-                if scope.kind != "prune" and (hashed in self._extras or hashed in self._newly_staying):
-                    self._staying.add(hashed)
-                    continue
-                if scope.kind == "removed":
+                if scope.why == "removed":
                     seen.add((table, place))
-                found.ids.add(table, place)
-                found.hashes.append(hashed)
-                found.kinds.append(scope.kind)
+                found.add(table, place, hashed, scope.why)
         return found
 
     def _undeclared(self, scope: _Scope, source: Source | None, *, lock: bool) -> Iterator[tuple[int, str, int]]:
         anti: sql.Composable = sql.SQL("")
         prefix, parameters = scope.prefix, scope.parameters
-        if source is not None and scope.kind != "removed":
+        if source is not None and scope.why != "removed":
             prefix, parameters = source.prefix, source.parameters
             anti = sql.SQL(" LEFT JOIN {} ON {} WHERE d.line IS NULL").format(source.relation, same_key(self._shape))
         statement = sql.SQL("{}SELECT t.tableoid::bigint, t.ctid::text, {} FROM {}{} ORDER BY {}{}").format(
@@ -391,17 +268,15 @@ class Removal:
             whole: the verdict on the resource where there are no row hashes to go by.
             same_digest: whether the declaration is that of the last apply.
         """
-        if self._found is None:
-            return changes
-        verdicts = self._verdicts(self._found, self._judge(whole, same_digest=same_digest))
-        found, verdicts = self._contend(self._found, verdicts)
-        self._found = found
-        count = len(found.ids)
+        verdicts = self._verdicts(whole, same_digest=same_digest)
+        self._found, verdicts = self._additions.contend(self._found, verdicts)
+        count = len(self._found)
         if not count:
             return changes
+        # Half of the sample is theirs: what goes is what people ask about first.
         kept = changes.sample[: max(sample - count, sample - sample // 2)]
         room = min(count, sample - len(kept))
-        shown = self._shown(found.ids.parameters(0, room), verdicts[:room]) if room else []
+        shown = self._shown(self._found.ids.parameters(0, room), verdicts[:room]) if room else []
         counts = changes.counts + Counts(delete=count)
         return Changes(
             counts=counts,
@@ -410,85 +285,36 @@ class Removal:
             verdict=worst_verdict([*set(verdicts), *([changes.verdict] if changes.verdict is not None else [])]),
         )
 
-    def _verdicts(self, found: _Found, judge: Callable[[str, bool], Verdict]) -> list[Verdict]:
+    def _verdicts(self, whole: Callable[[], Verdict], *, same_digest: bool) -> Sequence[Verdict]:
+        store, found = self._given.store, self._found
+        by_row = store.baseline is not None and store.baseline.by_row and store.baseline.comparable
+        at_large: list[Verdict] = []
+
+        def asked_once() -> Verdict:
+            if not at_large:
+                at_large.append(whole())
+            return at_large[0]
+
         verdicts: list[Verdict] = []
-        for start in range(0, len(found.ids), _PAGE):
+        for start in range(0, len(found), _PAGE):
             hashes = found.hashes[start : start + _PAGE].tolist()
-            known = self._known(hashes)
-            kinds = found.kinds[start : start + _PAGE]
-            verdicts += [judge(kind, hashed in known) for kind, hashed in zip(kinds, hashes, strict=True)]
+            declared = store.rows_left(hashes) if by_row else {}
+            verdicts += [
+                removal_verdict(
+                    why,
+                    store.baseline,
+                    unreadable=store.unreadable,
+                    same_digest=same_digest,
+                    was_declared=hashed in declared if by_row else None,
+                    whole=asked_once,
+                )
+                for why, hashed in zip(found.whys[start : start + _PAGE], hashes, strict=True)
+            ]
         return verdicts
-
-    def _contend(self, found: _Found, verdicts: list[Verdict]) -> tuple[_Found, list[Verdict]]:
-        """Take out the rows that somebody added and that are to be left there.
-
-        Errors: ChangedInDatabase where they are a reason to stop, or no key of them may be kept.
-        """
-        self._added = sum(verdict in CONTESTED for verdict in verdicts)
-        rule = self._given.on_conflict
-        if not self._added or rule in (None, "seed"):
-            return found, verdicts
-        secret = any(field.secret for field in self._shape.key)
-        if rule == "fail" or secret:
-            count = self._added
-            what = f"{_rows(count)} that {_is(count)} not to be there {_was(count)} added in the database"
-            raise ChangedInDatabase(
-                f"{what} since the last apply"
-                + ("" if rule == "fail" else ", and no hash of a secret key is kept to leave them there"),
-                hint="see seedframe verify; --on-conflict=seed deletes them"
-                + ("" if secret else ", --on-conflict=database leaves them"),
-                where=self._given.resource,
-            )
-        left = _Found(RowIds(), array("q"), [])
-        places = zip(*found.ids.parameters(), strict=True)
-        for (table, place), hashed, kind, verdict in zip(places, found.hashes, found.kinds, verdicts, strict=True):
-            if verdict in CONTESTED:
-                self._newly_staying.add(hashed)
-            else:
-                left.ids.add(table, place)
-                left.hashes.append(hashed)
-                left.kinds.append(kind)
-        return left, [verdict for verdict in verdicts if verdict not in CONTESTED]
-
-    def _known(self, hashes: Sequence[int]) -> frozenset[int]:
-        return frozenset(self._given.store.rows_left(hashes)) if self._by_row else frozenset()
-
-    @property
-    def _by_row(self) -> bool:
-        baseline = self._given.store.baseline
-        return baseline is not None and baseline.by_row and baseline.comparable
-
-    def _judge(self, whole: Callable[[], Verdict], *, same_digest: bool) -> Callable[[str, bool], Verdict]:
-        """The verdict on a row from why it is to go, and whether the last apply left it as declared."""
-        baseline = self._given.store.baseline
-        unreadable = self._given.store.unreadable
-        told: dict[str, Verdict] = {}
-
-        def at_large() -> Verdict:
-            if "whole" not in told:
-                verdict = whole()
-                # As the last apply left it, and no longer declared: it was ours.
-                told["whole"] = Verdict.ORPHAN if baseline and verdict is Verdict.PENDING else verdict
-            return told["whole"]
-
-        def judge(kind: str, declared_before: bool) -> Verdict:
-            if unreadable:
-                return Verdict.DRIFT
-            if kind == "prune":
-                return Verdict.ORPHAN
-            if kind == "removed":
-                return Verdict.DRIFT if same_digest else Verdict.PENDING
-            if baseline is None:
-                return Verdict.PENDING
-            if not self._by_row:
-                return at_large()
-            return Verdict.ORPHAN if declared_before else Verdict.DRIFT
-
-        return judge
 
     def _shown(self, ids: tuple[list[int], list[str]], verdicts: Sequence[Verdict]) -> list[Change]:
         shape = self._shape
-        texts = _COMMA.join([sql.SQL("{}::text").format(field.target) for field in shape.fields])
+        texts = _COMMA.join([written(field.column, field.target) for field in shape.fields])
         rows = self._session.query(
             sql.SQL("SELECT {} FROM {} JOIN {} AS t ON {} ORDER BY f.n").format(
                 texts, placed(), shape.table.source, at_place()
@@ -515,90 +341,40 @@ class Removal:
 
         Errors: TooManyChanges; ConstraintViolated where other rows refer to them.
         """
-        told: list[Finding] = []
-        owned = self._owned
-        if owned is not None and self._given.store.unreadable:
-            told.append(
-                Finding(f"{self._given.resource}: prune deletes nothing, as the ledger cannot be read", "warning")
-            )
-        if owned is not None and owned.misfit:
-            told.append(
-                Finding(
-                    f"{self._given.resource}: prune deletes nothing, as the keys that the ledger has of what this"
-                    " seed made no longer fit the types of the columns",
-                    "warning",
-                )
-            )
-        told += self._told_of_added()
-        found = self._found
-        if found is None or not len(found.ids) or not going:
+        told = [*self._told_of_prune(), *self._additions.findings()]
+        count = len(self._found)
+        if not count or not going:
             return told
-        self._refuse_an_empty_source(found)
-        effects = effects_of(self._session, self._shape.table.oid, found.ids, self._given.doomed)
-        self._refuse_what_is_referred_to(effects, len(found.ids))
-        told += self._told(effects, len(found.ids))
-        self._require_within(len(found.ids) + _along(effects), "would be deleted")
-        self._given.doomed.append(found.ids)
+        self._refuse_an_empty_source()
+        table = self._shape.table
+        effects = effects_on_others(self._session, table, self._found.ids, self._given)
+        told += told_of(effects, table, count, self._given)
+        self._require_within(count + along(effects), "would be deleted")
+        self._given.doomed.append(self._found.ids)
         return told
 
-    def _told_of_added(self) -> Iterator[Finding]:
-        name, rule = self._given.resource, self._given.on_conflict
-        if self._added and rule == "seed":
+    def _told_of_prune(self) -> Iterator[Finding]:
+        if self._owned is None:
+            return
+        what = f"{self._given.resource}: prune deletes nothing"
+        if self._given.store.unreadable:
+            yield Finding(f"{what}, as the ledger cannot be read", "warning")
+        if self._owned.misfit:
             yield Finding(
-                f"{name}: {_rows(self._added)} added in the database {_is(self._added)} deleted;"
-                " --on-conflict=database leaves what is there",
+                f"{what}, as the keys that the ledger has of what this seed made no longer fit the columns' types",
                 "warning",
             )
-        if self._newly_staying:
-            count = len(self._newly_staying)
-            yield Finding(f"{name}: {_rows(count)} added in the database {_is(count)} left there", "info")
-        earlier = len(self._staying - self._newly_staying)
-        if earlier:
-            yield Finding(
-                f"{name}: {_rows(earlier)} added in the database {_is(earlier)} left there by an earlier"
-                " --on-conflict=database",
-                "info",
-            )
 
-    def _refuse_an_empty_source(self, found: _Found) -> None:
-        swept = sum(kind != "removed" for kind in found.kinds)
+    def _refuse_an_empty_source(self) -> None:
+        swept = sum(why != "removed" for why in self._found.whys)
         if self._rows or not swept or self._given.limits.delete_is_own:
             return
         all_of = "in scope" if self._removing.sync else "that this seed made"
         raise TooManyChanges(
-            f"the source has no rows: all {_rows(swept)} {all_of} of {self._shape.table.label} would be deleted",
+            f"the source has no rows: all {rows_text(swept)} {all_of} of {self._shape.table.label} would be deleted",
             hint=f"if that is meant, say so: Rows(…, max_delete={swept})",
             where=self._given.resource,
         )
-
-    def _refuse_what_is_referred_to(self, effects: Sequence[Effect], deleted: int) -> None:
-        for effect in effects:
-            if effect.rule == "refused":
-                raise ConstraintViolated(
-                    f"{_rows(deleted)} of {self._shape.table.label} cannot be deleted:"
-                    f" {_rows(effect.rows)} of {effect.table} {_refer(effect.rows)} ({effect.constraint})",
-                    hint="have those rows deleted, or apply first what points them elsewhere, then remove these",
-                    where=self._given.resource,
-                )
-
-    def _told(self, effects: Sequence[Effect], deleted: int) -> Iterator[Finding]:
-        what = f"{self._given.resource}: deleting {_rows(deleted)} of {self._shape.table.label}"
-        for effect in effects:
-            rows = f"{_rows(effect.rows)} of {effect.table}"
-            if effect.rule == "deleted":
-                yield Finding(f"{what} takes {rows} along (ON DELETE CASCADE)", "warning")
-            elif effect.rule == "set":
-                yield Finding(f"{what} sets a column of {rows} to {effect.value} ({effect.constraint})", "warning")
-            elif effect.rule == "deferred":
-                yield Finding(
-                    f"{what} fails at the end unless {rows} {_refer(effect.rows)} no more ({effect.constraint})",
-                    "warning",
-                )
-            elif effect.rule == "unseen":
-                yield Finding(
-                    f"{what} may change rows of {effect.table}, which this role may not read ({effect.constraint})",
-                    "warning",
-                )
 
     def _require_within(self, rows: int, what: str) -> None:
         limit = self._given.limits.delete
@@ -612,18 +388,16 @@ class Removal:
         """Delete what was found. Errors: ConstraintViolated, PermissionDenied, TooManyChanges."""
         self._shape = shape
         found = self._found
-        if found is None or not len(found.ids):
+        if not len(found):
             return
         limited = self._given.limits.delete is not None
         before = self._tuples_deleted() if limited else 0
         deleted = self._delete(found.ids)
-        if deleted < len(found.ids):
+        if deleted < len(found):
             # What was deleted before may have changed some (ON DELETE SET NULL), so that they lie elsewhere by now.
             planned = frozenset(found.hashes)
-            again = self._collect(list(self._scopes()), source, streamed=False, lock=True)
             moved = RowIds()
-            tables, places = again.ids.parameters()
-            for table, place, hashed in zip(tables, places, again.hashes, strict=True):
+            for table, place, hashed, _ in self._collect(list(self._scopes()), source, streamed=False, lock=True):
                 if hashed in planned:
                     moved.add(table, place)
             deleted += self._delete(moved) if len(moved) else 0
@@ -647,23 +421,10 @@ class Removal:
     def left(self, shape: Shape, source: Source | None, *, sample: int) -> Changes:
         """What is still to be deleted. Errors: BadData for a declared row that is outside of the part after all."""
         self._shape = shape
-        if self._removing.where is not None and source is not None:
-            self._refuse_outside(
-                self._session.scalar(
-                    sql.SQL(
-                        "{}SELECT min(d.line) FROM {} JOIN {} ON {} CROSS JOIN LATERAL {} AS i WHERE NOT i.yes"
-                    ).format(
-                        source.prefix,
-                        source.relation,
-                        rows_where(self._shape, more=self._mentioned),
-                        same_key(self._shape),
-                        self._judged(declared=False),
-                    ),
-                    source.parameters or None,
-                )
-            )
+        if source is not None:
+            self._refuse_outside(self._part.outside(shape, source))
         found = self._collect(list(self._scopes()), source, streamed=False, lock=False)
-        count = len(found.ids)
+        count = len(found)
         shown = self._shown(found.ids.parameters(0, sample), [Verdict.DRIFT] * sample) if count else []
         return Changes(counts=Counts(delete=count), sample=tuple(shown))
 
@@ -673,9 +434,9 @@ class Removal:
         return self._deleted > 0
 
     @property
-    def ids(self) -> RowIds | None:
+    def ids(self) -> RowIds:
         """The rows to go, once they were looked for."""
-        return self._found.ids if self._found is not None else None
+        return self._found.ids
 
     @property
     def owning(self) -> bool:
@@ -688,106 +449,6 @@ class Removal:
 
     def record(self) -> None:
         """Keep in the ledger which rows were made, and which were left there, once the baseline is there."""
-        extras = self._staying | self._newly_staying
-        if extras != self._extras:
-            self._given.store.save_extras(extras)
+        self._additions.record()
         if self._owned is not None:
             self._owned.record(deleted=self.deleted)
-
-
-def referring(session: Session, shape: Shape, source: Source, doomed: Callable[[int], Sequence[RowIds]]) -> int | None:
-    """The line of the first declared row with a reference to a row that is to go; None when there is none."""
-    for field, reference in shape.references:
-        gone = list(doomed(reference.parent.oid))
-        if not gone or (field.role != "key" and field not in shape.managed):
-            continue
-        statement = sql.SQL("{}SELECT min(d.line) FROM {} JOIN {} AS t ON {} JOIN {} ON {}").format(
-            source.prefix,
-            source.relation,
-            reference.parent.source,
-            equals(reference.value, sql.Identifier("t", reference.value.name), field.desired),
-            placed(len(source.parameters) + 1),
-            at_place(),
-        )
-        with session.set_based():
-            line = session.scalar(statement, [*source.parameters, *joined_parameters(gone)])
-        if line is not None:
-            return int(line)
-    return None
-
-
-def require_within(limit: Limit, name: str, rows: int, there: int, what: str, given: Given) -> None:
-    """Errors: TooManyChanges when `rows` is more than the limit allows where `there` are there."""
-    most = limit.of(there)
-    if rows <= most:
-        return
-    allowed = f"{name}={limit}" if limit.share is None else f"{name}={limit} of {there}, that is {most},"
-    raise TooManyChanges(
-        f"{_rows(rows)} {what}, but {allowed} is what is allowed",
-        hint=f"if it is meant: Rows(…, {name}={rows}), or {name} under [limits] in seedframe.toml",
-        where=given.resource,
-    )
-
-
-def _along(effects: Sequence[Effect]) -> int:
-    return sum(effect.rows for effect in effects if effect.rule == "deleted")
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
-def _refer(count: int) -> str:
-    return "refers to them" if count == 1 else "refer to them"
-
-
-class _StreamedKeys:
-    """Eight bytes for each declared key of a source that is read once, chunk by chunk."""
-
-    def __init__(self, session: Session, shape: Shape) -> None:
-        self._session = session
-        self._shape = shape
-        self._hashes = array("q")
-        self._textual = False
-        self._sorted = False
-
-    def add(self, shape: Shape, source: Source, texts: Sequence[object] | None) -> None:
-        """Take in the keys of a chunk: by their texts where equal keys are equal texts, else as the server hashes."""
-        if texts is not None:
-            self._textual = True
-            self._hashes.extend(map(hash, texts))
-            return
-        self._hashes.extend(
-            row[0]
-            for row in self._session.query(
-                sql.SQL("{}SELECT {} FROM {}").format(source.prefix, key_hash(shape), source.relation),
-                source.parameters,
-            )
-        )
-
-    def undeclared(self, relation: sql.Composable) -> Iterator[tuple[int, str, int]]:
-        """The rows of a relation `t` that have none of these keys: table, place, hash of the key."""
-        if not self._sorted:
-            self._hashes = array("q", sorted(self._hashes))
-            self._sorted = True
-        keys = [field.target for field in self._shape.key]
-        statement = sql.SQL("SELECT t.tableoid::bigint, t.ctid::text, {}, {} FROM {} ORDER BY {}").format(
-            key_hash(self._shape, of_table=True),
-            _COMMA.join([sql.SQL("{}::text").format(key) for key in keys]),
-            relation,
-            _COMMA.join(keys),
-        )
-        with self._session.set_based():
-            for table, place, hashed, *texts in self._session.stream(statement):
-                mine = hash(texts[0] if len(texts) == 1 else tuple(texts)) if self._textual else hashed
-                position = bisect_left(self._hashes, mine)
-                if position == len(self._hashes) or self._hashes[position] != mine:
-                    yield table, place, hashed

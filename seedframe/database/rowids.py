@@ -2,11 +2,14 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from psycopg import sql
 
 from seedframe.database.declared import Shape
+
+Why: TypeAlias = Literal["sync", "prune", "removed"]
+"""Why a row is to go: not declared where only such are to be, made here once, or its key is in `removed()`."""
 
 _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
@@ -37,6 +40,30 @@ class RowIds:
         """All of them as parameters, some thousands at a time."""
         for start in range(0, len(self), size):
             yield self.parameters(start, start + size)
+
+
+class FoundRows:
+    """Rows that are to go: where they lie, the hash of each key, and why ("sync", "prune" or "removed")."""
+
+    def __init__(self) -> None:
+        self.ids = RowIds()
+        self.hashes = array("q")
+        self.whys: list[Why] = []
+
+    def __len__(self) -> int:
+        return len(self.whys)
+
+    def __iter__(self) -> Iterator[tuple[int, str, int, Why]]:
+        for (table, place), hashed, why in zip(
+            zip(*self.ids.parameters(), strict=True), self.hashes, self.whys, strict=True
+        ):
+            yield table, place, hashed, why
+
+    def add(self, table: int, place: str, hashed: int, why: Why) -> None:
+        """A row by `tableoid`, the text of `ctid`, its key's hash, and why it is to go."""
+        self.ids.add(table, place)
+        self.hashes.append(hashed)
+        self.whys.append(why)
 
 
 def placed(first: int = 1) -> sql.Composable:

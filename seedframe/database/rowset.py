@@ -26,13 +26,14 @@ from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_valu
 from seedframe.database.moves import Moves, take_moved
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import Privilege, missing_privilege
-from seedframe.database.removal import Given, Removal, referring, require_within
+from seedframe.database.removal import Removal
 from seedframe.database.rowids import RowIds
 from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage, require_room
 from seedframe.database.swaps import RowRefusedError, is_taken
 from seedframe.database.validation import Validation
+from seedframe.database.weighing import Given, referring, require_within
 from seedframe.database.write import Delta, Step
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
 from seedframe.limits import Limits
@@ -170,7 +171,7 @@ class Rowset:
         removal.find(self._shape, source, rows=self._rows, existing=self._existing, streamed=streamed)
         same_digest = self._baseline is not None and self._baseline.digest == self._digest.hexdigest()
         changes = removal.changes(changes, sample=self._around.sample, whole=self._judge_whole, same_digest=same_digest)
-        if removal.ids:
+        if len(removal.ids):
             self._around.planned.add_removed(self._shape.table.oid, removal.ids)
         return changes
 

@@ -1,0 +1,120 @@
+"""Weighing a plan before any of it is done: whether it is too much, and what it does to rows of other tables."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from seedframe.changes import Finding
+from seedframe.database.cascades import Effect, effects_of
+from seedframe.database.catalog import Table
+from seedframe.database.compare import Source, equals
+from seedframe.database.declared import Shape
+from seedframe.database.ledger import BaselineStore
+from seedframe.database.rowids import RowIds, at_place, joined_parameters, placed
+from seedframe.database.session import Session
+from seedframe.errors import ConstraintViolated, TooManyChanges
+from seedframe.limits import Limit, Limits
+from seedframe.verdicts import OnConflict
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a removal is told of the run it is in.
+
+    Attributes:
+        resource: its name, for messages.
+        place: where a line of the source is.
+        on_conflict: what becomes of rows that somebody added; None in verify.
+        doomed: the rows that other resources of the seed delete before this one does; it adds its own.
+    """
+
+    resource: str
+    place: Callable[[int], str]
+    store: BaselineStore
+    limits: Limits
+    on_conflict: OnConflict | None
+    doomed: list[RowIds]
+
+
+def effects_on_others(session: Session, table: Table, rows: RowIds, given: Given) -> list[Effect]:
+    """What deleting these rows does besides. Errors: ConstraintViolated where rows that stay refer to them."""
+    effects = effects_of(session, table.oid, rows, given.doomed)
+    for effect in effects:
+        if effect.rule == "refused":
+            raise ConstraintViolated(
+                f"{rows_text(len(rows))} of {table.label} cannot be deleted:"
+                f" {rows_text(effect.rows)} of {effect.table} {_refer(effect.rows)} ({effect.constraint})",
+                hint="have those rows deleted, or apply first what points them elsewhere, then remove these",
+                where=given.resource,
+            )
+    return effects
+
+
+def told_of(effects: Sequence[Effect], table: Table, rows: int, given: Given) -> Iterator[Finding]:
+    """What a person should be told of these effects."""
+    what = f"{given.resource}: deleting {rows_text(rows)} of {table.label}"
+    for effect in effects:
+        which = f"{rows_text(effect.rows)} of {effect.table}"
+        if effect.rule == "deleted":
+            yield Finding(f"{what} takes {which} along (ON DELETE CASCADE)", "warning")
+        elif effect.rule == "set":
+            yield Finding(f"{what} sets a column of {which} to {effect.value} ({effect.constraint})", "warning")
+        elif effect.rule == "deferred":
+            yield Finding(
+                f"{what} fails at the end unless {which} {_refer(effect.rows)} no more ({effect.constraint})",
+                "warning",
+            )
+        elif effect.rule == "unseen":
+            yield Finding(
+                f"{what} may change rows of {effect.table}, which this role may not read ({effect.constraint})",
+                "warning",
+            )
+
+
+def along(effects: Sequence[Effect]) -> int:
+    """How many rows are deleted along."""
+    return sum(effect.rows for effect in effects if effect.rule == "deleted")
+
+
+def referring(session: Session, shape: Shape, source: Source, doomed: Callable[[int], Sequence[RowIds]]) -> int | None:
+    """The line of the first declared row with a reference to a row that is to go; None when there is none."""
+    for field, reference in shape.references:
+        gone = list(doomed(reference.parent.oid))
+        if not gone or (field.role != "key" and field not in shape.managed):
+            continue
+        statement = sql.SQL("{}SELECT min(d.line) FROM {} JOIN {} AS t ON {} JOIN {} ON {}").format(
+            source.prefix,
+            source.relation,
+            reference.parent.source,
+            equals(reference.value, sql.Identifier("t", reference.value.name), field.desired),
+            placed(len(source.parameters) + 1),
+            at_place(),
+        )
+        with session.set_based():
+            line = session.scalar(statement, [*source.parameters, *joined_parameters(gone)])
+        if line is not None:
+            return int(line)
+    return None
+
+
+def require_within(limit: Limit, name: str, rows: int, there: int, what: str, given: Given) -> None:
+    """Errors: TooManyChanges when `rows` is more than the limit allows where `there` are there."""
+    most = limit.of(there)
+    if rows <= most:
+        return
+    allowed = f"{name}={limit}" if limit.share is None else f"{name}={limit} of {there}, that is {most},"
+    raise TooManyChanges(
+        f"{rows_text(rows)} {what}, but {allowed} is what is allowed",
+        hint=f"if it is meant: Rows(…, {name}={rows}), or {name} under [limits] in seedframe.toml",
+        where=given.resource,
+    )
+
+
+def rows_text(count: int) -> str:
+    """ "1 row", "1,234 rows"."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _refer(count: int) -> str:
+    return "refers to them" if count == 1 else "refer to them"
