@@ -290,8 +290,8 @@ class Attempt:
             resource.write(self._db, changes)
 
     def _settle(self) -> None:
-        tables = [self._db.catalog.find(name) for resource in self._resources for name in resource.tables]
-        oids = [table.oid for table in tables if table is not None]
+        found = [self._db.written(name) for resource in self._resources for name in resource.tables]
+        oids = [oid for oid in found if oid is not None]
         if oids:
             self._scene.session.make_constraints_immediate(oids)
 

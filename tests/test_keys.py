@@ -303,6 +303,14 @@ def test_an_expression_over_what_is_looked_up(project: ProjectFactory, sql: Sql)
     assert "row 4: the key (parent_id, name) of this row is also that of rows:folders row 3" in error(apply(folder))
 
 
+def test_a_sequence_beside_an_index_with_sql_of_its_own(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table t (id serial, a text, v int); create unique index t_a on t (lower(a))")
+    rows = '[{"a": f"A{i}", "id": i + 10, "v": i} for i in range(3)]'
+    folder = project({"seeds/10_t.py": seed(f'yield Rows("t", key="a", index="t_a", rows={rows})')})
+    applied(folder)
+    assert sql("insert into t (a) values ('b') returning id") == [(13,)]
+
+
 def test_an_index_may_have_names_and_columns_of_any_kind(project: ProjectFactory, sql: Sql) -> None:
     sql('create table "T" ("staged_c0" text, "we ""ird" text, "line" int, v int)')
     sql("""create unique index "I x" on "T" (lower("we ""ird"), "line") where "staged_c0" = 'a%b'""")

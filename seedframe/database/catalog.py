@@ -1,7 +1,7 @@
 """The catalog: what the server says of a table, read in one query and resolved once for each transaction."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 
 from psycopg import sql
@@ -111,6 +111,7 @@ class Table:
     Attributes:
         row_security: policies would hide rows from this role, or refuse them.
         owned: the role is its owner, or may act as it.
+        shows: for a view, the table whose rows it shows; `shown` has that table's name of each of its columns.
     """
 
     oid: int
@@ -126,6 +127,17 @@ class Table:
     can_select: bool
     has_children: bool
     has_rules: bool
+    shows: "Table | None" = None
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows_oid(self) -> int:
+        """The oid of the table that its rows are in: of the one below, for a view."""
+        return self.oid if self.shows is None else self.shows.oid
+
+    def name_below(self, column: str) -> str:
+        """What the table that its rows are in calls a column."""
+        return self.shown.get(column, column)
 
     @property
     def identifier(self) -> sql.Composable:
@@ -254,7 +266,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                  ORDER BY f.conname)
           FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f') AS foreign_keys
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.oid = to_regclass($1)
+ WHERE c.oid = coalesce(to_regclass($1)::oid, $2::oid)
 """
 
 _NEIGHBOURS: Final[LiteralString] = """
@@ -262,7 +274,7 @@ SELECT c.relname FROM pg_class c
  WHERE c.relkind IN ('r', 'p', 'v', 'f') AND c.relnamespace = to_regnamespace(quote_ident($1))
 """
 
-_KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
+_KINDS: Final = {"m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
 
 
 def split_name(name: str) -> tuple[str | None, str]:
@@ -317,7 +329,7 @@ class Catalog:
         if found is None:
             self._require_usage(name)
             raise self.missing(name)
-        if found.kind not in ("r", "p"):
+        if found.kind not in ("r", "p", "v"):
             what = _KINDS.get(found.kind, "no table")
             raise DeclarationError(f"{found.label} is {what}", hint="declare the table whose rows are meant")
         if not found.can_select:
@@ -363,10 +375,16 @@ class Catalog:
     def _read(self, name: str) -> Table | None:
         schema, table = split_name(name)
         qualified = sql.Identifier(schema, table) if schema else sql.Identifier(table)
-        row = self._session.first_dict(_TABLE, [qualified.as_string()])
+        row = self._session.first_dict(_TABLE, [qualified.as_string(), None])
         if row is None and schema is None:
             return None
         return None if row is None else self._build(row)
+
+    def read(self, oid: int) -> Table:
+        """The table, or whatever it is, with an oid."""
+        row = self._session.first_dict(_TABLE, [None, oid])
+        assert row is not None  # noqa: S101 - the catalog itself gave the oid
+        return self._build(row)
 
     def _build(self, row: dict[str, Any]) -> Table:
         return Table(

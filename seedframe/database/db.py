@@ -19,6 +19,7 @@ from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
 from seedframe.database.validation import Validation
+from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.limits import Limits
 from seedframe.verdicts import Baseline, OnConflict
@@ -67,6 +68,7 @@ class Db:
         self._catalog = Catalog(session)
         self._notes: list[Finding] = []
         self._absent: set[str] = set()
+        self._views: dict[int, Table] = {}
 
     # For hooks
 
@@ -138,7 +140,19 @@ class Db:
 
     def table(self, name: str) -> Table:
         """A table by name. Errors: MissingTable with a did-you-mean, DeclarationError, PermissionDenied."""
-        return self._catalog.table(name)
+        found = self._catalog.table(name)
+        if found.kind != "v":
+            return found
+        if found.oid not in self._views:
+            self._views[found.oid] = as_table(self._session, self._catalog, found)
+        return self._views[found.oid]
+
+    def written(self, name: str) -> int | None:
+        """The oid of the table that rows of this name are written to: of the one below, for a view; None without."""
+        found = self._catalog.find(name)
+        if found is None:
+            return None
+        return self._views.get(found.oid, found).rows_oid
 
     def mark_absent(self, name: str) -> None:
         """Note that an optional table is not there: resources that need it are skipped."""

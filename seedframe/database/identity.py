@@ -115,6 +115,11 @@ class Identity:
         """What these columns are called, where there are any."""
         return tuple(f"{self.prefix}l{number}" for number in range(len(self.parts)))
 
+    @property
+    def bare(self) -> "Identity":
+        """The same for declared rows that are not to be found, of which any staged columns may be left out."""
+        return replace(self, expressions=(), judged=False, renamed=None, own=None)
+
     def of_key(self, staged: Collection[str]) -> "Identity":
         """The same for declared rows of which only these staged columns, those of the key, are there."""
         return replace(self, judged=False, values=tuple(entry for entry in self.values if entry[1] in staged))

@@ -145,7 +145,8 @@ class Keys:
         return Identity(
             parts=parts,
             nullable=frozenset(field.name for field, part in zip(key, parts, strict=True) if part.nullable),
-            arbiter=_columns(arbiter.columns) if arbiter is not None else None,
+            # A view may hide the row that is in the way: then the constraint speaks, rather than nothing happening.
+            arbiter=_columns(arbiter.columns) if arbiter is not None and self._table.shows is None else None,
             witness=witness,
             present=present,
         )
@@ -167,6 +168,13 @@ class Keys:
                 where=self._where,
             )
         columns = ", ".join(sql.Identifier(name).as_string() for name in key)
+        if self._table.shows is not None:
+            raise DeclarationError(
+                f"no unique index of {self._table.shows.label}, whose rows view {self._table.label} shows, covers"
+                f" exactly the key ({', '.join(key)})",
+                hint="key= columns that the view shows as they are and a unique index of that table covers",
+                where=self._where,
+            )
         raise DeclarationError(
             f"no unique index of {self._table.label} covers exactly the key ({', '.join(key)})",
             hint=f"CREATE UNIQUE INDEX ON {self._table.identifier.as_string()} ({columns}), or key= one there is",
@@ -187,7 +195,10 @@ class Keys:
                 f"index {name} of {self._table.label} is not valid", f"REINDEX INDEX CONCURRENTLY {name}, or drop it"
             )
         if index.whole_row:
-            raise self._refused(f"index {name} of {self._table.label} is over the row as a whole", instead)
+            what = (
+                "the row as a whole" if self._table.shows is None else "columns that it does not show under their names"
+            )
+            raise self._refused(f"index {name} of {self._table.label} is over {what}", instead)
         if set(index.columns) != set(key):
             raise self._refused(
                 f"index {name} of {self._table.label} is over {', '.join(index.columns)}, the key is {', '.join(key)}",
@@ -247,7 +258,7 @@ class Keys:
                 for field in key
                 if not field.column.not_null and (index.nulls_not_distinct or field.name not in plain)
             ),
-            arbiter=None if index.deferrable else _arbiter(index),
+            arbiter=None if index.deferrable or self._table.shows is not None else _arbiter(index),
             witness=witness,
             present=present,
             expressions=tuple(expressions),
@@ -314,13 +325,27 @@ class Keys:
 
 
 def _indexes(session: Session, table: Table) -> list[_Index]:
+    """All indexes of a table; of a view, those of the table below that are over columns which it shows.
+
+    SQL of an index is in the table's names, and of use only where the view has the same.
+    """
     found = []
-    for row in session.dicts(_INDEXES, [table.oid]):
+    shown = {own: name for name, own in table.shown.items()}
+    for row in session.dicts(_INDEXES, [table.rows_oid]):
         names = {int(number): name for number, name in row.pop("names").items()}
+        if table.shows is not None:
+            parts = row["parts"] or ()
+            own_sql = row["predicate"] is not None or not all(
+                part["own_collation"] and part["attnum"] for part in parts
+            )
+            names = {n: shown[own] for n, own in names.items() if own in shown and (not own_sql or shown[own] == own)}
         expression, predicate = row.pop("expression_columns"), row.pop("predicate_columns")
+        described = row.pop("parts") or ()
+        if any(part["attnum"] > 0 and part["attnum"] not in names for part in described):
+            continue
         parts = tuple(
             {**part, "column": names[part["attnum"]] if part["attnum"] > 0 and part["own_collation"] else None}
-            for part in row.pop("parts") or ()
+            for part in described
         )
         recollated = [part["attnum"] for part in parts if part["column"] is None and part["attnum"] > 0]
         numbers = [*recollated, *expression]

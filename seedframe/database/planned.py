@@ -55,11 +55,11 @@ class PlannedRows:
     def add_chunk(self, shape: Shape, chunk: Chunk) -> None:
         """A chunk in which some row is to be created or changed."""
         columns = {name: chunk.columns[shape.input_position(staged)] for name, staged in _identifying(shape).items()}
-        self._parts.setdefault(shape.table.oid, []).append(_PlannedChunk(columns))
+        self._parts.setdefault(shape.table.rows_oid, []).append(_PlannedChunk(columns))
 
     def add_stage(self, shape: Shape, relation: sql.Composable) -> None:
         """A stage in which some row is to be created or changed."""
-        self._parts.setdefault(shape.table.oid, []).append(_PlannedStage(_identifying(shape), relation))
+        self._parts.setdefault(shape.table.rows_oid, []).append(_PlannedStage(_identifying(shape), relation))
 
     def unmet(self, session: Session, reference: Reference, keys: Sequence[NaturalKey]) -> NaturalKey | None:
         """The first of these natural keys that no planned row has; equality is the parent column's own."""
@@ -110,7 +110,7 @@ def _identifying(shape: Shape) -> dict[str, str]:
     unique = {name for index in shape.table.unique for name in index.columns}
     unique.update(field.name for field in shape.key)
     return {
-        field.name: field.staged
+        shape.table.name_below(field.name): field.staged
         for field in shape.stored
         if field.name in unique and field.reference is None and not field.secret
     }

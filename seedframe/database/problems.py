@@ -78,6 +78,8 @@ def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
         return swallowed()
     if state in ("42P01", "3F000"):
         return MissingTable(primary, hint="correct the name, or run migrations first: seedframe db init")
+    if state == "44000":
+        return ConstraintViolated(f"the check option of a view refused a row: {primary}", where=table)
     if state.startswith("23"):
         return _constraint(state, diag, table, primary)
     if state.startswith("22"):

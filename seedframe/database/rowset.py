@@ -707,7 +707,7 @@ class Rowset:
         line, references = found
         return Stuck(
             where=f"{self._around.place(line)}{self._shown_key(line)}",
-            table=self._shape.table.oid,
+            table=self._shape.table.rows_oid,
             columns=tuple(field.name for field, _ in references),
             labels=tuple(reference.label for _, reference in references),
             parents=tuple(reference.parent.oid for _, reference in references),

@@ -104,7 +104,8 @@ class SequenceWatch:
         elif self._watched:
             inputs = tuple(self._shape.inputs[number] for number in self._inputs)
             columns = tuple(chunk.columns[number] for number in self._inputs)
-            self.look(chunk_source(replace(self._shape, fields=(), inputs=inputs), Chunk(chunk.lines, columns)))
+            some = replace(self._shape, fields=(), inputs=inputs, identity=self._shape.identity.bare)
+            self.look(chunk_source(some, Chunk(chunk.lines, columns)))
 
     def look(self, source: Source) -> None:
         """Take declared rows into account, and see where the sequences are: one query, none without sequences."""
