@@ -345,6 +345,20 @@ def test_an_index_that_cannot_be_the_key_s(
     assert expected in error(apply(project({"seeds/10_users.py": seed(body)})))
 
 
+@pytest.mark.trap(
+    "an index with another collation than its column", "named by index=: its collation says what is equal"
+)
+def test_an_index_with_a_collation_of_its_own(case_blind: str, project: ProjectFactory, sql: Sql) -> None:
+    sql(f"create table t (a text, v int); create unique index t_a on t (a collate {case_blind})")
+    rows = '[{"a": "X", "v": 1}]'
+    folder = project({"seeds/10_t.py": seed(f'yield Rows("t", key="a", rows={rows})')})
+    assert 'index="t_a"' in error(apply(folder))
+    sql("insert into t values ('x', 0)")
+    folder.write({"seeds/10_t.py": seed(f'yield Rows("t", key="a", index="t_a", rows={rows})')})
+    assert counts(applied(folder)) == (0, 1, 0, 0)
+    assert sql("select a, v from t") == [("x", 1)]
+
+
 def test_an_index_that_failed_to_be_built_is_refused(project: ProjectFactory, sql: Sql) -> None:
     sql("create table t (a text, v int); insert into t values ('x'), ('x')")
     with pytest.raises(Exception, match="could not create unique index"):

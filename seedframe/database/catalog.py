@@ -253,8 +253,12 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
                               WHERE k.n <= i.indnkeyatts)) ORDER BY NOT i.indisprimary, ic.relname)
           FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
-         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion
-           AND i.indexprs IS NULL) AS unique_indexes,
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion AND i.indexprs IS NULL
+           -- One that has other values equal than its columns have is not what is meant by naming these.
+           AND NOT EXISTS (SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS k (attnum, own)
+                             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                             JOIN pg_collation o ON o.oid IN (k.own, a.attcollation)
+                            WHERE k.own <> a.attcollation AND NOT o.collisdeterministic)) AS unique_indexes,
        (SELECT json_agg(json_build_object(
                  'name', f.conname, 'table', f.confrelid::bigint, 'deferrable', f.condeferrable,
                  'columns', (SELECT json_agg(a.attname ORDER BY k.n)

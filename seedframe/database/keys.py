@@ -161,7 +161,11 @@ class Keys:
         usable = [index for index in near if index.is_unique and index.valid and not index.whole_row]
         if usable:
             index = usable[0]
-            what = "has a predicate" if index.predicate is not None else "is over expressions"
+            what = (
+                "has a predicate"
+                if index.predicate is not None
+                else "is over expressions or has a collation of its own"
+            )
             raise DeclarationError(
                 f"unique index {index.name} of {self._table.label} covers the key ({', '.join(key)}), but {what}",
                 hint=f'index="{index.name}", if that is what makes these rows unique',
