@@ -26,7 +26,7 @@ create view cheap as select sku, price as cost, name from products where price <
 
 def seed(view: str, rows: str, *, key: str = '"sku"', more: str = "") -> str:
     return f"""
-from seedframe import Rows, moved, ref
+from seedframe import Rows, moved, ref, removed
 def resources():
     yield Rows({view!r}, key={key}, rows={rows}{more})
 """
@@ -123,6 +123,16 @@ def test_what_is_no_table_stays_refused(kind: str, project: ProjectFactory, sql:
         sql("create foreign table x (k text) server s")
     said = error(apply(project({"seeds/10_x.py": seed("x", '[{"k": "a"}]', key='"k"')})))
     assert f"public.x is a {kind}" in said
+
+
+@RUNS
+@pytest.mark.parametrize("more", [', mode="sync"', ", prune=True", ', transitions=[removed("x")]'])
+def test_nothing_is_deleted_through_a_view(more: str, run: Run, project: ProjectFactory, sql: Sql) -> None:
+    sql(TABLES)
+    sql("""insert into store.items ("Sku") values ('x')""")
+    folder = project({"seeds/10_items.py": seed("products", many(1), more=more)})
+    assert "public.products is a view, through which seedframe deletes no rows" in error(run(folder))
+    assert sql("select count(*) from store.items") == [(1,)]
 
 
 def test_null_keys_expressions_moves_and_references_work_through_views(

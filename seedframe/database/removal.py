@@ -73,6 +73,12 @@ class Removal:
                 hint='use mode="upsert" without prune or removed()',
                 where=self._given.resource,
             )
+        if table.shows is not None:
+            raise DeclarationError(
+                f"{table.label} is a view, through which seedframe deletes no rows",
+                hint=f'declare {table.shows.label}, or use mode="upsert" without prune or removed()',
+                where=self._given.resource,
+            )
         # Where a row lies is a column that no grant on columns covers.
         if not self._session.scalar("SELECT has_table_privilege($1::oid, 'SELECT')", [table.oid]):
             raise PermissionDenied(
