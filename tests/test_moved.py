@@ -343,18 +343,6 @@ def test_the_report_of_the_command_line_tells_of_it(items: Folder, sql: Sql) -> 
     assert sql("select sku from items") == [("new",)]
 
 
-@SIZES
-def test_sync_renames_rather_than_deletes(number: int, items: Folder, sql: Sql) -> None:
-    declare(items, seed("old", number=number))
-    applied(items)
-    sql("insert into lines (item_id) select id from items where sku = 'old'")
-    sql("insert into items (sku) values ('stray')")
-    declare(items, seed("new", 'moved("old", "new")', more=', mode="sync"', number=number))
-    assert counts(dry_run(items)) == (0, 1, 1, number)
-    assert counts(applied(items)) == (0, 1, 1, number)
-    assert sql("select sku from lines join items on items.id = item_id") == [("new",)]
-
-
 @pytest.mark.trap(
     "ownership of a renamed row", "follows the row: pruned under its new key, once that is declared no more"
 )
@@ -370,13 +358,3 @@ def test_prune_follows_a_renamed_row(number: int, items: Folder, sql: Sql) -> No
     declare(items, seed("", more=", prune=True", number=number))
     assert counts(applied(items)) == (0, 0, 1, number)
     assert sql("select sku from items where sku !~ '^x'") == [("still theirs",)]
-
-
-def test_what_was_moved_can_be_removed_later(items: Folder, sql: Sql) -> None:
-    sql("insert into items (sku, name, price) values ('old', 'n', 1), ('new', 'n', 1)")
-    declare(items, seed("new", 'removed("old")'))
-    assert counts(applied(items)) == (0, 0, 1, 1)
-    declare(items, seed("new", 'moved("old", "new"), removed("old")'))
-    assert counts(applied(items)) == (0, 0, 0, 1)
-    sql("update items set sku = 'old'")
-    assert "is also in removed()" in error(apply(items))
