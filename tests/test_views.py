@@ -191,3 +191,13 @@ def test_deferred_constraints_of_the_table_below_speak_in_apply(project: Project
     )
     folder = project({"seeds/10_v.py": seed("v", '[{"k": "a", "p": 1}]', key='"k"')})
     assert "t_p_fkey" in error(apply(folder, rehearse=True))
+
+
+def test_values_are_exchanged_through_a_view_of_a_table_elsewhere(project: ProjectFactory, sql: Sql) -> None:
+    sql("create schema store")
+    sql("create table store.t (k text primary key, n int unique deferrable)")
+    sql("create view v as select k, n as nn from store.t")
+    sql("insert into store.t values ('a', 1), ('b', 2)")
+    folder = project({"seeds/10_v.py": seed("v", '[{"k": "a", "nn": 2}, {"k": "b", "nn": 1}]', key='"k"')})
+    assert counts(applied(folder)) == (0, 2, 0, 0)
+    assert sql("select k, n from store.t order by k") == [("a", 2), ("b", 1)]

@@ -135,6 +135,11 @@ class Table:
         """The oid of the table that its rows are in: of the one below, for a view."""
         return self.oid if self.shows is None else self.shows.oid
 
+    @property
+    def rows_schema(self) -> str:
+        """The schema of that table, and so of its constraints."""
+        return self.schema if self.shows is None else self.shows.schema
+
     def name_below(self, column: str) -> str:
         """What the table that its rows are in calls a column."""
         return self.shown.get(column, column)

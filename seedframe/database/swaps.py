@@ -55,7 +55,7 @@ def update_in_order(
     """
     for index in shape.table.unique:
         if index.deferrable:
-            session.defer_constraint(shape.table.schema, index.name)
+            session.defer_constraint(shape.table.rows_schema, index.name)
     lines = [row[0] for row in session.query(sql.SQL("SELECT d.line FROM {} AS d ORDER BY d.line").format(rows))]
     holders: dict[int, set[int]] = defaultdict(set)
     for line, holder in _takeovers(session, shape, rows, changed, to_write):

@@ -159,7 +159,7 @@ class Delta:
         foreign_key = self._shape.table.foreign_key_of(field.name, reference.parent.oid)
         if foreign_key is None or not foreign_key.deferrable:
             return False
-        self._session.defer_constraint(self._shape.table.schema, foreign_key.name)
+        self._session.defer_constraint(self._shape.table.rows_schema, foreign_key.name)
         return True
 
     def fill(self) -> bool:
