@@ -109,11 +109,27 @@ class Attempt:
         self._weigh()
         if self._writes:
             self._write(compared, own, outcomes)
+            outcomes = [self._as_written(outcome) for outcome in outcomes]
         findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []
         findings += [*self._orphaned(), *dict.fromkeys(self._db.notes)]
         if self._scene.mode == "verify":
             outcomes += self._orphans()
         return Attempted(tuple(self._bounded(outcome) for outcome in outcomes), tuple(findings))
+
+    def _as_written(self, outcome: ResourceOutcome) -> ResourceOutcome:
+        """The outcome with the rows that were written though the plan had found them as declared."""
+        more = sum(
+            resource.rowset.beyond_plan
+            for resource in self._resources
+            if isinstance(resource, Rows) and resource.name == outcome.resource and resource.rowset is not None
+        )
+        if not more:
+            return outcome
+        changes = outcome.changes
+        counts = replace(changes.counts, update=changes.counts.update + more, unchanged=changes.counts.unchanged - more)
+        verdict = max(Verdict.PENDING, outcome.verdict or Verdict.PENDING, key=lambda found: found.severity)
+        changes = replace(changes, counts=counts, omitted=changes.omitted + more, verdict=verdict)
+        return replace(outcome, changes=changes, verdict=verdict)
 
     def _weigh(self) -> None:
         """Look at the whole plan before any of it is done, in the order in which resources delete."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from seedframe.changes import Marker
+from seedframe.changes import Marker, Verdict
 from seedframe.report import Report
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
@@ -244,3 +244,28 @@ def test_a_parent_that_a_trigger_swallows_is_no_circle(project: ProjectFactory, 
         "ref: rows:people row 1 (name=p0): ref to teams(name) matches no row, though it was declared and written"
         " (look for a trigger or a rule that swallows that row or rewrites its key)"
     )
+
+
+@pytest.mark.parametrize("number", [3, 6_000], ids=["parameters", "staged"])
+@pytest.mark.parametrize("order", ["parents first", "children first"])
+@pytest.mark.trap("a reference whose row the same run gives another natural key", "followed; the rows count as updated")
+def test_rows_whose_reference_moved_in_the_same_run_count(
+    order: str, number: int, project: ProjectFactory, sql: Sql
+) -> None:
+    sql("create table p (id int primary key, code text unique deferrable)")
+    sql("create table c (code text primary key, p_id int references p)")
+
+    def both(first: str, second: str) -> str:
+        parents = f'Rows("p", key="id", rows=[{{"id": 1, "code": "{first}"}}, {{"id": 2, "code": "{second}"}}])'
+        children = (
+            f'Rows("c", key="code", rows=({{"code": str(n), "p_id": ref("p", code="a")}} for n in range({number})))'
+        )
+        return seed(*([parents, children] if order == "parents first" else [children, parents]))
+
+    folder = project({"seeds/10_x.py": both("a", "b")})
+    applied(folder)
+    folder.write({"seeds/10_x.py": both("b", "a")})
+    report = applied(folder)
+    assert counts(report) == (0, number + 2, 0, 0)
+    assert [resource.verdict for resource in only(report).resources] == [Verdict.PENDING, Verdict.PENDING]
+    assert sql("select distinct p_id from c") == [(2,)]

@@ -142,6 +142,9 @@ class Rowset:
         self._rows = 0
         self._differs = False
         self._written = False
+        self._planned_lines: set[int] = set()
+        self._planned_delta: Delta | None = None
+        self.beyond_plan = 0
 
     # Comparing
 
@@ -285,6 +288,8 @@ class Rowset:
             if self._removal is not None:
                 self._removal.see(self._shape, source, texts, streamed=not single)
             remaining = self._take(tally, found)
+            if single:
+                self._planned_lines.update(difference.line for difference in remaining)
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
             self._note_unresolved(chunk, remaining, pending)
@@ -317,7 +322,7 @@ class Rowset:
         source = staged_source(self._shape, stage.name)
         if not find_differences(self._session, self._shape, source, room=0, hashes=False, limit=1):
             return self._changes(_Tally())  # and no second temporary table, whose catalog rows are WAL
-        delta = self._delta = Delta(self._session, self._shape, stage)
+        delta = self._delta = self._planned_delta = Delta(self._session, self._shape, stage)
         tally = _Tally()
         found = find_differences(
             self._session,
@@ -655,6 +660,8 @@ class Rowset:
             self._stage.resolve()
             self._delta = Delta(self._session, self._shape, self._stage)
             self._contest.exclude(self._session, self._delta.identifier, self._shape)
+            # What another resource wrote may have moved what rows refer to that were as declared.
+            self.beyond_plan += self._delta.beyond(self._planned_lines, self._planned_delta)
         self._delta.returning = self._removal.returning() if self._removal is not None else None
         self._written = True
         self._delta.resolve()

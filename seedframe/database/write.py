@@ -1,6 +1,6 @@
 """Writing a difference: from a delta, insert what is missing and update what differs, and nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from psycopg import sql
@@ -364,6 +364,19 @@ class Delta:
                 self._insert_where(up_to, [last])
 
         return self._session.accepts(attempt) is None
+
+    def beyond(self, lines: Collection[int], planned: "Delta | None") -> int:
+        """How many of its rows are neither of these lines nor in an earlier delta."""
+        if planned is not None:
+            return int(
+                self._session.scalar(
+                    sql.SQL(
+                        "SELECT count(*) FROM {} AS d WHERE NOT EXISTS (SELECT FROM {} AS p WHERE p.line = d.line)"
+                    ).format(self.identifier, planned.identifier)
+                )
+            )
+        found = self._session.query(sql.SQL("SELECT line FROM {}").format(self.identifier))
+        return sum(row[0] not in lines for row in found)
 
     def counts(self) -> tuple[int, int]:
         """How many rows are missing, and how many differ."""
