@@ -1,10 +1,12 @@
 # ruff: noqa: E501 - seeds stand in one line where they are one thing
 """Removing rows: what `sync`, `prune` and `removed()` delete, what they never touch, and what they say before."""
 
+import threading
+
 import pytest
 
 from seedframe.changes import Marker, Verdict
-from tests.conftest import Folder, ProjectFactory, Sql
+from tests.conftest import Connect, Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
 
 ITEMS = (
@@ -1001,3 +1003,123 @@ def test_rows_with_a_secret_key_cannot_be_left_there(project: ProjectFactory, sq
     sql("insert into pins values ('2')")
     assert "no hash of a secret key is kept to leave them there" in error(apply(folder, on_conflict="database"))
     assert len(sql("select from pins")) == 2
+
+
+# Other sessions
+
+
+def test_a_row_that_another_session_holds_is_waited_for(project: ProjectFactory, sql: Sql, connect: Connect) -> None:
+    sql(ITEMS)
+    folder = made(project, items("de/a", "de/b", more=SYNC))
+    applied(folder)
+    rewrite(folder, items("de/a", more=SYNC))
+    other = connect(autocommit=False)
+    other.execute("update items set name = 'edited meanwhile' where sku = 'b'")
+    threading.Timer(0.5, other.commit).start()
+    assert counts(applied(folder)) == (0, 0, 1, 1)
+    assert keys(sql) == ["de/a"]
+
+
+def test_a_row_that_another_session_holds_for_long_is_tried_again_and_told(
+    project: ProjectFactory, sql: Sql, connect: Connect
+) -> None:
+    sql(ITEMS)
+    config = '[project]\nname = "shop"\n[database]\nlock_timeout = "50ms"\n'
+    folder = project({"seeds/10_items.py": seed(items("de/a", "de/b", more=SYNC))}, config=config)
+    applied(folder)
+    rewrite(folder, items("de/a", more=SYNC))
+    other = connect(autocommit=False)
+    other.execute("select from items where sku = 'b' for update")
+    assert error(apply(folder)).startswith("lock: ")
+    other.rollback()
+    assert counts(applied(folder)) == (0, 0, 1, 1)
+
+
+def test_a_row_that_another_session_moves_out_of_the_part_stays(
+    project: ProjectFactory, sql: Sql, connect: Connect
+) -> None:
+    """What is deleted is judged as it is once it is locked, not as it was when it was first seen."""
+    sql(ITEMS)
+    folder = made(project, items("de/a", more=WHERE))
+    applied(folder)
+    sql("insert into items (country, sku) values ('de', 'x')")
+    other = connect(autocommit=False)
+    other.execute("update items set country = 'at' where sku = 'x'")
+    threading.Timer(0.5, other.commit).start()
+    assert counts(apply(folder)) == (0, 0, 0, 1)
+    assert keys(sql) == ["at/x", "de/a"]
+
+
+def test_rows_made_by_another_session_meanwhile_are_not_ours(
+    project: ProjectFactory, sql: Sql, connect: Connect
+) -> None:
+    """The INSERT finds the row made already: it is not the seed's, and prune leaves it alone later."""
+    sql(ITEMS)
+    folder = made(project, items("de/a", "de/b", more=PRUNE))
+    other = connect(autocommit=False)
+    other.execute("insert into items (country, sku, name) values ('de', 'b', 'n')")
+    threading.Timer(0.5, other.commit).start()
+    assert apply(folder).exit_code == 0
+    assert sql("select key ->> 'sku' from seedframe.owned_row") == [("a",)]
+    rewrite(folder, items("de/a", more=PRUNE))
+    assert counts(applied(folder)) == (0, 0, 0, 1)
+
+
+def test_names_of_columns_that_the_comparison_uses_itself(project: ProjectFactory, sql: Sql) -> None:
+    """Columns called as the aliases and CTEs of the SQL, the ledger's columns included, mean the table's."""
+    names = [
+        "key",
+        "key_hash",
+        "line",
+        "place",
+        "row",
+        "n",
+        "d",
+        "t",
+        "f",
+        "o",
+        "table_name",
+        "yes",
+        "c0",
+        "baseline_id",
+    ]
+    columns = ", ".join(f'"{name}" text' for name in names)
+    sql(f'create table declared ({columns}, unique ("key", "line"))')
+    sql("insert into declared (\"key\", \"line\", \"yes\") values ('x', 'y', '1'), ('z', 'y', '2')")
+    row = ", ".join(f'"{name}": "1"' for name in names)
+    body = f'yield Rows("declared", key=["key", "line"], %s rows=[{{{row}}}])'
+    folder = made(project, body % "prune=True,")
+    applied(folder)
+    conditions = " and ".join(f'"{name}" is not distinct from "{name}"' for name in names)
+    rewrite(folder, body % f"mode='sync', where='''{conditions} and yes = '1' ''',")
+    assert counts(dry_run(folder)) == (0, 0, 1, 1)
+    assert counts(applied(folder)) == (0, 0, 1, 1)
+    rewrite(folder, body % "prune=True,")
+    applied(folder)
+    sql("delete from declared")
+    applied(folder)
+    rewrite(folder, (body % "prune=True, max_delete=1,").replace(f"[{{{row}}}]", "[]"))
+    assert counts(dry_run(folder)) == (0, 0, 1, 0)
+    assert counts(applied(folder)) == (0, 0, 1, 0)
+
+
+def test_keys_longer_than_an_index_takes(project: ProjectFactory, sql: Sql) -> None:
+    """A key that fits the table's own index, compressed, is kept in the ledger too."""
+    sql("create table items (k text primary key)")
+    body = 'yield Rows("items", key="k", prune=True, rows=[{"k": c * 20_000} for c in %r])'
+    folder = made(project, body % "ab")
+    applied(folder)
+    rewrite(folder, body % "a")
+    assert counts(applied(folder)) == (0, 0, 1, 1)
+
+
+def test_generated_columns_in_where(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table items (k text primary key, up text generated always as (upper(k)) stored)")
+    sql("insert into items values ('a'), ('b'), ('c')")
+    body = 'yield Rows("items", key="k", mode="sync", where="up < \'C\'", rows=[{"k": k} for k in %r])'
+    folder = made(project, body % "a")
+    assert counts(dry_run(folder)) == (0, 0, 1, 1)
+    assert counts(applied(folder)) == (0, 0, 1, 1)
+    rewrite(folder, body % "ad")
+    assert "rows:items row 2: this row is outside" in error(apply(folder))
+    assert sql("select k from items order by 1") == [("a",), ("c",)]

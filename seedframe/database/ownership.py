@@ -1,5 +1,7 @@
 """Ownership: which rows a resource really made, so that `prune` deletes those and nobody else's."""
 
+from typing import Final
+
 from psycopg import sql
 
 from seedframe.database.compare import Source, equals, key_hash, moved, read_as, same_key, written
@@ -11,6 +13,7 @@ from seedframe.errors import BadData
 
 _COMMA = sql.SQL(", ")
 _AND = sql.SQL(" AND ")
+_MANY: Final = 5_000
 
 
 class Ownership:
@@ -43,7 +46,7 @@ class Ownership:
         if not kept:
             return 0
         try:
-            with self._session.savepoint():
+            with self._session.savepoint(), self._session.set_based(kept > _MANY):
                 there = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(self.relation)))
         except BadData:
             self._misfit = True

@@ -132,15 +132,6 @@ class Removal:
             inside, outside = self._part.look(shape, source)
             self._inside += inside
             self._refuse_outside(outside)
-        elif self._owned is not None and self._scope_rows_of("prune"):
-            self._inside += int(
-                self._session.scalar(
-                    sql.SQL("{}SELECT count(*) FROM {} JOIN {} ON {}").format(
-                        source.prefix, source.relation, self._owned.relation, same_key(self._shape)
-                    ),
-                    source.parameters or None,
-                )
-            )
 
     def _refuse_both(self, source: Source) -> None:
         if not self._removed_hashes:
@@ -188,10 +179,8 @@ class Removal:
             self._owned.follow(shape, source)
         if self._removing.sync or self._removing.keys is not None:
             self._additions.load()
-        inside = existing if self._removing.sync and self._part.is_whole else self._inside
-        scopes = [
-            scope for scope in self._scopes() if scope.why == "removed" or self._scope_rows_of(scope.why) != inside
-        ]
+        inside = existing if self._part.is_whole else self._inside
+        scopes = [scope for scope in self._scopes() if scope.why != "sync" or self._scope_rows_of("sync") != inside]
         self._found = self._collect(scopes, source, streamed=streamed, lock=False)
         if self._session.writable and len(self._found):
             self._require_privileges()
@@ -229,7 +218,12 @@ class Removal:
         seen: set[tuple[int, str]] = set()
         for scope in scopes:
             by_hand = streamed and scope.why != "removed"
-            rows = self._streamed.undeclared(scope.relation) if by_hand else self._undeclared(scope, source, lock=lock)
+            many = self._are_many(scope, source)
+            rows = (
+                self._streamed.undeclared(scope.relation, many=many)
+                if by_hand
+                else self._undeclared(scope, source, many=many, lock=lock)
+            )
             for table, place, hashed in rows:
                 if (table, place) in seen or (scope.why != "prune" and self._additions.stays(hashed)):
                     continue
@@ -238,7 +232,16 @@ class Removal:
                 found.add(table, place, hashed, scope.why)
         return found
 
-    def _undeclared(self, scope: _Scope, source: Source | None, *, lock: bool) -> Iterator[tuple[int, str, int]]:
+    def _are_many(self, scope: _Scope, source: Source | None) -> bool:
+        """Whether to go over all of the table rather than to look rows up in it one by one."""
+        if scope.why == "removed":
+            return False
+        staged = source is not None and not source.parameters
+        return scope.why == "sync" or staged or self._scope_rows_of("prune") > _PAGE
+
+    def _undeclared(
+        self, scope: _Scope, source: Source | None, *, many: bool, lock: bool
+    ) -> Iterator[tuple[int, str, int]]:
         anti: sql.Composable = sql.SQL("")
         prefix, parameters = scope.prefix, scope.parameters
         if source is not None and scope.why != "removed":
@@ -252,7 +255,7 @@ class Removal:
             _COMMA.join([field.target for field in self._shape.key]),
             sql.SQL(" FOR UPDATE OF t") if lock else sql.SQL(""),
         )
-        with self._session.set_based():
+        with self._session.set_based(many):
             yield from self._session.stream(statement, parameters or None)
 
     def _require_privileges(self) -> None:

@@ -257,12 +257,18 @@ class Session:
             raise explain(error, role=self.role) from error
 
     @contextmanager
-    def set_based(self) -> Iterator[None]:
+    def set_based(self, many: bool = True) -> Iterator[None]:
         """Joins are made by hash or merge inside. Of rows that were just staged, or are parameters, the planner knows
-        next to nothing, and a nested loop that it takes for short goes over each of them for each of the others."""
-        self.execute("SELECT set_config('enable_nestloop', 'off', true)")
+        next to nothing, and a nested loop that it takes for short goes over each of them for each of the others.
+
+        Args:
+            many: False leaves the choice to the planner: a few rows are best found by index.
+        """
+        if many:
+            self.execute("SELECT set_config('enable_nestloop', 'off', true)")
         yield
-        self.execute("SELECT set_config('enable_nestloop', 'on', true)")
+        if many:
+            self.execute("SELECT set_config('enable_nestloop', 'on', true)")
 
     def first(self, statement: Statement, parameters: Sequence[Any] | None = None) -> tuple[Any, ...] | None:
         """The first row, if any."""

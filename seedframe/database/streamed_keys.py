@@ -38,8 +38,12 @@ class StreamedKeys:
             )
         )
 
-    def undeclared(self, relation: sql.Composable) -> Iterator[tuple[int, str, int]]:
-        """The rows of a relation `t` that have none of these keys: table, place, hash of the key."""
+    def undeclared(self, relation: sql.Composable, *, many: bool) -> Iterator[tuple[int, str, int]]:
+        """The rows of a relation `t` that have none of these keys: table, place, hash of the key.
+
+        Args:
+            many: whether the relation is large, for what the server does not know of it.
+        """
         if not self._sorted:
             self._hashes = array("q", sorted(self._hashes))
             self._sorted = True
@@ -50,7 +54,7 @@ class StreamedKeys:
             relation,
             _COMMA.join(keys),
         )
-        with self._session.set_based():
+        with self._session.set_based(many):
             for table, place, hashed, *texts in self._session.stream(statement):
                 mine = hash(texts[0] if len(texts) == 1 else tuple(texts)) if self._textual else hashed
                 position = bisect_left(self._hashes, mine)
