@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from seedframe.database.rowset import Rowset, Stuck
+from seedframe.database.rounds import Stuck
+from seedframe.database.rowset import Rowset
 from seedframe.errors import RefError
 
 _NAMED = 4

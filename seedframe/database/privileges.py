@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from psycopg import sql
 
 from seedframe.database.catalog import Table
+from seedframe.database.declared import Shape
 from seedframe.database.session import Session
 from seedframe.errors import PermissionDenied
 
@@ -37,3 +38,11 @@ def missing_privilege(
             hint=f"GRANT {privilege}{listed if partly else ''} ON {table.identifier.as_string()} TO {role}",
         )
     return None
+
+
+def refused_privilege(
+    session: Session, shape: Shape, error: PermissionDenied, privilege: Privilege
+) -> PermissionDenied:
+    """The same refusal, with the privilege and the table by name; the server's words where it was about another."""
+    fields = shape.managed if privilege == "UPDATE" else shape.fields
+    return missing_privilege(session, shape.table, [field.name for field in fields], [privilege]) or error

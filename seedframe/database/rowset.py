@@ -1,21 +1,17 @@
 """A rowset: the declared rows of one table on their way through one attempt: compare, write, compare again."""
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from psycopg import sql
-
-from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, key_text, worst_verdict
+from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
 from seedframe.database.compare import (
     Difference,
     Source,
     chunk_source,
     find_differences,
-    identity_hash,
     staged_source,
 )
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
@@ -25,23 +21,22 @@ from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
 from seedframe.database.moves import Moves, take_moved
 from seedframe.database.planned import NaturalKey, PlannedRows
-from seedframe.database.privileges import Privilege, missing_privilege
+from seedframe.database.privileges import refused_privilege
 from seedframe.database.removal import Removal
+from seedframe.database.rounds import Stuck, Writer
 from seedframe.database.rowids import RowIds
+from seedframe.database.seen_keys import SeenKeys, key_texts
 from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
 from seedframe.database.staging import Stage, require_room
-from seedframe.database.swaps import RowRefusedError, is_taken
 from seedframe.database.validation import Validation
 from seedframe.database.weighing import Given, referring, require_within
-from seedframe.database.write import Delta, Step
-from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
+from seedframe.database.write import Delta
+from seedframe.errors import BadData, PermissionDenied, RefError, SeedframeError
 from seedframe.limits import Limits
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
-
-_PATIENCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +71,6 @@ class Surroundings:
     def verifying(self) -> bool:
         """True in verify, which is all about what is there."""
         return self.on_conflict is None
-
-
-@dataclass(frozen=True, slots=True)
-class Stuck:
-    """A row that cannot be written, or not whole, before another is.
-
-    Attributes:
-        where: its line and key.
-        columns: the references that find nothing, with `labels`, and `parents`, the oids of the tables they refer to.
-    """
-
-    where: str
-    table: int
-    columns: tuple[str, ...]
-    labels: tuple[str, ...]
-    parents: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -137,6 +116,7 @@ class Rowset:
         self._only: Chunk | None = None
         self._stage: Stage | None = None
         self._delta: Delta | None = None
+        self._writer: Writer | None = None
         self._pending: dict[int, dict[NaturalKey, int]] = {}
         self._sequences = SequenceWatch(session, shape)
         self._rows = 0
@@ -224,7 +204,7 @@ class Rowset:
                 self._refuse_unmet_now(difference)
             for difference in found:
                 self._count(tally, difference, None)
-            self._delta = None  # what is left is another difference than the one that was written
+            self._delta = self._writer = None  # what is left is another difference than the one that was written
             self._sequences.look(source)
         counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
         changes = self._with_sequences(Changes(counts=counts, sample=tuple(tally.sample)))
@@ -261,14 +241,14 @@ class Rowset:
 
     def _compare_chunks(self, chunks: Iterator[Chunk], *, single: bool) -> Changes:
         tally = _Tally()
-        keys = _SeenKeys()
+        keys = SeenKeys()
         pending: dict[int, dict[NaturalKey, int]] = {}
         for chunk in chunks:
             self._read(chunk)
             source = chunk_source(self._shape, chunk)
             room = max(1, self._around.sample - len(tally.sample))
 
-            texts = _key_texts(self._shape, chunk)
+            texts = key_texts(self._shape, chunk)
             distinct = texts is not None and len(set(texts)) == len(texts)
 
             def ask(source: Source = source, room: int = room, distinct: bool = distinct) -> list[Difference]:
@@ -386,7 +366,7 @@ class Rowset:
             with self._session.savepoint():
                 return action()
         except PermissionDenied as error:
-            raise self._named(error, "SELECT") from error
+            raise refused_privilege(self._session, self._shape, error, "SELECT") from error
         except SeedframeError as error:
             # Not every type complains in the class of bad data: a regclass names no table, a jsonpath has bad syntax.
             located = locate_bad_value(self._session, self._shape, chunk) if may_be_a_value(error) else None
@@ -664,120 +644,21 @@ class Rowset:
             self.beyond_plan += self._delta.beyond(self._planned_lines, self._planned_delta)
         self._delta.returning = self._removal.returning() if self._removal is not None else None
         self._written = True
-        self._delta.resolve()
-        self._write_round()
-        self.go_on()
-
-    def _write_round(self) -> None:
-        assert self._delta is not None  # noqa: S101 - made by write()
-        delta = self._delta
-        self._blamed(delta.update, "update", when_taken=lambda: delta.update(in_order=True))
-        self._blamed(self._delta.insert, "insert")
+        self._writer = Writer(self._session, self._shape, self._delta, self._around.place, self._around.planned)
+        self._writer.write()
 
     @property
     def waiting(self) -> bool:
         """Rows are still to be written, or references of them, that wait for rows which are not there yet."""
-        return self._delta is not None and self._delta.waiting()
+        return self._writer is not None and self._writer.waiting
 
     def go_on(self, *, let_in: bool = False) -> bool:
-        """Write rows that waited for others, which were written meanwhile; whether there were any.
-
-        Rows of this table that wait in a circle for nothing but each other are let in, and so are those of a chain so
-        long that row after row would take long.
-
-        Args:
-            let_in: once, let in whatever can be, also what waits for rows of other tables. See `Delta.release`.
-        """
-        delta = self._delta
-        planned = self._around.planned
-        rounds = 0
-        while delta is not None and delta.waiting():
-            impatient = rounds % _PATIENCE == _PATIENCE - 1
-            if (
-                (impatient and delta.release(planned, own=True))
-                or delta.next_round()
-                or delta.release(planned, own=True)
-                or (let_in and delta.release(planned, own=False))
-            ):
-                let_in = False
-                self._write_round()
-            elif not self._blamed(delta.fill, "fill"):
-                break
-            rounds += 1
-        return rounds > 0
+        """Write rows that waited for others; see `Writer.go_on`."""
+        return self._writer is not None and self._writer.go_on(let_in=let_in)
 
     def stuck(self) -> Stuck | None:
         """The first row that waits for another; None when there is none."""
-        found = self._delta.stuck() if self._delta is not None else None
-        if found is None:
-            return None
-        line, references = found
-        return Stuck(
-            where=f"{self._around.place(line)}{self._shown_key(line)}",
-            table=self._shape.table.rows_oid,
-            columns=tuple(field.name for field, _ in references),
-            labels=tuple(reference.label for _, reference in references),
-            parents=tuple(reference.parent.oid for _, reference in references),
-        )
-
-    def _blamed(self, action: Callable[[], _T], step: Step, *, when_taken: Callable[[], _T] | None = None) -> _T:
-        """Run a statement over many rows; when a constraint refuses one of them, say which.
-
-        Args:
-            when_taken: what to do instead when the refusal is that of a value which another row has.
-        """
-        assert self._delta is not None  # noqa: S101 - made by write()
-        try:
-            with self._session.savepoint():
-                return action()
-        except (ConstraintViolated, BadData) as error:
-            if when_taken is not None and is_taken(error):
-                return self._in_order(when_taken)
-            line = self._delta.culprit(step)
-            if line is not None:
-                error.where = f"{self._around.place(line)}{self._shown_key(line)}"
-            raise
-        except PermissionDenied as error:
-            raise self._named(error, "INSERT" if step == "insert" else "UPDATE") from error
-
-    def _in_order(self, action: Callable[[], _T]) -> _T:
-        try:
-            with self._session.savepoint():
-                return action()
-        except RowRefusedError as refused:
-            error = refused.error
-            error.where = f"{self._around.place(refused.line)}{self._shown_key(refused.line)}"
-            if refused.other is None:
-                raise error from refused
-            other = f"{self._around.place(refused.other)}{self._shown_key(refused.other)}"
-            raise ConstraintViolated(
-                f"this row takes a value over from {other}, and gives it, or another row does, a value in return:"
-                f" {error.message}",
-                hint="make the constraint DEFERRABLE, or go by way of a value that no row has",
-                where=error.where,
-            ) from refused
-
-    def _named(self, error: PermissionDenied, privilege: Privilege) -> PermissionDenied:
-        """The same refusal, with the privilege and the table by name; the server's words where it was about another."""
-        fields = self._shape.managed if privilege == "UPDATE" else self._shape.fields
-        names = [declared.name for declared in fields]
-        return missing_privilege(self._session, self._shape.table, names, [privilege]) or error
-
-    def _shown_key(self, line: int) -> str:
-        assert self._delta is not None  # noqa: S101 - made by write()
-        key = [declared for declared in self._shape.key if not declared.secret]
-        if not key:
-            return ""
-        row = self._session.first(
-            sql.SQL("SELECT {} FROM {} AS d WHERE d.line = $1 LIMIT 1").format(
-                sql.SQL(", ").join([sql.SQL("{}::text").format(declared.desired) for declared in key]),
-                self._delta.identifier,
-            ),
-            [line],
-        )
-        if row is None:
-            return ""
-        return f" ({key_text({d.name: v for d, v in zip(key, row, strict=True)})})"
+        return self._writer.stuck() if self._writer is not None else None
 
     # What is left behind
 
@@ -801,53 +682,3 @@ class Rowset:
         if removal is not None:
             removal.record()
         return shared
-
-
-def _key_texts(shape: Shape, chunk: Chunk) -> Sequence[object] | None:
-    """The keys as the server has them, where they are texts that are equal only if identical; else None."""
-    columns: list[list[str | None]] = []
-    if not shape.identity.plain:
-        return None
-    for declared in shape.key:
-        column = declared.column
-        if declared.reference is not None or column.base_type not in ("text", "varchar") or not column.hashes_as_is:
-            return None
-        values = chunk.columns[shape.input_position(declared.staged)]
-        # Blanks beyond the length are cut, as the server does.
-        columns.append(values if column.length is None else [value and value[: column.length] for value in values])
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-
-
-class _SeenKeys:
-    """A hash for each key over all chunks: eight bytes a row, so that a key repeated chunks apart is found."""
-
-    def __init__(self) -> None:
-        self._hashes = array("q")
-        self._lines = array("q")
-
-    def add(self, session: Session, shape: Shape, source: Source, chunk: Chunk, texts: Sequence[object] | None) -> None:
-        if texts is not None:
-            self._hashes.extend(map(hash, texts))
-            self._lines.extend(chunk.lines)
-            return
-        rows = session.query(
-            sql.SQL("{}SELECT d.line, {} FROM {}").format(source.prefix, identity_hash(shape), source.relation),
-            source.parameters,
-        )
-        self._lines.extend(row[0] for row in rows)
-        self._hashes.extend(row[1] for row in rows)
-
-    def repeated(self) -> tuple[int, int] | None:
-        # By parts, as a set of all of them would take sixty bytes a row.
-        parts = [array("q") for _ in range(1 + len(self._hashes) // 5_000)]
-        count = len(parts)
-        for value in self._hashes:
-            parts[value % count].append(value)
-        if all(len(set(part)) == len(part) for part in parts):
-            return None
-        first: dict[int, int] = {}
-        for value, line in zip(self._hashes, self._lines, strict=True):
-            if value in first:
-                return first[value], line
-            first[value] = line
-        return None
