@@ -1123,3 +1123,37 @@ def test_generated_columns_in_where(project: ProjectFactory, sql: Sql) -> None:
     rewrite(folder, body % "ad")
     assert "rows:items row 2: this row is outside" in error(apply(folder))
     assert sql("select k from items order by 1") == [("a",), ("c",)]
+
+
+@pytest.mark.parametrize(
+    ("config", "other"),
+    [
+        ("", 'Rows("items", key="id", name="ids", rows=[{"id": 2, "sku": "b"}])'),
+        (
+            "[ledger]\nbaseline_rows = 1\n",
+            'Rows("items", key="sku", name="more", rows=[{"sku": "b"}, {"sku": "c"}])',
+        ),
+    ],
+    ids=["another key", "too many to tell"],
+)
+def test_prune_spares_all_where_another_resource_may_declare_them(
+    config: str, other: str, project: ProjectFactory, sql: Sql
+) -> None:
+    sql("create table items (id int unique, sku text primary key)")
+    body = 'from seedframe import Rows\ndef resources():\n    yield Rows("items", key="sku", prune=True, rows=%s)\n'
+    two, one = '[{"id": 1, "sku": "a"}, {"id": 2, "sku": "b"}]', '[{"id": 1, "sku": "a"}]'
+    folder = project(
+        {
+            "seeds/10_items.py": body % two,
+            "seeds/20_more.py": f"from seedframe import Rows\ndef resources():\n    yield {other}\n",
+        },
+        config='[project]\nname = "shop"\n' + config,
+    )
+    assert apply(folder).exit_code == 0
+    rows = sql("select sku, xmin::text from items order by 1")
+    folder.write({"seeds/10_items.py": body % one})
+    for run in (dry_run, apply):
+        report = run(folder)
+        assert report.summary.changed == 0, report.as_dict()
+        assert "prune deletes nothing, as rows:" in str(report.seeds[0].findings)
+    assert sql("select sku, xmin::text from items order by 1") == rows

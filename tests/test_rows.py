@@ -454,3 +454,28 @@ def test_what_is_too_long_for_an_array_s_element_is_never_cut_to_fit(project: Pr
     assert "row 1: column a: value too long for type character varying(3)" in error(verify(folder))
     assert error(apply(folder)) == error(verify(folder))
     assert sql("select a from t") == [(["abc"],)]
+
+
+@pytest.mark.parametrize("event", ["insert", "update", "delete"])
+def test_what_a_trigger_says_of_a_secret_is_withheld(event: str, project: ProjectFactory, sql: Sql) -> None:
+    sql(
+        "create table keys (name text primary key, token text not null); insert into keys values ('old', 'canary-0');"
+        " create function talks() returns trigger language plpgsql as $$"
+        " begin raise exception 'no good: %', coalesce(new.token, old.token); end $$;"
+        f" create trigger talks before {event} on keys for each row execute function talks()"
+    )
+    declared = {
+        "insert": "rows=[{'name': 'new', 'token': 'canary-1'}]",
+        "update": "rows=[{'name': 'old', 'token': 'canary-1'}]",
+        "delete": "rows=[{'name': 'new', 'token': 'canary-1'}], transitions=[removed('old')]",
+    }[event]
+    folder = project(
+        {
+            "seeds/10_keys.py": "from seedframe import Rows, removed\n"
+            f"def resources():\n    yield Rows('keys', key='name', secret=['token'], {declared})\n"
+        }
+    )
+    done = folder.run("apply", "-v")
+    assert done.returncode == 1
+    assert "what it said is withheld" in done.stderr
+    assert "canary" not in f"{done}{sql('select error from seedframe.outcome')}"

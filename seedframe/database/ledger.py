@@ -76,6 +76,7 @@ _DDL: Final[tuple[LiteralString, ...]] = (
         fingerprint text,
         rows bigint NOT NULL,
         columns text[] NOT NULL,
+        key_columns text[] NOT NULL,
         by_row boolean NOT NULL,
         kept bigint NOT NULL,
         server_major integer NOT NULL,
@@ -348,22 +349,24 @@ class Ledger:
     def save_baseline(
         self, seed: str, resource: str, *, digest: str, run: int, fingerprint: str | None = None,
         table: str | None = None, rows: int = 0, columns: Sequence[str] = (), by_row: bool = False, kept: int = 0,
+        key: Sequence[str] = (),
     ) -> int:  # fmt: skip
         """Write a resource's baseline; its id."""
         return int(
             self._session.scalar(
                 "INSERT INTO seedframe.baseline (project, target_schema, seed, resource, declared_digest, fingerprint,"
-                " rows, columns, by_row, server_major, run_id, table_name, kept, hash_probe)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+                " rows, columns, by_row, server_major, run_id, table_name, kept, hash_probe, key_columns)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
                 " ON CONFLICT (project, target_schema, seed, resource) DO UPDATE SET"
                 " declared_digest = excluded.declared_digest, fingerprint = excluded.fingerprint, rows = excluded.rows,"
                 " columns = excluded.columns, by_row = excluded.by_row, server_major = excluded.server_major,"
                 " hash_probe = excluded.hash_probe,"
-                " run_id = excluded.run_id, table_name = excluded.table_name, kept = excluded.kept RETURNING id",
+                " run_id = excluded.run_id, table_name = excluded.table_name, kept = excluded.kept,"
+                " key_columns = excluded.key_columns RETURNING id",
                 [
                     self._project, self._schema, seed, resource, digest, fingerprint, rows, list(columns), by_row,
                     self._session.server_version_num // 10000, run, table, kept,
-                    self._probe(),
+                    self._probe(), list(key),
                 ],
             )
         )  # fmt: skip
@@ -455,6 +458,16 @@ class BaselineStore:
             [self.id, list(extras)],
         )
 
+    def untold(self, shape: Shape) -> list[str]:
+        """Resources that declare rows of this table, and of which cannot be told here which: they have another key, or
+        are too large for row hashes. As `rows:products of seed shop`."""
+        rows = self._session.query(
+            "SELECT b.resource, b.seed FROM seedframe.baseline AS b WHERE b.table_name = $1"
+            " AND b.id IS DISTINCT FROM $2 AND (NOT b.by_row OR b.key_columns <> $3::text[]) ORDER BY 2, 1",
+            [shape.table.label, self.id, _told_apart_by(shape)],
+        )
+        return [f"{resource} of seed {seed}" for resource, seed in rows]
+
     def table_fingerprint(self, shape: Shape, tracked: Sequence[str]) -> str | None:
         """The number of the table's rows and the sum of their hashes, over key and tracked columns; no secret ones.
 
@@ -509,6 +522,7 @@ class BaselineStore:
         baseline = self._ledger.save_baseline(
             self._seed, self._resource, digest=digest, fingerprint=fingerprint, table=shape.table.label, rows=rows,
             columns=columns, by_row=by_row, run=run, kept=kept_count(kept),
+            key=_told_apart_by(shape),
         )  # fmt: skip
         self.id = baseline
         self._session.execute("DELETE FROM seedframe.baseline_row WHERE baseline_id = $1", [baseline])
@@ -537,6 +551,11 @@ class BaselineStore:
         """Keep the digest of a resource that is no set of rows."""
         if self.baseline is None or self.baseline.digest != digest:
             self._ledger.save_baseline(self._seed, self._resource, digest=digest, run=run)
+
+
+def _told_apart_by(shape: Shape) -> list[str]:
+    """What the hashes of its keys are made from: two resources with the same have one hash for one row."""
+    return [*(field.name for field in shape.key), *(expression.text for expression in shape.identity.expressions)]
 
 
 def _problem(error: Problem | None) -> Jsonb | None:

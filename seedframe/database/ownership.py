@@ -30,12 +30,18 @@ class Ownership:
         self._made: sql.Identifier | None = None
         self._stale = False
         self._misfit = False
+        self._untold: list[str] = []
         self._renamed: list[tuple[int, str]] = []
 
     @property
     def misfit(self) -> bool:
         """True when keys were kept that the columns' types, as they are now, do not take."""
         return self._misfit
+
+    @property
+    def untold(self) -> list[str]:
+        """Other resources that may declare what it made, which cannot be told row by row."""
+        return self._untold
 
     def there(self) -> int:
         """How many rows that it made are still there."""
@@ -44,6 +50,9 @@ class Ownership:
             return 0
         kept = self._session.scalar("SELECT count(*) FROM seedframe.owned_row WHERE baseline_id = $1", [baseline])
         if not kept:
+            return 0
+        self._untold = self._store.untold(self._shape)
+        if self._untold:
             return 0
         try:
             with self._session.savepoint(), self._session.set_based(kept > _MANY):

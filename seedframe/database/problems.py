@@ -123,3 +123,16 @@ def _one_line(text: str) -> str:
 def quiet(message: str) -> str:
     """The message without the quoted value at its end: `invalid input syntax for type numeric: "…"`."""
     return re.sub(r': ".*"$', "", message)
+
+
+def withheld(error: SeedframeError, where: str) -> SeedframeError:
+    """The same error without the words of a trigger or function, which may tell of secrets in the row it was given."""
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.Error) or not cause.diag.context:
+        return error
+    quieted = type(error)(
+        f"a trigger or function refused a row [{cause.sqlstate}]; what it said is withheld, as the rows hold secrets",
+        hint="look at the table's triggers; the server's own log may have its words",
+    )
+    quieted.where = error.where or where
+    return quieted

@@ -18,11 +18,19 @@ from seedframe.database.locate import bad_value, locate_bad_value
 from seedframe.database.ownership import Ownership
 from seedframe.database.part import Part
 from seedframe.database.privileges import missing_privilege
+from seedframe.database.problems import withheld
 from seedframe.database.rowids import FoundRows, RowIds, Why, at_place, placed, rows_where
 from seedframe.database.session import Session
 from seedframe.database.streamed_keys import StreamedKeys
 from seedframe.database.weighing import Given, along, effects_on_others, require_within, rows_text, told_of
-from seedframe.errors import BadData, ConstraintViolated, DeclarationError, PermissionDenied, TooManyChanges
+from seedframe.errors import (
+    BadData,
+    ConstraintViolated,
+    DeclarationError,
+    PermissionDenied,
+    SeedframeError,
+    TooManyChanges,
+)
 from seedframe.verdicts import removal_verdict
 
 _COMMA: Final = sql.SQL(", ")
@@ -368,6 +376,12 @@ class Removal:
         what = f"{self._given.resource}: prune deletes nothing"
         if self._given.store.unreadable:
             yield Finding(f"{what}, as the ledger cannot be read", "warning")
+        if self._owned.untold:
+            yield Finding(
+                f"{what}, as {', '.join(self._owned.untold)} may declare the same rows: another key, or too many rows"
+                " ([ledger] baseline_rows) to tell which",
+                "warning",
+            )
         if self._owned.misfit:
             yield Finding(
                 f"{what}, as the keys that the ledger has of what this seed made no longer fit the columns' types",
@@ -416,10 +430,15 @@ class Removal:
 
     def _delete(self, ids: RowIds) -> int:
         # One statement, so that rows of the set may refer to each other.
-        return self._session.execute(
-            sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(self._shape.table.source, placed(), at_place()),
-            ids.parameters(),
+        statement = sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(
+            self._shape.table.source, placed(), at_place()
         )
+        try:
+            return self._session.execute(statement, ids.parameters())
+        except SeedframeError as error:
+            if any(field.secret for field in self._shape.fields):
+                raise withheld(error, self._given.resource) from None
+            raise
 
     def _tuples_deleted(self) -> int:
         """All rows that this transaction deleted so far, by cascades and triggers too."""

@@ -10,10 +10,11 @@ from seedframe.changes import key_text
 from seedframe.database.declared import Shape
 from seedframe.database.planned import PlannedRows
 from seedframe.database.privileges import refused_privilege
+from seedframe.database.problems import withheld
 from seedframe.database.session import Session
 from seedframe.database.swaps import RowRefusedError, is_taken
 from seedframe.database.write import Delta, Step
-from seedframe.errors import BadData, ConstraintViolated, PermissionDenied
+from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, SeedframeError
 
 _T = TypeVar("_T")
 
@@ -118,7 +119,7 @@ class Writer:
         """
         try:
             with self._session.savepoint():
-                return action()
+                return self._quietly(action)
         except (ConstraintViolated, BadData) as error:
             if when_taken is not None and is_taken(error):
                 return self._in_order(when_taken)
@@ -131,10 +132,22 @@ class Writer:
                 self._session, self._shape, error, "INSERT" if step == "insert" else "UPDATE"
             ) from error
 
+    def _quietly(self, action: Callable[[], _T]) -> _T:
+        """Run it; where the rows hold secrets, what a trigger says of them is withheld."""
+        try:
+            return action()
+        except SeedframeError as error:
+            if not any(field.secret for field in self._shape.fields):
+                raise
+            quieted = withheld(error, self._shape.table.label)
+            if quieted is error:
+                raise
+            raise quieted from None
+
     def _in_order(self, action: Callable[[], _T]) -> _T:
         try:
             with self._session.savepoint():
-                return action()
+                return self._quietly(action)
         except RowRefusedError as refused:
             error = refused.error
             error.where = f"{self._place(refused.line)}{self._shown_key(refused.line)}"
