@@ -2,6 +2,7 @@
 """Removing rows: what `sync`, `prune` and `removed()` delete, what they never touch, and what they say before."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -1157,3 +1158,17 @@ def test_prune_spares_all_where_another_resource_may_declare_them(
         assert report.summary.changed == 0, report.as_dict()
         assert "prune deletes nothing, as rows:" in str(report.seeds[0].findings)
     assert sql("select sku, xmin::text from items order by 1") == rows
+
+
+@pytest.mark.parametrize("run", [dry_run, apply, verify])
+def test_a_where_that_fails_on_a_row_is_what_is_named(run: Any, project: ProjectFactory, sql: Sql) -> None:
+    sql("create table items (sku text primary key, note text); insert into items values ('old', 'canary')")
+    folder = project(
+        {
+            "seeds/10_items.py": "from seedframe import Rows\ndef resources():\n    yield Rows('items', key='sku',"
+            " mode='sync', where='note::int > 0', rows=[{'sku': 'a', 'note': '1'}])\n"
+        }
+    )
+    told = error(run(folder))
+    assert told.startswith("declaration: rows:items: where= cannot be evaluated for some row of the table"), told
+    assert "canary" not in told

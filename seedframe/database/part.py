@@ -1,5 +1,7 @@
 """The part of a table that `where` selects: all that may be deleted, and where each declared row has to be."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from psycopg import sql
@@ -9,7 +11,7 @@ from seedframe.database.declared import Shape
 from seedframe.database.rowids import rows_where
 from seedframe.database.session import Session
 from seedframe.database.statements import names_in
-from seedframe.errors import DeclarationError, PermissionDenied, SeedError
+from seedframe.errors import BadData, DeclarationError, PermissionDenied, SeedError
 
 _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
@@ -18,16 +20,17 @@ _AND: Final = sql.SQL(" AND ")
 class Part:
     """A part of a table; without a condition the whole of it."""
 
-    def __init__(self, session: Session, where: str | None) -> None:
+    def __init__(self, session: Session, where: str | None, resource: str) -> None:
         self._session = session
         self._where = where
+        self._resource = resource
 
     @property
     def is_whole(self) -> bool:
         """True where there is no condition."""
         return self._where is None
 
-    def check(self, shape: Shape, resource: str) -> None:
+    def check(self, shape: Shape) -> None:
         """Have the server judge the condition. Errors: DeclarationError, PermissionDenied."""
         if self._where is None:
             return
@@ -40,7 +43,21 @@ class Part:
             raise DeclarationError(
                 f"where= cannot be used: {error.message}",
                 hint="write one condition over the table's own columns",
-                where=resource,
+                where=self._resource,
+            ) from error
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """A value that does not fit is, in here, one of the table's rows that the condition fails on."""
+        try:
+            yield
+        except BadData as error:
+            if self._where is None:
+                raise
+            raise DeclarationError(
+                f"where= cannot be evaluated for some row of the table: {error.message}",
+                hint="guard it: CASE WHEN … THEN … END, or another condition",
+                where=self._resource,
             ) from error
 
     def relation(self, shape: Shape) -> sql.Composable:

@@ -57,7 +57,7 @@ class Removal:
         self._removing = removing
         self._given = given
         self._owned = Ownership(session, shape, given.store) if removing.prune else None
-        self._part = Part(session, removing.where)
+        self._part = Part(session, removing.where, given.resource)
         self._additions = Additions(shape, given)
         self._streamed = StreamedKeys(session, shape)
         self._inside = 0
@@ -95,7 +95,7 @@ class Removal:
                 " what may delete rows has to see them whole",
                 where=self._given.resource,
             )
-        self._part.check(self._shape, self._given.resource)
+        self._part.check(self._shape)
         keys = self._removing.keys
         if keys is not None:
             self._removed_hashes = self._hash_removed(keys)
@@ -137,7 +137,8 @@ class Removal:
         if streamed and (self._removing.sync or self._removing.prune):
             self._streamed.add(shape, source, texts if shape.identity.renamed is None else None)
         if not self._part.is_whole:
-            inside, outside = self._part.look(shape, source)
+            with self._part.evaluating():
+                inside, outside = self._part.look(shape, source)
             self._inside += inside
             self._refuse_outside(outside)
 
@@ -202,7 +203,8 @@ class Removal:
             else:
                 table = sql.SQL("{} AS t").format(self._shape.table.source)
                 relation = self._part.relation(self._shape) if which == "sync" else table
-                rows = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(relation)))
+                with self._part.evaluating():
+                    rows = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(relation)))
             self._scope_rows[which] = rows
         return self._scope_rows[which]
 
@@ -263,7 +265,7 @@ class Removal:
             _COMMA.join([field.target for field in self._shape.key]),
             sql.SQL(" FOR UPDATE OF t") if lock else sql.SQL(""),
         )
-        with self._session.set_based(many):
+        with self._session.set_based(many), self._part.evaluating():
             yield from self._session.stream(statement, parameters or None)
 
     def _require_privileges(self) -> None:
@@ -450,7 +452,9 @@ class Removal:
         """What is still to be deleted. Errors: BadData for a declared row that is outside of the part after all."""
         self._shape = shape
         if source is not None:
-            self._refuse_outside(self._part.outside(shape, source))
+            with self._part.evaluating():
+                outside = self._part.outside(shape, source)
+            self._refuse_outside(outside)
         found = self._collect(list(self._scopes()), source, streamed=False, lock=False)
         count = len(found)
         shown = self._shown(found.ids.parameters(0, sample), [Verdict.DRIFT] * sample) if count else []
