@@ -369,6 +369,20 @@ def test_a_ledger_of_a_newer_seedframe_is_refused(project: ProjectFactory, sql: 
         assert "version 99" in report.error.message
 
 
+def test_a_ledger_from_before_the_first_release_is_refused(project: ProjectFactory, sql: Sql, table: None) -> None:
+    folder = project({"seeds/10_a.py": seed("a")})
+    applied(folder)
+    sql("update seedframe.ledger set version = 1; alter table seedframe.baseline drop key_columns")
+    for report in (apply(folder), dry_run(folder), verify(folder)):
+        assert report.exit_code == 3
+        assert report.error is not None
+        assert report.error.hint is not None
+        assert "from before the first release" in report.error.message
+        assert "DROP SCHEMA seedframe CASCADE" in report.error.hint
+    sql("drop schema seedframe cascade")
+    assert counts(apply(folder))[:3] == (0, 0, 0)
+
+
 def test_two_schemas_of_one_database_are_two_targets(project: ProjectFactory, sql: Sql) -> None:
     for schema in ("one", "two"):
         sql(f"create schema {schema}; create table {schema}.items (sku text primary key, name text)")

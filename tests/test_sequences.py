@@ -89,6 +89,18 @@ def test_a_sequence_that_was_reset_is_drift(project: ProjectFactory, sql: Sql) -
     assert sql("select last_value, is_called from things_id_seq") == [(2, True)]
 
 
+def test_a_sequence_that_was_reset_is_drift_whatever_else_has_changed(project: ProjectFactory, sql: Sql) -> None:
+    sql(SERIAL)
+    folder = project({"seeds/10_x.py": things(1, 2)})
+    applied(folder)
+    sql("select setval('things_id_seq', 1)")
+    folder.write({"seeds/10_x.py": things(1, 2).replace('"n2"', '"new"')})
+    report = verify(folder)
+    assert counts(report)[1] > 1
+    assert [move.verdict for move in moves(report)] == [Verdict.DRIFT]
+    assert report.exit_code == 2
+
+
 @pytest.mark.trap("a sequence behind rows of others", "nothing of ours: only declared values count")
 def test_rows_of_others_are_no_concern(project: ProjectFactory, sql: Sql) -> None:
     sql(SERIAL)

@@ -16,7 +16,7 @@ from seedframe.errors import LedgerError, PermissionDenied, Problem
 from seedframe.history import RunRecord, SeedRecord
 from seedframe.verdicts import Baseline, LeftCell, LeftRow
 
-LEDGER_VERSION: Final = 1
+LEDGER_VERSION: Final = 2
 
 _TABLES: Final = ("ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row")
 
@@ -108,7 +108,7 @@ _DDL: Final[tuple[LiteralString, ...]] = (
         key_hash bigint NOT NULL,
         PRIMARY KEY (baseline_id, key_hash)
     )""",
-    "INSERT INTO seedframe.ledger (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM seedframe.ledger)",
+    "INSERT INTO seedframe.ledger (version) SELECT 2 WHERE NOT EXISTS (SELECT FROM seedframe.ledger)",
 )
 
 # What the server's hash functions make of a value of each type: equal on two servers whose hashes can be compared.
@@ -188,6 +188,11 @@ class Ledger:
 
     def _check_version(self) -> None:
         version = self._session.scalar("SELECT version FROM seedframe.ledger")
+        if version is not None and version < LEDGER_VERSION:
+            raise LedgerError(
+                f"the ledger in schema seedframe has version {version}, from before the first release",
+                hint="DROP SCHEMA seedframe CASCADE forgets what was applied; the rows of the seeds stay",
+            )
         if version != LEDGER_VERSION:
             raise LedgerError(
                 f"the ledger in schema seedframe has version {version}, this seedframe knows {LEDGER_VERSION}",

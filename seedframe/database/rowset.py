@@ -219,7 +219,10 @@ class Rowset:
         behind = self._sequences.behind()
         if not behind:
             return changes
-        moved_on = self._differs or self._baseline is None or self._baseline.digest != self._digest.hexdigest()
+        # A key that is new is a row to be created; another column's value may be new in a row that is there.
+        elsewhere = any(field.column.sequence is not None and field.role != "key" for field in self._shape.fields)
+        seed_moved = self._baseline is None or self._baseline.digest != self._digest.hexdigest()
+        moved_on = self._baseline is None or changes.counts.create > 0 or (seed_moved and elsewhere)
         verdict = Verdict.PENDING if moved_on and not self._around.store.unreadable else Verdict.DRIFT
         counts = changes.counts + Counts(update=len(behind))
         # They are few, and matter more than one more row of many.
