@@ -376,3 +376,60 @@ def test_a_key_written_in_two_ways_is_repeated_however_far_apart(
     declaring.declare(lambda: [Rows("things", key="k", rows=[{"k": key} for key in keys])])
     for run in (dry_run, apply):
         assert "rows:things row 3: the key (k) of this row is also that of rows:things row 1" in error(run(folder))
+
+
+def test_the_own_values_of_toml_and_json_are_values_of_the_columns(folder: Folder, sql: Sql) -> None:
+    sql(
+        "create table things (id int primary key, ts timestamptz, plain timestamp, d date, t time, f float8, n numeric,"
+        " flag boolean, ints int[], many text[], doc jsonb, big numeric, word text)"
+    )
+    toml = """
+[[rows]]
+id = 1
+ts = 2024-01-01T02:00:00.5+02:00
+plain = 2024-01-01T02:00:00
+d = 2024-01-01
+t = 12:30:00
+f = -0.0
+n = 1.50
+flag = true
+ints = [1, 2]
+many = ["a,b", ""]
+doc = {a = [1, 1.50, "x"], b = 2024-01-01}
+big = 123456789012345678901234567890
+word = "é"
+"""
+    json_row = (
+        '{"id": 2, "ts": "2024-01-01T02:00:00.5+02:00", "plain": "2024-01-01T02:00:00", "d": "2024-01-01",'
+        ' "t": "12:30:00", "f": -0.0, "n": 1.50, "flag": true, "ints": [1, 2], "many": ["a,b", ""],'
+        ' "doc": {"a": [1, 1.50, "x"], "b": "2024-01-01"}, "big": 123456789012345678901234567890, "word": "\\u00e9"}'
+    )
+    special = "\n".join(
+        f"[[rows]]\nid = {n}\nf = {text}\nn = {text}\n" for n, text in ((4, "nan"), (5, "inf"), (6, "-inf"))
+    )
+    folder.write(
+        {"seeds/a.toml": toml, "seeds/b.json": f"[{json_row}]", "seeds/c.jsonl": json_row.replace("2", "3", 1)}
+    )
+    folder.write({"seeds/d.toml": special})
+    names = ("a.toml", "b.json", "c.jsonl", "d.toml")
+    declaring.declare(lambda: [Rows("things", key="id", file=name, name=name) for name in names])
+    applied(folder)
+    columns = "ts, plain, d, t, f, n, flag, ints, many, doc, big, word"
+    assert sql(
+        f"with v as (select id, row({columns}) as r from things)"
+        " select count(*) from v a, v b where a.id = 1 and b.id in (2, 3) and a.r *= b.r"
+    ) == [(2,)]
+    assert sql("select ts::text, f::text, n::text, doc::text, big::text from things where id = 1") == [
+        (
+            "2024-01-01 00:00:00.5+00",
+            "-0",
+            "1.50",
+            '{"a": [1, 1.50, "x"], "b": "2024-01-01"}',
+            "123456789012345678901234567890",
+        )
+    ]
+    assert sql("select f::text, n::text from things where id > 3 order by id") == [
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+        ("-Infinity", "-Infinity"),
+    ]
