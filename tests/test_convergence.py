@@ -320,26 +320,21 @@ class Things:
         others: list[str | None] = [value for at, value in enumerate(kind.values) if at != meaning]
         if kind.null and not column.not_null:
             others.append(None)
-        # `d` has the other value in the column's own type; the image tells whether it is another.
+        # The image tells whether it is another.
         for other in others:
             changed = self._connection.execute(
                 compose.SQL(
-                    "create temp table d as select {name} from {table} limit 0; insert into d values ({other});"
-                    " update {table} t set {name} = d.{name} from wanted w, d where w.n = {line} and "
-                    + there
-                    + " and record_image_ne(row(t.{name}), row(d.{name}))"
+                    "update {table} t set {name} = d.v from wanted w, (select {other}::{type} as v) d"
+                    f" where w.n = {{line}} and {there} and record_image_ne(row(t.{{name}}), row(d.v))"
                 ).format(
-                    name=compose.Identifier(name),
                     table=compose.Identifier(self.table),
+                    name=compose.Identifier(name),
                     other=compose.Literal(other),
+                    type=compose.SQL(kind.type.partition(" collate ")[0]),
                     line=compose.Literal(line + 1),
                 )
             )
-            while changed.nextset():
-                pass
-            rowcount = changed.rowcount
-            self._connection.execute("drop table d")
-            if rowcount:
+            if changed.rowcount:
                 return True
         return False
 
