@@ -182,6 +182,8 @@ class LocalAccounts:
 
     def _look_up(self, db: Db) -> _Users:
         table = db.table(self._table)
+        if table.kind == "v":
+            raise DeclarationError(f"{table.label} is a view", hint="declare the table that keeps the accounts")
         return _Users(
             _escaped(table.identifier),
             {field: _column(table, name) for field, name in self._columns.items()},

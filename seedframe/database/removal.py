@@ -404,7 +404,9 @@ class Removal:
     def _require_within(self, rows: int, what: str) -> None:
         limit = self._given.limits.delete
         if limit is not None:
-            there = self._scope_rows_of("sync" if self._removing.sync else "table") if limit.share is not None else 0
+            # A key in removed() may lie outside of the part that is held.
+            part = self._removing.sync and self._removing.keys is None
+            there = self._scope_rows_of("sync" if part else "table") if limit.share is not None else 0
             require_within(limit, "max_delete", rows, there, f"of {self._shape.table.label} {what}", self._given)
 
     # Deleting
