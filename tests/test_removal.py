@@ -1172,3 +1172,16 @@ def test_a_where_that_fails_on_a_row_is_what_is_named(run: Any, project: Project
     told = error(run(folder))
     assert told.startswith("declaration: rows:items: where= cannot be evaluated for some row of the table"), told
     assert "canary" not in told
+
+
+@pytest.mark.parametrize("arguments", ["mode='sync'", "transitions=[removed('b')]"])
+def test_a_warning_names_the_resource_whose_rows_are_to_go(arguments: str, project: ProjectFactory, sql: Sql) -> None:
+    sql("create table items (sku text primary key)")
+    body = "from seedframe import Rows, removed\ndef resources():\n    yield Rows('items', key='sku', rows=[{'sku': '%s'}], %s)\n"
+    folder = project({"seeds/10_one.py": body % ("a", arguments), "seeds/20_more.py": body % ("b", "name='more'")})
+    first = apply(folder)
+    assert (first.exit_code, first.seeds[0].findings) == (0, ())
+    for report in (verify(folder), dry_run(folder), apply(folder)):
+        assert "is to delete rows that rows:more of seed more declared when last applied" in str(
+            report.seeds[0].findings
+        ), report.as_dict()

@@ -473,6 +473,18 @@ class BaselineStore:
         )
         return [f"{resource} of seed {seed}" for resource, seed in rows]
 
+    def declared_by_others(self, shape: Shape, keys: Sequence[int]) -> list[str]:
+        """Resources that declared rows with these key hashes when they were last applied, as far as can be told."""
+        if not self._ledger.readable:
+            return []
+        rows = self._session.query(
+            "SELECT DISTINCT b.resource, b.seed FROM seedframe.baseline AS b"
+            " JOIN seedframe.baseline_row AS r ON r.baseline_id = b.id AND r.key_hash = ANY ($4::bigint[])"
+            " WHERE b.table_name = $1 AND b.id IS DISTINCT FROM $2 AND b.key_columns = $3::text[] ORDER BY 2, 1",
+            [shape.table.label, self.id, _told_apart_by(shape), list(keys)],
+        )
+        return [f"{resource} of seed {seed}" for resource, seed in rows]
+
     def table_fingerprint(self, shape: Shape, tracked: Sequence[str]) -> str | None:
         """The number of the table's rows and the sum of their hashes, over key and tracked columns; no secret ones.
 

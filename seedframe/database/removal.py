@@ -360,7 +360,7 @@ class Removal:
 
         Errors: TooManyChanges; ConstraintViolated where other rows refer to them.
         """
-        told = [*self._told_of_prune(), *self._additions.findings()]
+        told = [*self._told_of_prune(), *self._told_of_others(), *self._additions.findings()]
         count = len(self._found)
         if not count or not going:
             return told
@@ -371,6 +371,17 @@ class Removal:
         self._require_within(count + along(effects), "would be deleted")
         self._given.doomed.append(self._found.ids)
         return told
+
+    def _told_of_others(self) -> Iterator[Finding]:
+        if not len(self._found):
+            return
+        others = self._given.store.declared_by_others(self._plain, self._found.hashes[:_PAGE].tolist())
+        if others:
+            yield Finding(
+                f"{self._given.resource} is to delete rows that {', '.join(others)} declared when last applied:"
+                " each apply may undo the other's; give each its own part of the table with where=",
+                "warning",
+            )
 
     def _told_of_prune(self) -> Iterator[Finding]:
         if self._owned is None:
