@@ -1185,3 +1185,25 @@ def test_a_warning_names_the_resource_whose_rows_are_to_go(arguments: str, proje
         assert "is to delete rows that rows:more of seed more declared when last applied" in str(
             report.seeds[0].findings
         ), report.as_dict()
+
+
+def test_a_warning_names_who_declares_rows_of_a_table_that_a_cascade_reaches(project: ProjectFactory, sql: Sql) -> None:
+    sql(
+        "create table parents (slug text primary key);"
+        " create table children (id int primary key, parent text references parents on delete cascade);"
+        " insert into parents values ('x'); insert into children values (1, 'x')"
+    )
+    folder = project(
+        {
+            "seeds/10_children.py": "from seedframe import Rows\ndef resources():\n"
+            "    yield Rows('children', key='id', rows=[{'id': 1}])\n",
+            "seeds/20_parents.py": "from seedframe import Rows\ndef resources():\n"
+            "    yield Rows('parents', key='slug', mode='sync', rows=[{'slug': 'a'}])\n",
+        }
+    )
+    assert apply(folder, "children").exit_code == 0
+    report = dry_run(folder)
+    assert (
+        "takes 1 row of public.children along (ON DELETE CASCADE); rows:children of seed children declares rows there"
+        in str(report.seeds[1].findings)
+    )

@@ -473,6 +473,15 @@ class BaselineStore:
         )
         return [f"{resource} of seed {seed}" for resource, seed in rows]
 
+    def declarers(self, table: str) -> list[str]:
+        """Resources that declare rows of a table, by its schema and name, as `rows:products of seed shop`."""
+        if not self._ledger.readable:
+            return []
+        rows = self._session.query(
+            "SELECT b.resource, b.seed FROM seedframe.baseline AS b WHERE b.table_name = $1 ORDER BY 2, 1", [table]
+        )
+        return [f"{resource} of seed {seed}" for resource, seed in rows]
+
     def declared_by_others(self, shape: Shape, keys: Sequence[int]) -> list[str]:
         """Resources that declared rows with these key hashes when they were last applied, as far as can be told."""
         if not self._ledger.readable:

@@ -57,7 +57,11 @@ def told_of(effects: Sequence[Effect], table: Table, rows: int, given: Given) ->
     for effect in effects:
         which = f"{rows_text(effect.rows)} of {effect.table}"
         if effect.rule == "deleted":
-            yield Finding(f"{what} takes {which} along (ON DELETE CASCADE)", "warning")
+            declarers = given.store.declarers(effect.table)
+            theirs = (
+                f"; {', '.join(declarers)} declare{'s' if len(declarers) == 1 else ''} rows there" if declarers else ""
+            )
+            yield Finding(f"{what} takes {which} along (ON DELETE CASCADE){theirs}", "warning")
         elif effect.rule == "set":
             yield Finding(f"{what} sets a column of {which} to {effect.value} ({effect.constraint})", "warning")
         elif effect.rule == "deferred":
