@@ -275,8 +275,8 @@ def test_an_empty_source_deletes_all_only_when_told_to(run: object, project: Pro
     sql("insert into items (country, sku) values ('de', 'x'), ('at', 'y')")
     report = run(folder)  # type: ignore[operator]
     said = (
-        "too_many_changes: rows:items: the source has no rows: all 2 rows in scope of public.items would be deleted"
-        " (if that is meant, say so: Rows(…, max_delete=2))"
+        "too_many_changes: rows:items: the source has no rows: all 2 rows in scope of public.items would be deleted;"
+        " to go are (country=at, sku=y), (country=de, sku=x) (if that is meant, say so: Rows(…, max_delete=2))"
     )
     assert (report.exit_code, error(report)) == (1, said)
     assert counts(verify(folder)) == (0, 0, 2, 0)
@@ -381,7 +381,10 @@ def test_cascades_count_towards_the_limit(project: ProjectFactory, sql: Sql) -> 
     sql(FAMILY.format("cascade"))
     folder = made(project, (PARENTS % "x").replace('key="code"', 'key="code", max_delete=3'))
     for report in (dry_run(folder), apply(folder)):
-        assert "4 rows of public.parents would be deleted, but max_delete=3 is what is allowed" in error(report)
+        assert (
+            "4 rows of public.parents would be deleted, 2 of them along with others (ON DELETE CASCADE), but"
+            " max_delete=3 is what is allowed; to go are code="
+        ) in error(report)
     rewrite(folder, (PARENTS % "x").replace('key="code"', 'key="code", max_delete=4'))
     assert counts(apply(folder)) == (0, 0, 2, 1)
 
@@ -1207,3 +1210,17 @@ def test_a_warning_names_who_declares_rows_of_a_table_that_a_cascade_reaches(pro
         "takes 1 row of public.children along (ON DELETE CASCADE); rows:children of seed children declares rows there"
         in str(report.seeds[1].findings)
     )
+
+
+def test_a_refusal_names_the_first_rows_and_no_secret(project: ProjectFactory, sql: Sql) -> None:
+    sql(
+        "create table items (pin text primary key); insert into items select 'canary' || n from generate_series(1, 5) n"
+    )
+    body = (
+        "from seedframe import Rows\ndef resources():\n    yield Rows('items', key='pin', mode='sync', max_delete=1,"
+        " rows=[{'pin': 'a'}]%s)\n"
+    )
+    folder = project({"seeds/10_items.py": body % ""})
+    assert "; to go are pin=canary1, pin=canary2, pin=canary3 and 2 more (if" in error(dry_run(folder))
+    folder.write({"seeds/10_items.py": body % ", secret=['pin']"})
+    assert "canary" not in error(dry_run(folder))

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from psycopg import sql
 
-from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Verdict, worst_verdict
+from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Verdict, key_text, worst_verdict
 from seedframe.database.additions import Additions
 from seedframe.database.compare import Source, chunk_source, key_hash, same_key, written
 from seedframe.database.declared import Chunk, Removing, Shape
@@ -36,6 +36,7 @@ from seedframe.verdicts import removal_verdict
 _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
 _PAGE: Final = 5_000
+_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,13 +365,27 @@ class Removal:
         count = len(self._found)
         if not count or not going:
             return told
-        self._refuse_an_empty_source()
         table = self._shape.table
-        effects = effects_on_others(self._session, table, self._found.ids, self._given)
+        try:
+            self._refuse_an_empty_source()
+            effects = effects_on_others(self._session, table, self._found.ids, self._given)
+            others = along(effects)
+            cascaded = f", {others:,} of them along with others (ON DELETE CASCADE)" if others else ""
+            self._require_within(count + others, f"would be deleted{cascaded}")
+        except (ConstraintViolated, TooManyChanges) as error:
+            raise type(error)(f"{error.message}; {self._first_keys()}", hint=error.hint, where=error.where) from None
         told += told_of(effects, table, count, self._given)
-        self._require_within(count + along(effects), "would be deleted")
         self._given.doomed.append(self._found.ids)
         return told
+
+    def _first_keys(self) -> str:
+        """For messages: `to go are sku=A, sku=B, sku=C and 4 more`."""
+        first = self._shown(self._found.ids.parameters(0, _NAMED), [Verdict.PENDING] * _NAMED)
+        keys = [f"({key_text(change.key)})" if len(change.key) > 1 else key_text(change.key) for change in first]
+        more = len(self._found) - len(first)
+        return f"to go {'is' if len(self._found) == 1 else 'are'} {', '.join(keys)}" + (
+            f" and {more:,} more" if more else ""
+        )
 
     def _told_of_others(self) -> Iterator[Finding]:
         if not len(self._found):
