@@ -1,7 +1,9 @@
 # ruff: noqa: E501 - each case is one line, as the error it expects is
 """Bad input: one clear line that names the place, in a dry run as in apply, and nothing written."""
 
+import gc
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -278,3 +280,24 @@ def test_bad_json_names_its_line(case: str, project: ProjectFactory, sql: Sql) -
     folder = project({"seeds/10_items.py": seed('"items", key="sku", file="items.json"'), "seeds/items.json": text})
     assert expected in error(apply(folder))
     assert sql("select count(*) from items") == [(0,)]
+
+
+def test_the_file_is_closed_when_a_value_in_it_is_bad(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table items (sku text primary key, price numeric)")
+    lines = "".join(f"S-{number},{'x' if number == 7 else number}\n" for number in range(12_000))
+    folder = project({"seeds/data/items.csv": f"sku,price\n{lines}", "seeds/10_items.py": ITEMS_OF_A_FILE})
+    gc.disable()  # so that what is closed by chance is still open
+    try:
+        assert dry_run(folder).exit_code == 1
+        opened = [os.path.realpath(entry) for entry in Path("/dev/fd").iterdir()]
+    finally:
+        gc.enable()
+    assert str(folder.path / "seeds/data/items.csv") not in opened
+
+
+ITEMS_OF_A_FILE = """
+from seedframe import Rows
+
+def resources():
+    yield Rows("items", key="sku", file="data/items.csv")
+"""

@@ -1,6 +1,7 @@
 """Rows: rows of one table that must be there, from the seed itself or from a file next to it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, get_args
 
 from seedframe.changes import Changes, Finding, Severity
@@ -188,18 +189,22 @@ class Rows:
             return self._rowset.compare_again()
         # Another db is another attempt, or another run: what was kept of the last one went with its transaction.
         self._db, self._rowset = db, None
-        try:
-            self._rowset = self._bind(db)
-        except MissingTable as missing:
-            if missing.table is None or not db.is_absent(missing.table) or db.was_applied(self.name):
-                raise
-            return Changes(skipped_reason=f"optional table {missing.table} does not exist")
-        return self._rowset.compare() if self._rowset is not None else Changes()
+        # Whatever goes wrong, the source's file is closed here, and not when its reader is collected some time.
+        with ExitStack() as reading:
+            try:
+                self._rowset = self._bind(db, reading)
+            except MissingTable as missing:
+                if missing.table is None or not db.is_absent(missing.table) or db.was_applied(self.name):
+                    raise
+                return Changes(skipped_reason=f"optional table {missing.table} does not exist")
+            return self._rowset.compare() if self._rowset is not None else Changes()
 
-    def _bind(self, db: Db) -> "Rowset | None":
+    def _bind(self, db: Db, reading: ExitStack) -> "Rowset | None":
         table = db.table(self.table)
         records = self._open(db)
         blocks = iter(records.blocks)
+        if isinstance(blocks, Generator):
+            reading.callback(blocks.close)
         first = next(blocks, None)
         spec = self._spec
         if first is None:
