@@ -45,6 +45,11 @@ def key_text(key: Mapping[str, Cell]) -> str:
     return ", ".join(f"{name}={'NULL' if cell is None else cell}" for name, cell in key.items())
 
 
+def rows_text(count: int) -> str:
+    """For messages: `1 row`, `1,234 rows`."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
 Action: TypeAlias = Literal["create", "update", "delete", "other"]
 Severity: TypeAlias = Literal["info", "warning", "error"]
 

@@ -16,7 +16,35 @@ import psycopg
 import pytest
 from psycopg import sql as compose
 
+from tests import figures
 from tests.servers import SUPERUSER, NoServer, Server, find_bindir, major_version, running, unprivileged
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option `--torture N`."""
+    figures.add_options(parser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of tests that make many rounds, passed or not."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = figures.lines(reports)
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.line(line)
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> figures.Figures:
+    """`tell("100 kills, 0 violations")`: shown at the end of the test run."""
+    return figures.recorder(request.node)
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """`rounds(100)`: how many kills, cuts or rounds a test is to make that usually makes 100; --torture scales it."""
+    return lambda usual: figures.rounds(request.config, usual)
 
 
 def pytest_report_header() -> str:

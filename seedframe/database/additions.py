@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from seedframe.changes import Finding, Verdict
+from seedframe.changes import Finding, Verdict, rows_text
 from seedframe.database.declared import Shape
 from seedframe.database.rowids import FoundRows
-from seedframe.database.weighing import Given, rows_text
+from seedframe.database.weighing import Given
 from seedframe.errors import ChangedInDatabase
 from seedframe.verdicts import CONTESTED
 

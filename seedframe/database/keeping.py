@@ -8,7 +8,7 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict, key_text
+from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict, key_text, rows_text
 from seedframe.database.compare import (
     Difference,
     Source,
@@ -210,7 +210,7 @@ class Contest:
             if count
         ]
         raise ChangedInDatabase(
-            f"{self._resource}: {self._contested.rows_text()} {_were(self._contested.rows)} changed in the database"
+            f"{self._resource}: {rows_text(self._contested.rows)} {_were(self._contested.rows)} changed in the database"
             f" since the last apply ({', '.join(kinds)}): {self._contested.examples()}",
             hint=_HINT,
             where=where,
@@ -225,7 +225,7 @@ class Contest:
             return
         what = f"{self._resource}: the table was changed in the database since the last apply ({verdict}), {why}"
         if self._rule == "fail":
-            raise ChangedInDatabase(f"{what}; {_rows(rows)} {_differ(rows)}", hint=_HINT)
+            raise ChangedInDatabase(f"{what}; {rows_text(rows)} {_differ(rows)}", hint=_HINT)
         raise ChangedInDatabase(
             f"{what}: which cells to keep cannot be told",
             hint="raise [ledger] baseline_rows and apply with --on-conflict=seed once, or declare columns `initial`",
@@ -258,7 +258,7 @@ class Contest:
         if self._rule == "database" and self._secret:
             told.append(
                 Finding(
-                    f"{self._resource}: secret columns differ in {_rows(self._secret)} and are written:"
+                    f"{self._resource}: secret columns differ in {rows_text(self._secret)} and are written:"
                     " no hash of them is kept, so they cannot be kept as in the database",
                     "warning",
                 )
@@ -266,7 +266,7 @@ class Contest:
         if self._rule == "seed" and self._contested:
             told.append(
                 Finding(
-                    f"{self._resource}: {self._contested.rows_text()} changed in the database"
+                    f"{self._resource}: {rows_text(self._contested.rows)} changed in the database"
                     f" {_are(self._contested.rows)} replaced; --on-conflict=database keeps what is there",
                     "warning",
                 )
@@ -275,7 +275,7 @@ class Contest:
             told.append(
                 Finding(
                     f"{self._resource}: the table was changed in the database since the last apply; what differs"
-                    f" ({_rows(rows)}) is replaced",
+                    f" ({rows_text(rows)}) is replaced",
                     "warning",
                 )
             )
@@ -406,21 +406,14 @@ class _Told:
             what = f"column{'' if len(names) == 1 else 's'} {', '.join(names)}" if names else "deleted"
             self._examples.append(f"{key}, {what}" if key is not None else what)
 
-    def rows_text(self) -> str:
-        return _rows(self.rows)
-
     def text(self) -> str:
         """`2 cells in 1 row are`, `3 rows are`."""
         if not self.cells:
-            return f"{_rows(self.rows)} {_are(self.rows)}"
-        return f"{self.cells:,} cell{'' if self.cells == 1 else 's'} in {_rows(self.rows)} {_are(self.cells)}"
+            return f"{rows_text(self.rows)} {_are(self.rows)}"
+        return f"{self.cells:,} cell{'' if self.cells == 1 else 's'} in {rows_text(self.rows)} {_are(self.cells)}"
 
     def examples(self) -> str:
         return "; ".join(self._examples) + (" …" if self.rows > len(self._examples) else "")
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _are(count: int) -> str:

@@ -10,7 +10,18 @@ from typing import Any, Final, Literal
 
 from psycopg import sql
 
-from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Verdict, key_text, worst_verdict
+from seedframe.changes import (
+    Cell,
+    Change,
+    Changes,
+    Counts,
+    Finding,
+    Marker,
+    Verdict,
+    key_text,
+    rows_text,
+    worst_verdict,
+)
 from seedframe.database.additions import Additions
 from seedframe.database.compare import Source, chunk_source, key_hash, same_key, written
 from seedframe.database.declared import Chunk, Removing, Shape
@@ -22,7 +33,7 @@ from seedframe.database.problems import withheld
 from seedframe.database.rowids import FoundRows, RowIds, Why, at_place, placed, rows_where
 from seedframe.database.session import Session
 from seedframe.database.streamed_keys import StreamedKeys
-from seedframe.database.weighing import Given, along, effects_on_others, require_within, rows_text, told_of
+from seedframe.database.weighing import Given, along, effects_on_others, require_within, told_of
 from seedframe.errors import (
     BadData,
     ConstraintViolated,

@@ -36,11 +36,6 @@ class RowIds:
         places = self._places[start:stop]
         return self._tables[start:stop].tolist(), [f"({place >> 16},{place & 0xFFFF})" for place in places]
 
-    def pages(self, size: int) -> Iterator[tuple[list[int], list[str]]]:
-        """All of them as parameters, some thousands at a time."""
-        for start in range(0, len(self), size):
-            yield self.parameters(start, start + size)
-
 
 class FoundRows:
     """Rows that are to go: where they lie, the hash of each key, and why ("sync", "prune" or "removed")."""

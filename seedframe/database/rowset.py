@@ -237,10 +237,10 @@ class Rowset:
         )
 
     def _source(self) -> Source | None:
+        """The same, with references looked up as they are by now."""
         if self._stage is not None:
             self._stage.resolve()
-            return staged_source(self._shape, self._stage.name)
-        return chunk_source(self._shape, self._only) if self._only is not None else None
+        return self._at_hand()
 
     def _compare_chunks(self, chunks: Iterator[Chunk], *, single: bool) -> Changes:
         tally = _Tally()

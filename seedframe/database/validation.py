@@ -6,7 +6,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from seedframe.changes import Finding, Severity
+from seedframe.changes import Finding, Severity, rows_text
 from seedframe.database.compare import Source, same_key
 from seedframe.database.declared import Shape
 from seedframe.database.locate import shorten
@@ -75,8 +75,7 @@ class Validation:
             count, examples = self._counts[column], self._examples[column]
             if count:
                 keys = f": {', '.join(examples)}{' …' if count > len(examples) else ''}" if examples else ""
-                rows = f"{count:,} row{'' if count == 1 else 's'}"
-                found.append(Finding(f"{lead} is not true in {rows}{keys}", severity))
+                found.append(Finding(f"{lead} is not true in {rows_text(count)}{keys}", severity))
             if column in self._broken:
                 found.append(Finding(f"{lead} cannot be evaluated: {self._broken[column]}", severity))
         return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from seedframe.changes import Finding
+from seedframe.changes import Finding, rows_text
 from seedframe.database.cascades import Effect, effects_of
 from seedframe.database.catalog import Table
 from seedframe.database.compare import Source, equals
@@ -113,11 +113,6 @@ def require_within(limit: Limit, name: str, rows: int, there: int, what: str, gi
         hint=f"if it is meant: Rows(…, {name}={rows}), or {name} under [limits] in seedframe.toml",
         where=given.resource,
     )
-
-
-def rows_text(count: int) -> str:
-    """ "1 row", "1,234 rows"."""
-    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _refer(count: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, get_args
 
-from seedframe.changes import Changes, Finding, Severity
+from seedframe.changes import Changes, Finding, Severity, rows_text
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
@@ -174,7 +174,7 @@ class Rows:
         if self._spec.file is not None:
             what = self._spec.file
         elif isinstance(self._rows, Sequence):
-            what = f"{len(self._rows)} row{'' if len(self._rows) == 1 else 's'}"
+            what = rows_text(len(self._rows))
         else:
             what = "rows"
         mode = {"insert": ", insert only", "sync": ", sync", "upsert": ", prune" if self._spec.prune else ""}
