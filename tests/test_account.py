@@ -476,6 +476,9 @@ def test_a_weak_or_malformed_hash_is_a_warning_that_shows_none_of_it(
     assert sql("select password_hash from users") == [(stored,)]
 
 
+@pytest.mark.promise(
+    "killed between making an account and COMMIT", "there is no account; the next run makes it, with one password"
+)
 def test_killed_before_commit_the_next_run_makes_the_account_and_its_password_works(admin: Folder, sql: Sql) -> None:
     deadly = SEED + "\n\ndef verify(db):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     admin.write({"seeds/10_admin.py": deadly})

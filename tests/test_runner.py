@@ -45,6 +45,10 @@ def table(sql: Sql) -> None:
 # Failures
 
 
+@pytest.mark.promise(
+    "a row of a seed is refused",
+    "the whole seed is rolled back, the failure recorded; seeds before it stay, later ones wait",
+)
 def test_a_failing_seed_is_rolled_back_whole_and_stops_the_run(project: ProjectFactory, sql: Sql, table: None) -> None:
     folder = project({"seeds/10_a.py": seed("a"), "seeds/20_f.py": FAILS, "seeds/30_b.py": seed("b")})
     report = apply(folder)
@@ -402,6 +406,9 @@ def test_a_schema_that_does_not_exist(project: ProjectFactory) -> None:
 # The role's own settings change nothing
 
 
+@pytest.mark.promise(
+    "the role or the database has settings of its own", "pinned in each transaction, so that they change nothing"
+)
 def test_the_session_is_pinned(project: ProjectFactory, sql: Sql, database: str) -> None:
     sql("create table t (id int primary key, at timestamptz, d date, i interval, f float8, b bytea, m money)")
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]

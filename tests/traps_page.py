@@ -1,19 +1,16 @@
 """Writes docs/traps.md from the tests: `python -m tests.traps_page`.
 
 The types are those of the catalogue that tests/test_types.py and tests/test_convergence.py work through; the traps are
-the `trap` markers of all tests, read from their source so that nothing has to run.
+the `trap` markers of all tests.
 """
 
-import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from tests.marked import DOCS, cell, link, marked
 from tests.types_catalogue import FAMILIES, IMPOSSIBLE, LIBXML, Kind
 
-TESTS: Final = Path(__file__).parent
-PAGE: Final = TESTS.parent / "docs/traps.md"
+PAGE: Final = DOCS / "traps.md"
 
 _HEAD: Final = """\
 # Types and traps
@@ -56,17 +53,8 @@ class Trap:
 
 def traps() -> list[Trap]:
     """All `trap` markers, by name, each pair of name and outcome once for each file."""
-    found = {trap for path in sorted(TESTS.glob("test_*.py")) for trap in _traps_of(path)}
+    found = {Trap(*mark.texts, mark.file) for mark in marked("trap", "a trap has a name and an outcome")}
     return sorted(found, key=lambda trap: (trap.name.casefold(), trap))
-
-
-def _traps_of(path: Path) -> Iterator[Trap]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "trap":
-            if len(node.args) != 2 or node.keywords:
-                raise ValueError(f"{path.name}:{node.lineno}: a trap has a name and an outcome")
-            name, outcome = (ast.literal_eval(argument) for argument in node.args)
-            yield Trap(name, outcome, path.name)
 
 
 def page() -> str:
@@ -81,7 +69,7 @@ def page() -> str:
 
 
 def _row(kind: Kind) -> str:
-    note = "; ".join(part for part in (_needs(kind), _cell(kind.note)) if part)
+    note = "; ".join(part for part in (_needs(kind), cell(kind.note)) if part)
     return f"| {_code(kind.type)} | {_some(kind.values)} | {_some(kind.bad)} | {note} |\n"
 
 
@@ -92,7 +80,7 @@ def _needs(kind: Kind) -> str:
 
 
 def _line(trap: Trap) -> str:
-    return f"| {_cell(trap.name)} | {_cell(trap.outcome)} | [{trap.file}](../tests/{trap.file}) |\n"
+    return f"| {cell(trap.name)} | {cell(trap.outcome)} | {link(trap.file)} |\n"
 
 
 def _some(values: tuple[str, ...]) -> str:
@@ -105,15 +93,11 @@ def _code(text: str) -> str:
         c if c.isprintable() and not _is_combining(c) else c.encode("unicode_escape").decode() for c in text
     )
     shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    return "`` " + _cell(shown) + " ``" if "`" in shown else f"`{_cell(shown)}`"
+    return "`` " + cell(shown) + " ``" if "`" in shown else f"`{cell(shown)}`"
 
 
 def _is_combining(character: str) -> bool:
     return "\u0300" <= character <= "\u036f"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split(" ")).replace("|", "\\|").replace("\n", " ")
 
 
 if __name__ == "__main__":
