@@ -8,7 +8,7 @@ class Observer:
     """Every method does nothing; override what is wanted. Called in the run's own thread, between its steps."""
 
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
-        """The seeds are ordered and the database answers."""
+        """The seeds are ordered and the database answers; again where all is read again, as the connection was lost."""
 
     def waiting(self, what: str) -> None:
         """The run waits for a lock or a server; `what` says which and who holds it."""

@@ -19,7 +19,7 @@ from seedframe.database.engine import OpenTarget, open_target
 from seedframe.database.ledger import Ledger, RunStart
 from seedframe.database.locks import begin_locked, ledger_lock, run_lock
 from seedframe.database.planned import PlannedRows
-from seedframe.database.problems import RETRYABLE
+from seedframe.database.problems import RETRYABLE, standby
 from seedframe.database.session import Session
 from seedframe.errors import (
     ConfigError,
@@ -41,6 +41,7 @@ from seedframe.settings import declaration_problems, resolve
 _LOCK_BUDGET_S: Final = 60.0
 _ATTEMPTS: Final = 3
 _RETRY_PAUSE_S: Final = 0.2
+_RECONNECT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +99,11 @@ class _Run:
     def report(self) -> Report:
         """Run it, and report: an error of the run itself is in the report, one of the configuration is raised."""
         try:
-            with open_target(self._config, wait_s=self._options.wait_s, waiting=self._observer.waiting) as target:
-                self._go(target)
+            if self._mode in ("verify", "dry_run"):
+                self._reread()
+            else:
+                with open_target(self._config, wait_s=self._options.wait_s, waiting=self._observer.waiting) as target:
+                    self._go(target)
         except DiscoveryError:
             raise
         except SeedframeError as error:
@@ -119,6 +123,25 @@ class _Run:
             detailed_exitcode=self._options.detailed_exitcode,
             error=self._error,
         )
+
+    def _reread(self) -> None:
+        """Read everything; from its start when the connection is lost, or a standby breaks it off, a few times."""
+        wait_s = self._options.wait_s
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            with open_target(self._config, wait_s=wait_s, waiting=self._observer.waiting) as target:
+                try:
+                    self._go(target)
+                except ConnectionFailed as error:
+                    if not attempts_left:
+                        raise
+                    lost = error
+                else:
+                    return
+            self._observer.waiting(f"{lost.message}; reading it all again")
+            self._outcomes.clear()
+            self._planned, self._stopped_by = PlannedRows(), None
+            wait_s = max(self._options.wait_s, _RECONNECT_S)
+            time.sleep(_RETRY_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
 
     def _go(self, target: OpenTarget) -> None:
         session = target.session
@@ -148,10 +171,7 @@ class _Run:
                 hint="run migrations first: seedframe db init, or set [database] schema",
             )
         if seen["standby"] and self._mode in ("apply", "rehearse"):
-            raise ConnectionFailed(
-                "the server is a standby: it can be verified, but not written to",
-                hint="connect to the primary; target_session_attrs=read-write finds it",
-            )
+            raise standby()
         ledger.look()
         missing = missing_requirements(self._job.chosen, self._job.all_seeds, ledger.applied())
         if missing:

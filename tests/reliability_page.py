@@ -25,6 +25,7 @@ _THEMES: Final = {
     "Transactions": ("runner",),
     "Several at once": ("several_at_once", "locks"),
     "Crashes": ("killed", "terminated", "account"),
+    "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "waiting"),
 }
 _REST: Final = "And more"
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -152,7 +152,7 @@ def _keep(bindir: Path, settings: dict[str, str]) -> None:
         who = unprivileged()
         if who:
             os.chown(home, who["user"], who["group"])
-            bindir = _reachable(bindir, home)
+            bindir = reachable(bindir, home)
         log = home / "server.log"
         try:
             process, version_num = _start(bindir, home, log, settings, who)
@@ -174,36 +174,68 @@ def _start(
     bindir: Path, home: Path, log: Path, settings: dict[str, str], who: dict[str, Any]
 ) -> tuple[subprocess.Popen[bytes], int]:
     data = home / "data"
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    initialise(bindir, data, who)
+    return launch(bindir, data, home, log, settings, who), exact_version(bindir)
+
+
+def environment() -> dict[str, str]:
+    """What PostgreSQL's programs are run with."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def initialise(bindir: Path, data: Path, who: dict[str, Any], before: Sequence[str] = ()) -> None:
+    """Make an empty cluster in `data`; `before` stands before the command. Errors: NoServer."""
     choices = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    initdb: list[str | Path] = [bindir / "initdb", "-D", data, *choices]
-    made = subprocess.run(initdb, capture_output=True, text=True, cwd=home, env=environment, **who, check=False)
+    initdb: list[str | Path] = [*before, bindir / "initdb", "-D", data, *choices]
+    made = subprocess.run(initdb, capture_output=True, text=True, cwd="/", env=environment(), **who, check=False)
     if made.returncode:
         raise NoServer(f"initdb of {bindir} failed: {made.stderr.strip()}")
+
+
+def launch(
+    bindir: Path,
+    data: Path,
+    sockets: Path,
+    log: Path,
+    settings: Mapping[str, str],
+    who: dict[str, Any],
+    before: Sequence[str] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it takes connections. Errors: NoServer, with what it logged."""
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [bindir / "postgres", "-D", data, "-k", home, *options],
+            [*before, bindir / "postgres", "-D", data, "-k", sockets, *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=home,
-            env=environment,
+            cwd="/",
+            env=environment(),
             **who,
         )
     status = data / "postmaster.pid"
-    while not (status.exists() and status.read_text().split()[-1:] == ["ready"]):
+    # The file of a server that crashed says "ready" too, of another process.
+    while not (status.exists() and (lines := status.read_text().split()) and _is_ready(lines, process.pid)):
         if process.poll() is not None:
             raise NoServer(f"the test server did not start: {log.read_text(errors='replace').strip()}")
         time.sleep(0.01)
+    return process
+
+
+def _is_ready(status: list[str], pid: int) -> bool:
+    return status[0] == str(pid) and status[-1] == "ready"
+
+
+def exact_version(bindir: Path) -> int:
+    """150018 …, as the binary itself says. Errors: NoServer."""
     answer = subprocess.run([bindir / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     match = re.search(r"\(PostgreSQL\) (\d+)\.?(\d*)", answer)
     if match is None:
         raise NoServer(f"{bindir}/postgres --version says {answer!r}")
-    return process, int(match[1]) * 10000 + int(match[2] or 0)
+    return int(match[1]) * 10000 + int(match[2] or 0)
 
 
-def _reachable(bindir: Path, home: Path) -> Path:
+def reachable(bindir: Path, home: Path) -> Path:
     """The binaries, copied where another account may run them if it may not where they are."""
     others = all(parent.stat().st_mode & stat.S_IXOTH for parent in (bindir.resolve(), *bindir.resolve().parents))
     if others and (bindir / "postgres").stat().st_mode & stat.S_IXOTH:

@@ -141,7 +141,7 @@ class ProgressBar(Observer):
 
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         self._mode = "verify" if mode == "verify" else "dry_run"  # nothing is done yet, whatever is to come
-        self._update("starting", seeds=len(seeds))
+        self._update("starting", seeds=len(seeds), done=-self._done)
 
     def waiting(self, what: str) -> None:
         self._update(f"waiting: {what}")

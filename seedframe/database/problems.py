@@ -33,9 +33,28 @@ _CONSTRAINT_WORDS: Final = {
 
 def is_connection_lost(error: psycopg.Error) -> bool:
     """True when the server or the network ended the connection, rather than refused a statement."""
+    if error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
+        return True
     state = error.sqlstate or ""
     return isinstance(error, psycopg.OperationalError) and (
         state == "" or state.startswith("08") or state in ("57P01", "57P02", "57P03")
+    )
+
+
+def is_recovery_conflict(error: psycopg.Error) -> bool:
+    """True when a standby cut a query off, or its connection, to go on replaying what the primary did.
+
+    Source: postgres.c, where the server looks for interrupts, has no other errors of class 40. The words are in the
+    server's language, and a standby gives serialization failures for no other reason.
+    """
+    return (error.sqlstate or "").startswith("40") and error.diag.source_file == "postgres.c"
+
+
+def standby() -> ConnectionFailed:
+    """The error of a run that is to write where nothing can be written."""
+    return ConnectionFailed(
+        "the server is a standby: it can be verified, but not written to",
+        hint="connect to the primary; target_session_attrs=read-write finds it",
     )
 
 
@@ -55,6 +74,12 @@ def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
     state = error.sqlstate or ""
     primary = _one_line(diag.message_primary or str(error).partition("\n")[0])
     table = ".".join(part for part in (diag.schema_name, diag.table_name) if part) or None
+    if is_recovery_conflict(error):
+        return ConnectionFailed(
+            f"the standby broke off what was being read, for the sake of its replay: {primary}",
+            hint="run it again, raise max_standby_streaming_delay there, or turn on hot_standby_feedback",
+            retryable=True,
+        )
     if is_connection_lost(error):
         return ConnectionFailed(
             f"the connection to the server was lost: {primary}", hint="nothing was committed; run the command again"

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from seedframe.database.problems import explain, swallowed
+from seedframe.database.problems import explain, standby, swallowed
 from seedframe.errors import HookFailed, SeedframeError
 
 if TYPE_CHECKING:
@@ -118,13 +118,22 @@ class Session:
     # Transactions
 
     def begin(self, *, write: bool) -> None:
-        """Begin a transaction: READ COMMITTED to write (lock, then read), else REPEATABLE READ, READ ONLY."""
+        """Begin a transaction: READ COMMITTED to write (lock, then read), else REPEATABLE READ, READ ONLY.
+
+        Errors: ConnectionFailed, also where the server is a standby and this is to write.
+        """
         raw = self._raw
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
         raw.read_only = not write
         self._writable = write
         self._connection.begin()
-        self.pin()
+        try:
+            self.pin()
+        except SeedframeError as error:
+            # The first statement brings BEGIN along, and only a standby has this to say to it.
+            if write and isinstance(error.__cause__, psycopg.errors.FeatureNotSupported):
+                raise standby() from error.__cause__
+            raise
 
     def pin(self) -> None:
         """Pin the settings of the transaction, and the role; also after a seed's own code, which may have set some."""
