@@ -15,8 +15,11 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 from psycopg import sql as compose
+from psycopg.conninfo import conninfo_to_dict
 
 from tests import figures
+from tests.pgbouncer import NoPooler, Pooler, pooling, program
+from tests.required import missing
 from tests.servers import SUPERUSER, NoServer, Server, find_bindir, major_version, running, unprivileged
 
 
@@ -72,6 +75,26 @@ def server() -> Iterator[Server]:
         if missing:
             pytest.fail(missing, pytrace=False)
         yield started
+
+
+@pytest.fixture(scope="session")
+def pooler(server: Server) -> Iterator[Pooler]:
+    """A PgBouncer in transaction mode before `server`, with four connections to each database."""
+    binary = program()
+    if binary is None:
+        missing("pgbouncer", "no PgBouncer to test with: apt-get install pgbouncer")
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(pooling(binary, server, pool_size=4))
+        except NoPooler as error:
+            pytest.fail(str(error), pytrace=False)
+        yield started
+
+
+@pytest.fixture
+def pooled(database: str, pooler: Pooler) -> str:
+    """The URL of `database` through PgBouncer."""
+    return pooler.url(str(conninfo_to_dict(database)["dbname"]))
 
 
 @pytest.fixture(scope="session")
