@@ -65,8 +65,12 @@ def swallowed() -> HookFailed:
     )
 
 
-def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
+def explain(error: psycopg.Error, *, role: str = "the role", lost: bool = False) -> SeedframeError:
     """The error a user sees for a server's. DETAIL and CONTEXT, which carry row contents, are left out.
+
+    Args:
+        lost: True when the connection is of no use any more, whatever the error says: between a pooler's last words and
+            the server's, psycopg finds two answers to one command.
 
     Source of the codes: PostgreSQL's appendix "Error Codes".
     """
@@ -80,7 +84,7 @@ def explain(error: psycopg.Error, *, role: str = "the role") -> SeedframeError:
             hint="run it again, raise max_standby_streaming_delay there, or turn on hot_standby_feedback",
             retryable=True,
         )
-    if is_connection_lost(error):
+    if lost or is_connection_lost(error):
         return ConnectionFailed(
             f"the connection to the server was lost: {primary}", hint="nothing was committed; run the command again"
         )

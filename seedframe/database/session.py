@@ -123,8 +123,13 @@ class Session:
         Errors: ConnectionFailed, also where the server is a standby and this is to write.
         """
         raw = self._raw
-        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
-        raw.read_only = not write
+        try:
+            raw.isolation_level = (
+                psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
+            )
+            raw.read_only = not write
+        except psycopg.Error as error:  # of a connection that was lost before, and is only found out now
+            raise self.explained(error) from error
         self._writable = write
         self._connection.begin()
         try:
@@ -162,7 +167,7 @@ class Session:
         except DBAPIError as error:
             # Deferred constraints speak here, and a connection that is lost now leaves the outcome open.
             if isinstance(error.orig, psycopg.Error):
-                raise explain(error.orig, role=self.role) from error.orig
+                raise self.explained(error.orig) from error.orig
             raise
 
     def rollback(self) -> None:
@@ -207,7 +212,7 @@ class Session:
                 "ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe"
             ) from error
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     def _require_sound(self) -> None:
         """Nothing was swallowed, and read-only is still on. Errors: HookFailed."""
@@ -237,6 +242,10 @@ class Session:
 
     # Statements
 
+    def explained(self, error: psycopg.Error) -> SeedframeError:
+        """What a user is told of an error of this connection."""
+        return explain(error, role=self.role, lost=self._raw.closed)
+
     def _cursor(self) -> psycopg.RawCursor[tuple[Any, ...]]:
         # Raw cursors take PostgreSQL's own $1, so that a % in a quoted name is a % and nothing else.
         return psycopg.RawCursor(self._raw)
@@ -246,14 +255,14 @@ class Session:
         try:
             return self._cursor().execute(statement, parameters).rowcount
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     def query(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows."""
         try:
             return self._cursor().execute(statement, parameters).fetchall()
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     def stream(self, statement: Statement, parameters: Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
         """All rows, fetched by the thousand while they are read. Read it to its end before anything else is run."""
@@ -263,7 +272,7 @@ class Session:
                 cursor.itersize = _STREAMED
                 yield from cursor.execute(statement, parameters)
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     @contextmanager
     def set_based(self, many: bool = True) -> Iterator[None]:
@@ -295,7 +304,7 @@ class Session:
             with psycopg.RawCursor(self._raw, row_factory=dict_row) as cursor:
                 return cursor.execute(statement, parameters).fetchone()
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     def dicts(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
         """All rows, by column name."""
@@ -303,7 +312,7 @@ class Session:
             with psycopg.RawCursor(self._raw, row_factory=dict_row) as cursor:
                 return cursor.execute(statement, parameters).fetchall()
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     def copy_in(self, statement: Statement, blocks: Iterator[str]) -> None:
         """COPY … FROM STDIN, one block of text after the other."""
@@ -312,7 +321,7 @@ class Session:
                 for block in blocks:
                     copy.write(block)
         except psycopg.Error as error:
-            raise explain(error, role=self.role) from error
+            raise self.explained(error) from error
 
     # What the server is
 
