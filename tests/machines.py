@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from tests.servers import (
     SETTINGS,
@@ -30,6 +30,8 @@ from tests.servers import (
     reachable,
     unprivileged,
 )
+
+_PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 class Machine:
@@ -72,6 +74,15 @@ class Machine:
         """What is left on the small disk."""
         return int(self._ask("free")["kb"])
 
+    def network(self, state: Literal["up", "down"]) -> None:
+        """Take the network away, without a word to either side, or bring it back."""
+        self._ask("link", state)
+
+    def beside(self) -> list[str]:
+        """The beginning of a command that is to run in the same network."""
+        alone = ["-U", "--preserve-credentials"] if os.geteuid() != 0 else []
+        return ["nsenter", "-t", str(self._keeper.pid), *alone, "-n", "--"]
+
     def _ask(self, *command: str | int) -> dict[str, Any]:
         assert self._keeper.stdin is not None
         with self._asking:
@@ -98,43 +109,58 @@ class Machine:
         )
 
 
-def can_mount() -> str | None:
+def no_small_disk() -> str | None:
     """Why this machine cannot give a test a small disk; None when it can."""
-    if shutil.which("unshare") is None or shutil.which("mount") is None:
-        return "no `unshare` and `mount` here"
-    tried = subprocess.run(
-        [*_apart(), "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, text=True, check=False
-    )
-    return None if tried.returncode == 0 else f"no file system may be mounted here: {tried.stderr.strip()}"
+    return _refusal("mount", "-t", "tmpfs", "none", "/mnt")
+
+
+def no_network_apart() -> str | None:
+    """Why this machine cannot give a test a network of its own; None when it can."""
+    return _refusal("ip", "link", "set", "lo", "up") or _refusal("nsenter", "--version")
+
+
+def _refusal(*command: str) -> str | None:
+    missing = [program for program in ("unshare", command[0]) if shutil.which(program, path=_PATH) is None]
+    if missing:
+        return f"no {' and no '.join(missing)} here"
+    tried = subprocess.run([*_apart(), *command], env={"PATH": _PATH}, capture_output=True, text=True, check=False)
+    return None if tried.returncode == 0 else f"`{' '.join(command)}` is not allowed here: {tried.stderr.strip()}"
 
 
 def _apart() -> list[str]:
-    """The beginning of a command that has mounts of its own; an ordinary user becomes root for that, in a namespace."""
-    return ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    """The beginning of a command with mounts and a network of its own; who is not root becomes it, in a namespace."""
+    return ["unshare", "-mn"] if os.geteuid() == 0 else ["unshare", "-rmn"]
 
 
 @contextlib.contextmanager
 def machine(
-    *, disk_mb: int = 0, standby_of: Machine | None = None, settings: Mapping[str, str] | None = None
+    *,
+    disk_mb: int = 0,
+    tcp: bool = False,
+    standby_of: Machine | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Machine]:
     """A fresh server; it and its files are gone afterwards.
 
     Args:
         disk_mb: the size of the file system that its data is on; 0 for no such limit.
+        tcp: it also listens on 127.0.0.1, port 5432, of a network of its own; see `Machine.beside`.
         standby_of: make it a hot standby of that one.
         settings: on top of those of the other test servers.
 
     Errors: NoServer.
     """
+    apart = disk_mb > 0 or tcp
     wanted = {
         "bindir": str(find_bindir()),
         "disk_mb": disk_mb,
         "primary": str(standby_of.server.socket_dir) if standby_of is not None else "",
-        "settings": {**SETTINGS, **(settings or {})},
-        "namespace": disk_mb > 0 and os.geteuid() != 0,
+        "settings": {**SETTINGS, **({"listen_addresses": "127.0.0.1"} if tcp else {}), **(settings or {})},
+        "namespace": apart and os.geteuid() != 0,
+        "tcp": tcp,
     }
     keeper = subprocess.Popen(
-        [*(_apart() if disk_mb else []), sys.executable, "-m", "tests.machines"],
+        [*(_apart() if apart else []), sys.executable, "-m", "tests.machines"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -172,6 +198,8 @@ class _Keeper:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={wanted['disk_mb']}m", "none", self._disk], check=True)
         if self._who:
             os.chown(self._disk, self._who["user"], self._who["group"])
+        if wanted["tcp"]:
+            self._link("up")
         if wanted["primary"]:
             self._copy(wanted["primary"])
         else:
@@ -192,6 +220,9 @@ class _Keeper:
     def _launch(self) -> "subprocess.Popen[bytes]":
         return launch(self._bindir, self._data, self._home, self._log, self._settings, self._who, self._before)
 
+    def _link(self, state: str) -> None:
+        subprocess.run(["ip", "link", "set", "lo", state], env={"PATH": _PATH}, check=True)
+
     def started(self) -> dict[str, Any]:
         return {
             "version_num": exact_version(self._bindir),
@@ -200,7 +231,7 @@ class _Keeper:
             "pid": self.process.pid,
         }
 
-    def obey(self, command: str, *arguments: int) -> dict[str, Any]:
+    def obey(self, command: str, *arguments: Any) -> dict[str, Any]:
         match command:
             case "crash":
                 self.end()
@@ -214,6 +245,8 @@ class _Keeper:
                     os.posix_fallocate(file.fileno(), file.tell(), max(1, left))
             case "clear":
                 self._ballast.unlink()
+            case "link":
+                self._link(arguments[0])
             case "free":
                 return {"kb": self._free() // 1024}
         return {}

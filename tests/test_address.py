@@ -124,7 +124,8 @@ def test_display(url: str, display: str) -> None:
 
 def test_what_psycopg_is_given() -> None:
     address = parse_address("host=h")
-    assert address.connect_args() == {"fallback_application_name": "seedframe", "host": "h"}
+    given = {name: value for name, value in address.connect_args().items() if "keepalive" not in name}
+    assert given == {"fallback_application_name": "seedframe", "tcp_user_timeout": "60000", "host": "h"}
     assert address.connect_args(2.2)["connect_timeout"] == "3"
     assert address.connect_args(0.1)["connect_timeout"] == "2"
     assert parse_address("host=h connect_timeout=7").connect_args(2)["connect_timeout"] == "7"

@@ -21,6 +21,12 @@ _SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
 _ACCEPTED: Final = "postgresql://user:password@host:5432/name, or keywords: host=… dbname=… user=…"
 _ENCODE: Final = "in a URL, write @ as %40, / as %2F, ? as %3F, % as %25 and a space as %20 in user, password and name"
 
+# A server that is gone without a word (its host lost power, a firewall forgot the connection) is noticed after a minute
+# rather than two hours. Seconds; for what was sent and not acknowledged, milliseconds. Only TCP has these.
+_KEEPALIVE: Final[Mapping[str, str]] = MappingProxyType(
+    {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000"}
+)
+
 # What stands between @ and / in a URL as it is; all else (socket folders, several hosts) goes behind the ?.
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
@@ -88,13 +94,16 @@ class Address:
     def connect_args(self, connect_timeout_s: float = 0.0) -> dict[str, Any]:
         """Keyword arguments for psycopg.connect; client_encoding is left to the caller, who alone depends on it.
 
+        TCP's keepalives are set unless the address says otherwise, or is a service, which would not be asked.
+
         Args:
             connect_timeout_s: seconds to wait for an answer, unless the address says otherwise; 0 for no limit.
         """
         # libpq knows whole seconds only, and takes 1 for 2.
         timeout = {"connect_timeout": str(max(2, math.ceil(connect_timeout_s)))} if connect_timeout_s else {}
         given = {key: value for key, value in self.parameters.items() if key != "client_encoding"}
-        return {"fallback_application_name": "seedframe", **timeout, **given}
+        keepalive = {} if self.service else _KEEPALIVE
+        return {"fallback_application_name": "seedframe", **keepalive, **timeout, **given}
 
     def url(self, driver: str = "postgresql") -> Secret:
         """The same address as a URL, for other programs.

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psycopg
 import sqlalchemy
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from seedframe.config import Config
@@ -57,7 +58,13 @@ def open_target(
             hide_parameters=True,
             use_native_hstore=False,
         )
-        connection = stack.enter_context(engine.connect())
+        try:
+            connection = stack.enter_context(engine.connect())
+        except DBAPIError as error:
+            # SQLAlchemy asks the server a few things before it hands the connection over.
+            if isinstance(error.orig, psycopg.Error):
+                raise connection_problem(error.orig, address) from None
+            raise
         session = Session(
             connection,
             schema=config.database.schema,

@@ -65,12 +65,15 @@ def swallowed() -> HookFailed:
     )
 
 
-def explain(error: psycopg.Error, *, role: str = "the role", lost: bool = False) -> SeedframeError:
+def explain(
+    error: psycopg.Error, *, role: str = "the role", lost: bool = False, committing: bool = False
+) -> SeedframeError:
     """The error a user sees for a server's. DETAIL and CONTEXT, which carry row contents, are left out.
 
     Args:
         lost: True when the connection is of no use any more, whatever the error says: between a pooler's last words and
             the server's, psycopg finds two answers to one command.
+        committing: the statement was COMMIT: when the connection was lost meanwhile, nobody here knows its outcome.
 
     Source of the codes: PostgreSQL's appendix "Error Codes".
     """
@@ -85,8 +88,14 @@ def explain(error: psycopg.Error, *, role: str = "the role", lost: bool = False)
             retryable=True,
         )
     if lost or is_connection_lost(error):
+        if committing:
+            return ConnectionFailed(
+                f"the connection to the server was lost during COMMIT, so that its outcome is not known: {primary}",
+                hint="run the command again: it looks at what is there, and does what is left",
+            )
         return ConnectionFailed(
-            f"the connection to the server was lost: {primary}", hint="nothing was committed; run the command again"
+            f"the connection to the server was lost: {primary}",
+            hint="what was at work is rolled back; run the command again",
         )
     if state == "42501":
         return PermissionDenied(
