@@ -18,9 +18,9 @@ from seedframe.changes import (
     Verdict,
     key_text,
 )
+from seedframe.database.baselines import Baselines
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
-from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
@@ -39,7 +39,7 @@ class Scene:
     """What every attempt of a run shares. `on_conflict` is None in verify."""
 
     session: Session
-    ledger: Ledger
+    baselines: Baselines
     plugins: SeedManager
     env: str
     mode: Mode
@@ -79,14 +79,14 @@ class Attempt:
         self._seed = seed
         self._settings = settings
         self._on_planned = on_planned
-        self._baselines = scene.ledger.baselines(seed.name)
+        self._left = scene.baselines.of(seed.name)
         self._writes = scene.mode in ("apply", "rehearse")
         self._executes_elsewhere = scene.mode == "apply"
         self._db = Db(
             scene.session,
             seed=seed.name,
-            ledger=scene.ledger,
-            baselines=self._baselines,
+            baselines=scene.baselines,
+            left=self._left,
             planned=planned,
             files=seed.files,
             state_dir=scene.state_dir,
@@ -151,8 +151,8 @@ class Attempt:
         Returns: what a person should be told of them.
         """
         told: list[Finding] = []
-        ledger, seed = self._scene.ledger, self._seed
-        ledger.mark_applied(seed.name, origin=seed.origin, run=run)
+        baselines, seed = self._scene.baselines, self._seed
+        baselines.ledger.mark_applied(seed.name, origin=seed.origin, run=run)
         for resource in self._resources:
             if isinstance(resource, Rows):
                 told += resource.record(run)
@@ -161,7 +161,7 @@ class Attempt:
         if hooks.has_hook(seed, "check"):
             self._db.store(CHECK_RESOURCE).save_plain(_code_digest(seed), run=run)
         for name in self._undeclared():
-            ledger.drop_baseline(seed.name, name)
+            baselines.drop(seed.name, name)
         return tuple(told)
 
     # Declaring and comparing
@@ -250,7 +250,7 @@ class Attempt:
         if self._db.store(name).unreadable:
             return Verdict.DRIFT
         # What is no set of rows leaves nothing to compare with: a changed declaration explains the difference.
-        return resource_verdict(self._baselines.get(name), digest, as_left=True)
+        return resource_verdict(self._left.get(name), digest, as_left=True)
 
     def _contest(self, outcome: ResourceOutcome) -> None:
         """What `on_conflict` means for what is no set of rows: nothing of it can be kept.
@@ -347,7 +347,7 @@ class Attempt:
         declared = {resource.name for resource in self._resources}
         if hooks.has_hook(self._seed, "check"):
             declared.add(CHECK_RESOURCE)
-        return [name for name in self._baselines if name not in declared]
+        return [name for name in self._left if name not in declared]
 
     def _orphans(self) -> list[ResourceOutcome]:
         return [ResourceOutcome(name, Verdict.ORPHAN, Changes()) for name in self._undeclared()]

@@ -20,7 +20,7 @@ from seedframe.seed import Seed
 if TYPE_CHECKING:
     from seedframe.database.ledger import Ledger
     from seedframe.installed import Distribution
-    from seedframe.runner import Job
+    from seedframe.run import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,17 @@ class Project:
 
     def history(self, *, limit: int = 20) -> list[RunRecord]:
         """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""
+        from seedframe.database.run_log import RunLog
+
         with self._ledger(write=False) as ledger:
-            return ledger.runs(limit=limit)
+            return RunLog(ledger).runs(limit=limit)
 
     def run_record(self, run: int) -> RunRecord:
         """One run with its seeds. Errors: UsageError when the ledger has no such run; as `history`."""
+        from seedframe.database.run_log import RunLog
+
         with self._ledger(write=False) as ledger:
-            found = ledger.runs(run=run)
+            found = RunLog(ledger).runs(run=run)
         if not found:
             raise UsageError(f"there is no run {run} of project {self.config.project!r}", hint="see seedframe history")
         return found[0]
@@ -158,6 +162,6 @@ class Project:
                 session.commit()
 
     def _job(self, chosen: tuple[Seed, ...]) -> "Job":
-        from seedframe.runner import Job
+        from seedframe.run import Job
 
         return Job(config=self.config, plugins=self.plugins, all_seeds=self.seeds, chosen=chosen)

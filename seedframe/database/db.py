@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from seedframe.changes import Finding, Severity
+from seedframe.database.baselines import Baselines, BaselineStore
 from seedframe.database.catalog import Catalog, Table
 from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
-from seedframe.database.ledger import BaselineStore, Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.problems import explain
 from seedframe.database.rowids import RowIds
@@ -41,8 +41,8 @@ class Db:
         session: Session,
         *,
         seed: str,
-        ledger: Ledger,
-        baselines: Mapping[str, Baseline],
+        baselines: Baselines,
+        left: Mapping[str, Baseline],
         planned: PlannedRows,
         files: Traversable | None,
         state_dir: Path,
@@ -54,8 +54,8 @@ class Db:
     ) -> None:
         self._session = session
         self._seed = seed
-        self._ledger = ledger
-        self._baselines = dict(baselines)
+        self._baselines = baselines
+        self._left = dict(left)
         self._planned = planned
         self._files = files
         self._state_dir = state_dir
@@ -164,11 +164,11 @@ class Db:
 
     def was_applied(self, resource: str) -> bool:
         """True when the ledger has a baseline of this resource of the seed."""
-        return resource in self._baselines
+        return resource in self._left
 
     def store(self, resource: str) -> BaselineStore:
         """The baseline of one resource of the seed."""
-        return self._ledger.store(self._seed, resource, self._baselines)
+        return self._baselines.store(self._seed, resource, self._left)
 
     def keys(self, table: Table, key: Sequence[str], *, index: str | None, where: str) -> Keys:
         """What a declared key means. Errors: DeclarationError."""

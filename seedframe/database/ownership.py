@@ -4,9 +4,9 @@ from typing import Final
 
 from psycopg import sql
 
+from seedframe.database.baselines import BaselineStore
 from seedframe.database.compare import Source, equals, key_hash, moved, read_as, same_key, written
 from seedframe.database.declared import Shape
-from seedframe.database.ledger import BaselineStore
 from seedframe.database.rowids import rows_where
 from seedframe.database.session import Session
 from seedframe.errors import BadData

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TypeVar
 
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
+from seedframe.database.baselines import BaselineStore
 from seedframe.database.compare import (
     Difference,
     Source,
@@ -17,7 +18,6 @@ from seedframe.database.compare import (
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
-from seedframe.database.ledger import BaselineStore
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
 from seedframe.database.moves import Moves, take_moved
 from seedframe.database.planned import NaturalKey, PlannedRows

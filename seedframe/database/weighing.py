@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from seedframe.changes import Finding, rows_text
+from seedframe.database.baselines import BaselineStore
 from seedframe.database.cascades import Effect, effects_of
 from seedframe.database.catalog import Table
 from seedframe.database.compare import Source, equals
 from seedframe.database.declared import Shape
-from seedframe.database.ledger import BaselineStore
 from seedframe.database.rowids import RowIds, at_place, joined_parameters, placed
 from seedframe.database.session import Session
 from seedframe.errors import ConstraintViolated, TooManyChanges

@@ -1,0 +1,112 @@
+"""The runs in the ledger: who, when, from where, and what became of each seed."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, LiteralString
+
+from psycopg.types.json import Jsonb
+
+from seedframe.changes import Counts
+from seedframe.database.ledger import Ledger
+from seedframe.errors import Problem
+from seedframe.history import RunRecord, SeedRecord
+
+_RUNS: Final[LiteralString] = """
+SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env, r.status, r.version,
+       r.os_user AS who, r.host, coalesce(r.duration_s, 0) AS duration_s,
+       coalesce(sum(o.created), 0)::bigint AS created, coalesce(sum(o.updated), 0)::bigint AS updated,
+       coalesce(sum(o.deleted), 0)::bigint AS deleted, coalesce(sum(o.unchanged), 0)::bigint AS unchanged
+  FROM seedframe.run r LEFT JOIN seedframe.outcome o ON o.run_id = r.id
+ WHERE r.project = $1 AND r.target_schema = $2 AND ($3::bigint IS NULL OR r.id = $3)
+ GROUP BY r.id ORDER BY r.id DESC LIMIT $4
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStart:
+    """What is known of a run when it begins. `arguments` holds no secret."""
+
+    env: str
+    command: str
+    mode: str
+    version: str
+    os_user: str
+    host: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+class RunLog:
+    """The runs of one project and one schema."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._session = ledger.session
+
+    def start(self, start: RunStart) -> int:
+        """Enter a run; its number."""
+        return int(
+            self._session.scalar(
+                "INSERT INTO seedframe.run"
+                " (project, target_schema, env, command, mode, version, os_user, host, arguments)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                [
+                    self._ledger.project, self._ledger.schema, start.env, start.command, start.mode, start.version,
+                    start.os_user, start.host, Jsonb(start.arguments),
+                ],
+            )
+        )  # fmt: skip
+
+    def finish(self, run: int, *, status: str, duration_s: float, error: Problem | None) -> None:
+        """Close a run's entry."""
+        self._session.execute(
+            "UPDATE seedframe.run SET status = $2, duration_s = $3, error = $4, finished_at = clock_timestamp()"
+            " WHERE id = $1",
+            [run, status, duration_s, _problem(error)],
+        )
+
+    def record(
+        self, run: int, *, seed: str, origin: str, status: str, counts: Counts, duration_s: float, error: Problem | None
+    ) -> None:
+        """Enter the outcome of one seed, in the transaction of its changes (or, when it failed, after the rollback)."""
+        self._session.execute(
+            "INSERT INTO seedframe.outcome"
+            " (run_id, seed, origin, status, created, updated, deleted, unchanged, duration_s, error)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            [
+                run, seed, origin, status, counts.create, counts.update, counts.delete, counts.unchanged, duration_s,
+                _problem(error),
+            ],
+        )  # fmt: skip
+
+    def runs(self, *, limit: int | None = None, run: int | None = None) -> list[RunRecord]:
+        """Runs, newest first; with `run`, that one and its seeds."""
+        if not self._ledger.readable:
+            return []
+        records = []
+        for row in self._session.dicts(_RUNS, [self._ledger.project, self._ledger.schema, run, limit]):
+            counts = Counts(row.pop("created"), row.pop("updated"), row.pop("deleted"), row.pop("unchanged"))
+            seeds = self._seeds_of(row["id"]) if run is not None else ()
+            records.append(RunRecord(**row, counts=counts, seeds=seeds))
+        return records
+
+    def _seeds_of(self, run: int) -> tuple[SeedRecord, ...]:
+        rows = self._session.dicts(
+            "SELECT seed, status, created, updated, deleted, unchanged, duration_s, error"
+            " FROM seedframe.outcome WHERE run_id = $1 ORDER BY id",
+            [run],
+        )
+        return tuple(
+            SeedRecord(
+                seed=row["seed"],
+                status=row["status"],
+                counts=Counts(row["created"], row["updated"], row["deleted"], row["unchanged"]),
+                duration_s=row["duration_s"],
+                error=Problem(**row["error"]) if row["error"] else None,
+            )
+            for row in rows
+        )
+
+
+def _problem(error: Problem | None) -> Jsonb | None:
+    if error is None:
+        return None
+    return Jsonb({"code": error.code, "message": error.message, "hint": error.hint, "where": error.where})

@@ -1,0 +1,73 @@
+"""A run that reads, and writes nothing: verify and dry run, all seeds in one transaction and one snapshot."""
+
+import time
+from dataclasses import replace
+
+from seedframe.changes import Changes, Finding, Verdict
+from seedframe.database.baselines import Baselines
+from seedframe.database.ledger import Ledger
+from seedframe.database.planned import PlannedRows
+from seedframe.database.session import Session
+from seedframe.errors import ConnectionFailed, SeedframeError
+from seedframe.report import ResourceOutcome, SeedOutcome, Status
+from seedframe.run import Run
+from seedframe.seed import Seed
+
+
+class Reading:
+    """Compares the chosen seeds, in the transaction that is open."""
+
+    def __init__(self, run: Run, session: Session, ledger: Ledger) -> None:
+        self._run = run
+        self._session = session
+        self._ledger = ledger
+        self._planned = PlannedRows()
+
+    def go(self) -> None:
+        """Compare seed by seed; what becomes of each goes into the run. Errors: ConnectionFailed."""
+        for seed in self._run.job.chosen:
+            if self._run.stopped_by is None:
+                self._run.finish(seed, self._read_one(seed))
+        if self._run.mode == "verify" and self._run.options.selection.everything:
+            self._run.outcomes += self._gone()
+
+    def _read_one(self, seed: Seed) -> SeedOutcome:
+        self._run.observer.seed_started(seed)
+        started = time.monotonic()
+        planned = self._planned.copy()
+        try:
+            with self._session.savepoint():
+                attempted = self._run.attempt(self._session, self._ledger, seed, self._planned).run()
+        except ConnectionFailed:
+            raise
+        except SeedframeError as error:
+            self._planned = planned
+            return self._run.failed(seed, error, started)
+        if self._ledger.unreadable is not None and not self._run.outcomes:
+            text = f"the ledger cannot be read ({self._ledger.unreadable}): pending and drift cannot be told apart"
+            attempted = replace(attempted, findings=(*attempted.findings, Finding(text, "warning")))
+        return self._run.done(seed, attempted, started)
+
+    def _gone(self) -> list[SeedOutcome]:
+        """Seeds that the ledger knows and nobody declares any more."""
+        baselines = Baselines(self._ledger)
+        known = {seed.name for seed in self._run.job.all_seeds}
+        return [
+            SeedOutcome(
+                seed=name,
+                origin=origin,
+                status=Status.ORPHAN,
+                resources=tuple(
+                    ResourceOutcome(resource, Verdict.ORPHAN, Changes()) for resource in baselines.of(name)
+                ),
+                findings=(
+                    Finding(
+                        f"seed {name} was applied from {origin} and is gone:"
+                        f" put it back, or `seedframe forget {name}`; its rows stay",
+                        "error",
+                    ),
+                ),
+            )
+            for name, origin in self._ledger.applied().items()
+            if name not in known
+        ]

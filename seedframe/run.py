@@ -1,0 +1,157 @@
+"""One run over one target: what is to be done, how far it has come, and what became of each seed."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from seedframe.attempt import Attempt, Attempted, Scene
+from seedframe.changes import Finding
+from seedframe.config import Config
+from seedframe.database.baselines import Baselines
+from seedframe.database.ledger import Ledger
+from seedframe.database.planned import PlannedRows
+from seedframe.database.session import Session
+from seedframe.errors import ConfigError, Problem, SeedframeError
+from seedframe.observer import Observer
+from seedframe.options import ApplyOptions
+from seedframe.plugins import SeedManager
+from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
+from seedframe.seed import Seed
+from seedframe.settings import declaration_problems, resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be run: the project's side of it."""
+
+    config: Config
+    plugins: SeedManager
+    all_seeds: tuple[Seed, ...]
+    chosen: tuple[Seed, ...]
+
+
+class Run:
+    """One run. Errors: ConfigError (a setting of a chosen seed).
+
+    Attributes:
+        id: its number in the ledger; None for what leaves nothing there.
+        outcomes: of the seeds so far, in run order.
+        started: when, by `time.monotonic`.
+        stopped_by: the critical seed that failed, after which nothing else is tried.
+    """
+
+    def __init__(
+        self, job: Job, command: Literal["apply", "verify"], mode: Mode, options: ApplyOptions, observer: Observer
+    ) -> None:
+        self.job = job
+        self.config = job.config
+        self.command: Literal["apply", "verify"] = command
+        self.mode: Mode = mode
+        self.options = options
+        self.observer = observer
+        self.outcomes: list[SeedOutcome] = []
+        self.id: int | None = None
+        self.stopped_by: Seed | None = None
+        self.started = time.monotonic()
+        self._settings = _resolve_all(job)
+
+    def attempt(self, session: Session, ledger: Ledger, seed: Seed, planned: PlannedRows) -> Attempt:
+        """A first or another attempt of a seed, in the transaction that is open."""
+        scene = Scene(
+            session=session,
+            baselines=Baselines(ledger),
+            plugins=self.job.plugins,
+            env=self.config.env,
+            mode=self.mode,
+            on_conflict=None if self.mode == "verify" else self.options.on_conflict,
+            state_dir=self.config.root / ".seedframe",
+            sample=self.options.sample,
+            limits=self.config.limits,
+        )
+        return Attempt(
+            scene,
+            seed,
+            self._settings[seed.name],
+            planned,
+            on_rows=lambda resource, rows: self.observer.rows_read(seed, resource, rows),
+            on_planned=lambda outcome: self.observer.resource_planned(seed, outcome),
+        )
+
+    def done(self, seed: Seed, attempted: Attempted, started: float) -> SeedOutcome:
+        """The outcome of a seed whose attempt went to its end. `started` is by `time.monotonic`, as below."""
+        outcome = self._outcome(
+            seed, Status.IN_SYNC, started, resources=attempted.resources, findings=attempted.findings
+        )
+        return replace(outcome, status=self._status(outcome, attempted))
+
+    def _status(self, outcome: SeedOutcome, attempted: Attempted) -> Status:
+        if attempted.failed:
+            return Status.FAILED
+        if self.mode == "verify":
+            return Status(outcome.verdict.value)
+        return Status.CHANGED if outcome.counts.changed else Status.IN_SYNC
+
+    def refused(self, seed: Seed, attempted: Attempted, started: float) -> SeedOutcome:
+        """The outcome of a seed that was rolled back because its `verify` found an error: nothing of it was done."""
+        return self._outcome(seed, Status.FAILED, started, findings=attempted.findings)
+
+    def failed(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
+        """The outcome of a seed that raised."""
+        problem = error.problems[0]
+        return self._outcome(seed, Status.FAILED, started, error=replace(problem, where=problem.where or seed.origin))
+
+    def _outcome(
+        self,
+        seed: Seed,
+        status: Status,
+        started: float | None = None,
+        *,
+        resources: tuple[ResourceOutcome, ...] = (),
+        findings: tuple[Finding, ...] = (),
+        error: Problem | None = None,
+    ) -> SeedOutcome:
+        return SeedOutcome(
+            seed=seed.label,
+            origin=seed.origin,
+            status=status,
+            critical=seed.critical,
+            duration_s=0.0 if started is None else time.monotonic() - started,
+            resources=resources,
+            findings=findings,
+            error=error,
+        )
+
+    def finish(self, seed: Seed, outcome: SeedOutcome) -> None:
+        """Keep an outcome and tell of it; the failure of a critical seed stops the run, unless it is to keep going."""
+        self.outcomes.append(outcome)
+        self.observer.seed_finished(seed, outcome)
+        failed = outcome.status is Status.FAILED and seed.critical
+        if failed and not self.options.keep_going and self.mode != "verify":
+            self.stopped_by = seed
+
+    def skip_the_rest(self) -> None:
+        """Give an outcome to the seeds that were not come to."""
+        reached = {outcome.seed for outcome in self.outcomes}
+        why = f"{self.stopped_by.label} failed" if self.stopped_by is not None else "the run could not go on"
+        for seed in self.job.chosen:
+            if seed.label not in reached:
+                told = Finding(f"not tried: {why}", "info")
+                self.outcomes.append(self._outcome(seed, Status.SKIPPED, findings=(told,)))
+
+
+def _resolve_all(job: Job) -> Mapping[str, Mapping[str, Any]]:
+    """The settings of all chosen seeds. Errors: ConfigError with every mistake in them."""
+    resolved: dict[str, Mapping[str, Any]] = {}
+    config = job.config
+    problems = declaration_problems((seed.label, seed.settings) for seed in job.chosen)
+    for seed in job.chosen:
+        try:
+            resolved[seed.name] = resolve(
+                seed.settings, config.variables, config.variable_sources, root=config.root, seed=seed.name
+            )
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError.of(problems)
+    return resolved
