@@ -28,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     figures.add_options(parser)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Time for tests of many rounds."""
+    figures.give_time(config, items)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The figures of tests that make many rounds, passed or not."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 _KEY: Final = "figures"
+_LIMIT_S: Final = 1800.0
 
 Figures = Callable[[str], None]
 
@@ -25,6 +26,14 @@ def rounds(config: pytest.Config, usual: int) -> int:
     """How many rounds a test makes that usually makes `usual`."""
     factor: float = config.getoption("--torture")
     return max(1, round(usual * factor))
+
+
+def give_time(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of many rounds may take longer than others, and the longer the more rounds there are."""
+    limit_s = _LIMIT_S * max(1.0, config.getoption("--torture"))
+    for item in items:
+        if "rounds" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(limit_s))
 
 
 def lines(reports: "list[pytest.TestReport]") -> list[str]:

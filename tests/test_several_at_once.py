@@ -25,12 +25,12 @@ def resources():
     yield Rows("makers", key="name", rows=[{{"name": "Acme", "round": {number}}}])
 """,
     "seeds/20_parts.py": """
-from seedframe import Rows, ref
+from seedframe import Rows
 
 REQUIRES = ["makers"]
 
 def resources():
-    yield Rows("parts", key="code", rows=[{{"code": "P1", "maker": ref("makers", name="Acme"), "round": {number}}}])
+    yield Rows("parts", key="code", rows=[{{"code": "P1", "maker": "Acme", "round": {number}}}])
 """,
 }
 
