@@ -23,7 +23,7 @@ $ pytest tests/test_killed.py --torture 20
 # Which tests belong to which theme, in the order of the page; a file that is not here comes last.
 _THEMES: Final = {
     "Transactions": ("runner",),
-    "Several at once": ("several_at_once", "locks"),
+    "Several at once": ("several_at_once", "pgbouncer", "locks"),
     "Crashes": ("killed", "terminated", "account"),
     "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "waiting"),
 }

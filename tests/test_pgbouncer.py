@@ -1,18 +1,70 @@
-"""The pooler of the tests is what it says it is: a PgBouncer in transaction mode."""
+"""Through PgBouncer in transaction mode: sessions are shared, so that nothing of a run may be left in one."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
 
 import psycopg
+import pytest
 
-from tests.conftest import Sql
+from tests.conftest import ProjectFactory, Sql
+from tests.running import applied, dry_run
+
+_POOL: Final = 4
+
+_SEED: Final = """
+from seedframe import Rows
+
+def resources():
+    yield Rows("parts", key="code", rows=({"code": n, "price": "1.50"} for n in range(ROWS)))
+"""
+
+# What one session has that another has not.
+_OWN: Final = {
+    "settings": "select name, setting from pg_settings where name not in ('application_name', 'client_encoding')",
+    "role": "select current_user, session_user, current_setting('role')",
+    "prepared statements": "select name from pg_prepared_statements",
+    "cursors": "select name from pg_cursors where name <> ''",
+    "temporary tables": "select relname from pg_class where relnamespace = pg_my_temp_schema()",
+    "locks": "select locktype from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'",
+    "channels": "select pg_listening_channels()",
+}
 
 
-def test_a_connection_to_the_server_goes_to_whoever_begins_a_transaction(pooled: str, sql: Sql) -> None:
-    """Sessions mean nothing here: their locks and settings would be those of others too."""
+@contextlib.contextmanager
+def _all_sessions(url: str) -> Iterator[list[psycopg.Connection[Any]]]:
+    """A client for each connection that the pooler has to the server, each in a transaction."""
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(psycopg.connect(pooled, autocommit=True)) for _ in range(8)]
-        seen = {client.execute("select pg_backend_pid()").fetchone() for client in clients}
-        assert len(seen) < len(clients)
-        assert {pid for row in seen if row is not None for pid in row} <= {
-            pid for (pid,) in sql("select pid from pg_stat_activity")
-        }
+        clients = [stack.enter_context(psycopg.connect(url, prepare_threshold=None)) for _ in range(_POOL)]
+        pids = {client.execute("select pg_backend_pid()").fetchall()[0] for client in clients}
+        assert len(pids) == _POOL
+        yield clients
+
+
+def test_a_connection_to_the_server_goes_to_whoever_begins_a_transaction(pooled: str) -> None:
+    """What the pooler of these tests is for."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(psycopg.connect(pooled, autocommit=True)) for _ in range(2 * _POOL)]
+        assert len({client.execute("select pg_backend_pid()").fetchall()[0] for client in clients}) <= _POOL
+
+
+@pytest.mark.promise(
+    "a pooler gives a session of the server to one client after the other",
+    "no setting, lock, prepared statement or temporary table of a run is left in one",
+)
+@pytest.mark.parametrize("rows", [100, 6_000], ids=["small", "staged"])
+def test_nothing_of_a_run_is_left_in_a_session(
+    rows: int, project: ProjectFactory, sql: Sql, pooled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql("create table parts (code int primary key, price numeric)")
+    folder = project({"seeds/10_parts.py": f"ROWS = {rows}\n{_SEED}"})
+    before = {name: sorted(sql(query)) for name, query in _OWN.items()}
+    monkeypatch.setenv("DATABASE_URL", pooled)
+    with _all_sessions(pooled):
+        pass
+    for _ in range(2):
+        assert dry_run(folder).exit_code == 0
+        applied(folder)
+    with _all_sessions(pooled) as clients:
+        for client in clients:
+            assert {name: sorted(client.execute(query.encode()).fetchall()) for name, query in _OWN.items()} == before

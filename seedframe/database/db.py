@@ -13,7 +13,6 @@ from seedframe.database.catalog import Catalog, Table
 from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
 from seedframe.database.planned import PlannedRows
-from seedframe.database.problems import explain
 from seedframe.database.rowids import RowIds
 from seedframe.database.rowset import Rowset, Surroundings
 from seedframe.database.session import Session
@@ -216,7 +215,7 @@ class Db:
         except DBAPIError as error:
             original = error.orig
             if isinstance(original, psycopg.Error):
-                raise explain(original, role=self._session.role) from original
+                raise self._session.explained(original) from original
             raise
         except (StatementError, InvalidRequestError) as error:
             wrong = str(error.orig) if isinstance(error, StatementError) and error.orig else str(error)
