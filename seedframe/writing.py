@@ -145,9 +145,7 @@ class Writing:
                     return self._recorded_failure(seed, error, started)
             except _SeedFailedError as failure:
                 self._session.rollback()
-                outcome = self._run.refused(seed, failure.attempted, started)
-                self._record_apart(outcome)
-                return outcome
+                return self._record_apart(self._run.refused(seed, failure.attempted, started))
             except SeedframeError as error:
                 self._session.rollback()
                 if not (attempts_left and _may_succeed_again(error)):
@@ -184,9 +182,7 @@ class Writing:
             self._session.rollback()
         elif failed:
             self._session.rollback()
-            self._run.outcomes = [self._undone(outcome) for outcome in self._run.outcomes]
-            for outcome in self._run.outcomes:
-                self._record_apart(outcome)
+            self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
         else:
             self._session.commit()
 
@@ -225,18 +221,25 @@ class Writing:
             error=outcome.error or _error_finding(outcome),
         )
 
-    def _record_apart(self, outcome: SeedOutcome) -> None:
-        """Enter a failure in a transaction of its own, after the rollback that it caused."""
+    def _record_apart(self, outcome: SeedOutcome) -> SeedOutcome:
+        """Enter a failure in a transaction of its own, after the rollback that it caused.
+
+        Returns: the outcome, with a remark where even that failed: the first error is the one to hear of.
+        """
         if self._run.id is None:
-            return
-        self._session.begin(write=True)
-        self._record(outcome)
-        self._session.commit()
+            return outcome
+        try:
+            self._session.begin(write=True)
+            self._record(outcome)
+            self._session.commit()
+        except SeedframeError as error:
+            self._session.rollback()
+            told = Finding(f"this could not be entered in the ledger: {error.message}", "warning")
+            return replace(outcome, findings=(*outcome.findings, told))
+        return outcome
 
     def _recorded_failure(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
-        outcome = self._run.failed(seed, error, started)
-        self._record_apart(outcome)
-        return outcome
+        return self._record_apart(self._run.failed(seed, error, started))
 
 
 def _may_succeed_again(error: SeedframeError) -> bool:

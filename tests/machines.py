@@ -136,6 +136,7 @@ def _apart() -> list[str]:
 def machine(
     *,
     disk_mb: int = 0,
+    disk_of: Literal["tables", "log"] = "tables",
     tcp: bool = False,
     standby_of: Machine | None = None,
     settings: Mapping[str, str] | None = None,
@@ -143,7 +144,8 @@ def machine(
     """A fresh server; it and its files are gone afterwards.
 
     Args:
-        disk_mb: the size of the file system that its data is on; 0 for no such limit.
+        disk_mb: the size of a file system for a part of it; 0 for no such limit.
+        disk_of: what is on that: its data, or its write-ahead log. The other has room.
         tcp: it also listens on 127.0.0.1, port 5432, of a network of its own; see `Machine.beside`.
         standby_of: make it a hot standby of that one.
         settings: on top of those of the other test servers.
@@ -158,6 +160,7 @@ def machine(
         "settings": {**SETTINGS, **({"listen_addresses": "127.0.0.1"} if tcp else {}), **(settings or {})},
         "namespace": apart and os.geteuid() != 0,
         "tcp": tcp,
+        "disk_of": disk_of,
     }
     keeper = subprocess.Popen(
         [*(_apart() if apart else []), sys.executable, "-m", "tests.machines"],
@@ -190,20 +193,23 @@ class _Keeper:
             self._who, self._before = {}, ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
         self._bindir = reachable(Path(wanted["bindir"]), home) if self._who else Path(wanted["bindir"])
         self._disk = home / "disk"
-        self._data = self._disk / "data"
+        roomy = home / "roomy"
+        self._data = (roomy if wanted["disk_of"] == "log" else self._disk) / "data"
         self._ballast = self._disk / "ballast"
         self._disk.mkdir()
+        roomy.mkdir()
         self._mounted = wanted["disk_mb"] > 0
         if self._mounted:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={wanted['disk_mb']}m", "none", self._disk], check=True)
-        if self._who:
-            os.chown(self._disk, self._who["user"], self._who["group"])
+        for folder in (self._disk, roomy) if self._who else ():
+            os.chown(folder, self._who["user"], self._who["group"])
         if wanted["tcp"]:
             self._link("up")
         if wanted["primary"]:
             self._copy(wanted["primary"])
         else:
-            initialise(self._bindir, self._data, self._who, self._before)
+            waldir = (self._disk if wanted["disk_of"] == "log" else roomy) / "wal"
+            initialise(self._bindir, self._data, self._who, self._before, waldir=waldir)
         self.process = self._launch()
 
     def _copy(self, primary: str) -> None:

@@ -1,17 +1,21 @@
 """A relay between a client and a PostgreSQL server that knows where messages end, and can cut or stall between two."""
 
 import contextlib
+import random
 import socket
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Final, Literal, TypeAlias, get_args
 
 Direction: TypeAlias = Literal["to server", "to client"]
 Moment: TypeAlias = Literal["before", "after"]
+
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
+MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 _SSL_REQUESTS = (80877103, 80877104)
 _CANCEL_REQUEST = 80877102
@@ -33,13 +37,14 @@ class Break:
     Attributes:
         text: count only messages that carry just this: a simple query, or what the server calls a command it has done.
         when: "before" it is handed on, so that it never arrives, or "after".
-        how: "cut" ends the connection on both sides; "stall" leaves it open, and lets nothing more through.
+        how: "cut" ends the connection on both sides; "stall" leaves it open, and lets nothing more through; what else
+            is to happen then is called, and the message handed on.
     """
 
     direction: Direction
     number: int
     when: Moment = "before"
-    how: Literal["cut", "stall"] = "cut"
+    how: Literal["cut", "stall"] | Callable[[], object] = "cut"
     text: str | None = None
 
     def counts(self, message: Message) -> bool:
@@ -154,9 +159,25 @@ class Proxy:
             return True
         if here.when == "after":
             target.sendall(data)
+        if callable(here.how):
+            here.how()
+            if here.when == "before":
+                target.sendall(data)
+            return True
         if here.how == "stall":
             self._released.wait()
         return False
+
+
+def places(messages: Sequence[Message], count: int, text: str | None = None) -> list[Break]:
+    """Places to cut at: before and after each of the messages, or so many of these, chosen at random."""
+    found = [
+        Break(direction, number, when, text=text)
+        for direction in DIRECTIONS
+        for number in range(1, 1 + sum(Break(direction, 1, text=text).counts(message) for message in messages))
+        for when in MOMENTS
+    ]
+    return found if count >= len(found) else random.sample(found, count)
 
 
 def _exactly(reader: BinaryIO, size: int) -> bytes:

@@ -183,10 +183,13 @@ def environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def initialise(bindir: Path, data: Path, who: dict[str, Any], before: Sequence[str] = ()) -> None:
+def initialise(
+    bindir: Path, data: Path, who: dict[str, Any], before: Sequence[str] = (), *, waldir: Path | None = None
+) -> None:
     """Make an empty cluster in `data`; `before` stands before the command. Errors: NoServer."""
     choices = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    initdb: list[str | Path] = [*before, bindir / "initdb", "-D", data, *choices]
+    apart: list[str | Path] = ["-X", waldir] if waldir is not None else []
+    initdb: list[str | Path] = [*before, bindir / "initdb", "-D", data, *choices, *apart]
     made = subprocess.run(initdb, capture_output=True, text=True, cwd="/", env=environment(), **who, check=False)
     if made.returncode:
         raise NoServer(f"initdb of {bindir} failed: {made.stderr.strip()}")

@@ -93,9 +93,9 @@ def explain(
                 f"the connection to the server was lost during COMMIT, so that its outcome is not known: {primary}",
                 hint="run the command again: it looks at what is there, and does what is left",
             )
+        again = "make room on the server's disk" if state == "53100" else "run the command again"
         return ConnectionFailed(
-            f"the connection to the server was lost: {primary}",
-            hint="what was at work is rolled back; run the command again",
+            f"the connection to the server was lost: {primary}", hint=f"what was at work is rolled back; {again}"
         )
     if state == "42501":
         return PermissionDenied(
@@ -124,7 +124,7 @@ def explain(
         place = f" (column {diag.column_name})" if diag.column_name else ""
         return BadData(f"a value does not fit its column: {quiet(primary)}{place}", where=table)
     if state == "53100":
-        return SeedError(f"the server's disk is full: {primary}", hint="nothing was written; make room and run again")
+        return SeedError(f"the server's disk is full: {primary}", hint="nothing of it is kept; make room and run again")
     if isinstance(error, pg.SyntaxErrorOrAccessRuleViolation):
         return DeclarationError(f"the server refused the SQL: {primary} [{state}]")
     return SeedError(f"the server refused: {primary} [{state}]")

@@ -1,0 +1,100 @@
+"""The server crashes, or is restarted at once, at any message of an apply: each seed is whole or not there at all."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.conftest import ProjectFactory
+from tests.figures import Figures
+from tests.machines import Machine, machine
+from tests.proxy import Proxy, places, proxied
+from tests.running import verify
+from tests.two_seeds import SEEDS, TABLES, Rig
+
+# Durable, as a server that may crash has to be; the other test servers do without.
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "restart_after_crash": "on"}
+
+
+@pytest.fixture(scope="module")
+def crashing() -> Iterator[Machine]:
+    with machine(settings=_DURABLE) as started:
+        yield started
+
+
+@pytest.fixture
+def proxy(crashing: Machine) -> Iterator[tuple[Proxy, Path]]:
+    with proxied(crashing.server.socket_dir) as relay:
+        yield relay
+
+
+@pytest.fixture
+def rig(
+    project: ProjectFactory, crashing: Machine, proxy: tuple[Proxy, Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
+    run_on(crashing, "create database shop", dbname="postgres")
+    run_on(crashing, TABLES)
+    relay, folder = proxy
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/shop?host={folder}")
+    yield Rig(project(SEEDS), lambda query: run_on(crashing, query), relay, monkeypatch)
+    run_on(crashing, "drop database shop with (force)", dbname="postgres")
+
+
+def run_on(server: Machine, query: str, *, dbname: str = "shop") -> list[tuple[Any, ...]]:
+    """By a connection of its own, as none outlives a crash; once the server takes connections again."""
+    while True:
+        try:
+            connection = psycopg.connect(server.url(dbname), autocommit=True)
+        except psycopg.OperationalError:
+            time.sleep(0.01)
+            continue
+        with closing(connection):
+            cursor = connection.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+
+def kill_a_backend(server: Machine) -> None:
+    """SIGKILL the run's backend; the server then ends all others, and recovers."""
+    found = run_on(
+        server, "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
+    for (pid,) in found:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.promise(
+    "the server is restarted at once (`-m immediate`), or a backend is killed and takes all others with it",
+    "each seed is whole or not there at all, and the report says which; the next run does what is left",
+)
+@pytest.mark.parametrize("how", ["restart", "kill -9 of a backend"])
+@pytest.mark.parametrize("empty", [True, False], ids=["empty database", "seeded database"])
+def test_a_server_may_crash_at_any_message(
+    empty: bool, how: str, rig: Rig, crashing: Machine, rounds: Callable[[int], int], tell: Figures
+) -> None:
+    messages = rig.undisturbed(empty=empty)
+    chosen = places(messages, rounds(8))
+    with ThreadPoolExecutor() as pool:
+        restarts: list[Future[None]] = []
+
+        def crash() -> None:
+            if how == "restart":
+                crashing.crash()
+                restarts.append(pool.submit(crashing.start))  # the message goes on to a server that is gone
+            else:
+                kill_a_backend(crashing)
+
+        def up_again() -> None:
+            while restarts:
+                restarts.pop().result(60)
+
+        ends = [rig.round(replace(where, how=crash), empty=empty, then=up_again).exit_code for where in chosen]
+    assert verify(rig.folder).exit_code == 0
+    tell(f"{len(chosen)} crashes ({how}), {ends.count(0)} mended, 0 violations")
