@@ -322,7 +322,7 @@ class Attempt:
                     self._write_one(resource, left)
                     left = self._diff(resource)
                 if left:
-                    raise _not_converged(resource.name, left)
+                    raise _not_converged(resource.name, left, resource.rowset if isinstance(resource, Rows) else None)
         if own is not None and self._executes_elsewhere:
             left = Changes.of(self._call("check"))
             if left:
@@ -365,7 +365,7 @@ class Attempt:
 _SHOWN_COLUMNS: Final = 5
 
 
-def _not_converged(resource: str, left: Changes) -> DoesNotConverge:
+def _not_converged(resource: str, left: Changes, rowset: Rowset | None = None) -> DoesNotConverge:
     change: Change = left.sample[0]
     key = key_text(change.key)
     if change.action == "update" and change.after:
@@ -380,7 +380,8 @@ def _not_converged(resource: str, left: Changes) -> DoesNotConverge:
             if resource == CHECK_RESOURCE
             else "look for a trigger or a rule that undoes the change, or another resource of the seed that does"
         )
-    return DoesNotConverge(f"{resource} does not converge: after apply, for {key}, {what}", hint=hint)
+    where = rowset.left_at if rowset is not None else None
+    return DoesNotConverge(f"{resource} does not converge: after apply, for {key}, {what}", hint=hint, where=where)
 
 
 def _digest(resource: Resource) -> str:

@@ -32,6 +32,15 @@ def line_of(lines: Mapping[Path, int], path: Path) -> int | None:
     return next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
 
 
+def table_lines(text: str, name: str) -> list[int]:
+    """The line on which each table of the array of tables `name` begins, in a valid TOML document."""
+    return [
+        line
+        for line, statement in _statements(text)
+        if statement.lstrip().startswith("[[") and _header(tomllib.loads(statement)) == (name,)
+    ]
+
+
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     pending: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):

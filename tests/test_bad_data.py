@@ -93,9 +93,9 @@ def test_each_bad_file_names_its_place(case: str, run: object, project: ProjectF
 
 
 BYTES = {
-    "wrong encoding": ("sku,name\na,é\n".encode("latin-1"), "data/items.csv:2: the line is no UTF-8"),
-    "another encoding": ("sku,name\na,b\n".encode("utf-16"), "data/items.csv:1: the line is no UTF-8"),
-    "NUL": (b"sku,name\na,b\nc,\x00\n", "data/items.csv:3: a NUL character"),
+    "wrong encoding": ("sku,name\na,é\n".encode("latin-1"), "data/items.csv:2:3: the line is no UTF-8"),
+    "another encoding": ("sku,name\na,b\n".encode("utf-16"), "data/items.csv:1:1: the file is UTF-16"),
+    "NUL": (b"sku,name\na,b\nc,\x00\n", "data/items.csv:3:3: a NUL character"),
 }
 
 
@@ -265,10 +265,10 @@ def test_toml(project: ProjectFactory, sql: Sql) -> None:
 
 JSON = {
     "an object": ('{"sku": "a"}', "items.json:1: the file is no JSON array"),
-    "a number in it": ('[\n{"sku": "a"},\n3]', "items.json:3: a row is a JSON int"),
+    "a number in it": ('[\n{"sku": "a"},\n3]', "items.json:3: a row is a number"),
     "cut off": ('[\n{"sku": "a"},\n{"sku"', "items.json:3:7: this is no JSON"),
-    "no comma": ('[\n{"sku": "a"}\n{"sku": "b"}]', "items.json:3: this is no JSON: a comma or ] is missing"),
-    "something after": ('[{"sku": "a"}]\nx', "items.json:2: this is no JSON: something follows the array"),
+    "no comma": ('[\n{"sku": "a"}\n{"sku": "b"}]', "items.json:3:1: this is no JSON: a comma or ] is missing"),
+    "something after": ('[{"sku": "a"}]\nx', "items.json:2:1: this is no JSON: something follows the array"),
     "a missing key": ('[{"sku": "a", "n": 1},\n{"sku": "b"}]', "items.json:2: field 'n' is missing"),
 }
 

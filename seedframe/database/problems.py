@@ -22,6 +22,11 @@ from seedframe.errors import (
 # Class 40 and 55P03: another session was in the way; the same transaction may succeed when run again.
 RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})
 
+# Of the connection, the transaction, the server's resources, another session or an operator: never of one row.
+_NOT_OF_A_ROW: Final = frozenset({"08", "25", "26", "28", "2D", "3B", "40", "53", "55", "57", "58", "F0"})
+
+_FUNCTION: Final = re.compile(r"function (?P<name>[^\s(]+)\(")
+
 _CONSTRAINT_WORDS: Final = {
     "23502": "NULL in a column that must have a value",
     "23503": "foreign key",
@@ -56,6 +61,13 @@ def standby() -> ConnectionFailed:
         "the server is a standby: it can be verified, but not written to",
         hint="connect to the primary; target_session_attrs=read-write finds it",
     )
+
+
+def may_be_of_a_row(error: SeedframeError) -> bool:
+    """Whether the server's refusal of a statement may be that of one of its rows: a trigger may raise any code."""
+    cause = error.__cause__
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    return state is not None and state[:2] not in _NOT_OF_A_ROW
 
 
 def swallowed() -> HookFailed:
@@ -161,6 +173,23 @@ def _one_line(text: str) -> str:
 def quiet(message: str) -> str:
     """The message without the quoted value at its end: `invalid input syntax for type numeric: "…"`."""
     return re.sub(r': ".*"$', "", message)
+
+
+def refused_by_function(error: SeedframeError) -> SeedframeError:
+    """The same error, told as that of the function which raised it; as it is where none did."""
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.Error) or cause.diag.source_function != "exec_stmt_raise":
+        return error
+    # The first line of the context is the function's own place; those after it may quote values.
+    found = _FUNCTION.search((cause.diag.context or "").partition("\n")[0])
+    told = ConstraintViolated(
+        f"function {found['name'] if found else '?'} refused a row: {_one_line(cause.diag.message_primary or '')}"
+        f" [{cause.sqlstate}]",
+        hint="look at the table's triggers",
+        where=error.where,
+    )
+    told.__cause__ = cause
+    return told
 
 
 def withheld(error: SeedframeError, where: str) -> SeedframeError:

@@ -1,20 +1,20 @@
 """Writing a delta round by round: rows that wait for others go once those are there; a refusal names its row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from psycopg import sql
 
 from seedframe.changes import key_text
-from seedframe.database.declared import Shape
+from seedframe.database.declared import Field, Shape
 from seedframe.database.planned import PlannedRows
 from seedframe.database.privileges import refused_privilege
-from seedframe.database.problems import withheld
+from seedframe.database.problems import may_be_of_a_row, refused_by_function, withheld
 from seedframe.database.session import Session
 from seedframe.database.swaps import RowRefusedError, is_taken
 from seedframe.database.write import Delta, Step
-from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, SeedframeError
+from seedframe.errors import ConstraintViolated, PermissionDenied, SeedframeError
 
 _T = TypeVar("_T")
 
@@ -42,16 +42,24 @@ class Writer:
 
     Args:
         place: where a line of the source is, for messages: "data/medications.csv:12".
+        resource: the resource's name, for messages.
         planned: rows that the resources of this seed and earlier ones will make.
     """
 
     def __init__(
-        self, session: Session, shape: Shape, delta: Delta, place: Callable[[int], str], planned: PlannedRows
+        self,
+        session: Session,
+        shape: Shape,
+        delta: Delta,
+        place: Callable[[int], str],
+        resource: str,
+        planned: PlannedRows,
     ) -> None:
         self._session = session
         self._shape = shape
         self._delta = delta
         self._place = place
+        self._resource = resource
         self._planned = planned
 
     def write(self) -> None:
@@ -104,7 +112,7 @@ class Writer:
             return None
         line, references = found
         return Stuck(
-            where=f"{self._place(line)}{self._shown_key(line)}",
+            where=self._at(line),
             table=self._shape.table.rows_oid,
             columns=tuple(field.name for field, _ in references),
             labels=tuple(reference.label for _, reference in references),
@@ -119,41 +127,38 @@ class Writer:
         """
         try:
             with self._session.savepoint():
-                return self._quietly(action)
-        except (ConstraintViolated, BadData) as error:
-            if when_taken is not None and is_taken(error):
-                return self._in_order(when_taken)
-            line = self._delta.culprit(step)
-            if line is not None:
-                error.where = f"{self._place(line)}{self._shown_key(line)}"
-            raise
+                return action()
         except PermissionDenied as error:
             raise refused_privilege(
                 self._session, self._shape, error, "INSERT" if step == "insert" else "UPDATE"
             ) from error
-
-    def _quietly(self, action: Callable[[], _T]) -> _T:
-        """Run it; where the rows hold secrets, what a trigger says of them is withheld."""
-        try:
-            return action()
         except SeedframeError as error:
-            if not any(field.secret for field in self._shape.fields):
+            if when_taken is not None and is_taken(error):
+                return self._in_order(when_taken)
+            line = self._delta.culprit(step) if may_be_of_a_row(error) else None
+            if line is not None:
+                error.where = self._at(line)
+            told = self._told(error)
+            if told is error:
                 raise
-            quieted = withheld(error, self._shape.table.label)
-            if quieted is error:
-                raise
-            raise quieted from None
+            raise told from None
+
+    def _told(self, error: SeedframeError) -> SeedframeError:
+        """The error as a person is told of it; where the rows hold secrets, what a trigger says of them is withheld."""
+        if any(field.secret for field in self._shape.fields):
+            return withheld(error, self._shape.table.label)
+        return refused_by_function(error)
 
     def _in_order(self, action: Callable[[], _T]) -> _T:
         try:
             with self._session.savepoint():
-                return self._quietly(action)
+                return action()
         except RowRefusedError as refused:
             error = refused.error
-            error.where = f"{self._place(refused.line)}{self._shown_key(refused.line)}"
+            error.where = self._at(refused.line)
             if refused.other is None:
                 raise error from refused
-            other = f"{self._place(refused.other)}{self._shown_key(refused.other)}"
+            other = self._at(refused.other)
             raise ConstraintViolated(
                 f"this row takes a value over from {other}, and gives it, or another row does, a value in return:"
                 f" {error.message}",
@@ -161,17 +166,21 @@ class Writer:
                 where=error.where,
             ) from refused
 
-    def _shown_key(self, line: int) -> str:
+    def _at(self, line: int) -> str:
+        """Where a row is declared, by which resource, and its key, unless that is secret."""
+        place = self._place(line)
+        of = [] if place.startswith(self._resource) else [self._resource]
         key = [declared for declared in self._shape.key if not declared.secret]
-        if not key:
-            return ""
-        row = self._session.first(
+        row = self._key_texts(key, line) if key else None
+        if row is not None:
+            of.append(key_text({d.name: v for d, v in zip(key, row, strict=True)}))
+        return f"{place} ({', '.join(of)})" if of else place
+
+    def _key_texts(self, key: Sequence[Field], line: int) -> tuple[str | None, ...] | None:
+        return self._session.first(
             sql.SQL("SELECT {} FROM {} AS d WHERE d.line = $1 LIMIT 1").format(
                 sql.SQL(", ").join([sql.SQL("{}::text").format(declared.desired) for declared in key]),
                 self._delta.identifier,
             ),
             [line],
         )
-        if row is None:
-            return ""
-        return f" ({key_text({d.name: v for d, v in zip(key, row, strict=True)})})"

@@ -125,6 +125,8 @@ class Rowset:
         self._planned_lines: set[int] = set()
         self._planned_delta: Delta | None = None
         self.beyond_plan = 0
+        self.left_at: str | None = None
+        """Where the first row stands that still differs after it was written."""
 
     # Comparing
 
@@ -204,6 +206,7 @@ class Rowset:
                 self._refuse_unmet_now(difference)
             for difference in found:
                 self._count(tally, difference, None)
+            self.left_at = self._around.place(min(difference.line for difference in found)) if found else None
             self._delta = self._writer = None  # what is left is another difference than the one that was written
             self._sequences.look(source)
         counts = Counts(tally.create, tally.update, 0, self._rows - tally.create - tally.update)
@@ -647,7 +650,8 @@ class Rowset:
             self.beyond_plan += self._delta.beyond(self._planned_lines, self._planned_delta)
         self._delta.returning = self._removal.returning() if self._removal is not None else None
         self._written = True
-        self._writer = Writer(self._session, self._shape, self._delta, self._around.place, self._around.planned)
+        around = self._around
+        self._writer = Writer(self._session, self._shape, self._delta, around.place, around.resource, around.planned)
         self._writer.write()
 
     @property
