@@ -107,7 +107,10 @@ class Attempt:
         own = self._check()
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
         self._weigh()
-        if self._writes:
+        if not self._writes:
+            for rowset in self._rowsets():
+                rowset.refuse_foreseen()
+        else:
             self._write(compared, own, outcomes)
             outcomes = [self._as_written(outcome) for outcome in outcomes]
         findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []

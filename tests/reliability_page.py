@@ -23,12 +23,8 @@ $ pytest tests/test_killed.py --torture 20
 # Which tests belong to which theme, in the order of the page; a file that is not here comes last.
 _THEMES: Final = {
     "Transactions": ("runner",),
-<<<<<<< HEAD
     "Several at once": ("several_at_once", "pgbouncer", "locks"),
-=======
     "Bad input": ("bad_input", "bad_input_rows", "bad_data"),
-    "Several at once": ("several_at_once", "locks"),
->>>>>>> 7646e17 (Bad input: files that cannot be read name line and column; whatever refuses a row names it)
     "Crashes": ("killed", "terminated", "account"),
     "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "waiting"),
 }

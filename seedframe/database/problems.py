@@ -70,6 +70,12 @@ def may_be_of_a_row(error: SeedframeError) -> bool:
     return state is not None and state[:2] not in _NOT_OF_A_ROW
 
 
+def is_of_rules(error: SeedframeError) -> bool:
+    """Whether it is the refusal of a NULL, a check or a unique index: what can be told without writing, too."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in ("23502", "23505", "23514")
+
+
 def swallowed() -> HookFailed:
     """The error of a hook that went on after an SQL error, in a transaction that is void since then."""
     return HookFailed(
@@ -145,11 +151,7 @@ def explain(
 def _constraint(state: str, diag: psycopg.errors.Diagnostic, table: str | None, primary: str) -> ConstraintViolated:
     word = _CONSTRAINT_WORDS.get(state, "constraint")
     if state == "23502" and diag.column_name:
-        return ConstraintViolated(
-            f"column {diag.column_name!r} must have a value",
-            hint="declare the column in every row, or give it a default",
-            where=table,
-        )
+        return null_refused(diag.column_name, table)
     if state == "23514" and diag.source_function == "ExecFindPartition":
         return ConstraintViolated(
             f"no partition of {table} takes this row",
@@ -162,8 +164,30 @@ def _constraint(state: str, diag: psycopg.errors.Diagnostic, table: str | None, 
             hint="declare the partitioned table",
             where=table,
         )
-    name = f" {diag.constraint_name}" if diag.constraint_name else f": {quiet(primary)}"
-    return ConstraintViolated(f"the {word}{name} refused a row", where=table)
+    if diag.constraint_name:
+        return refused_by(word, diag.constraint_name, table)
+    return ConstraintViolated(f"the {word}: {quiet(primary)} refused a row", where=table)
+
+
+def null_refused(column: str, table: str | None) -> ConstraintViolated:
+    """The error of a row without a value that it must have."""
+    return ConstraintViolated(
+        f"column {column!r} must have a value",
+        hint="declare the column in every row, or give it a default",
+        where=table,
+    )
+
+
+def refused_by(word: str, name: str, table: str | None) -> ConstraintViolated:
+    """The error of a row that a constraint refuses: "check constraint", and its name."""
+    return ConstraintViolated(f"the {word} {name} refused a row", where=table)
+
+
+def held(error: ConstraintViolated, holder: str) -> ConstraintViolated:
+    """The same refusal, naming the row that has what the refused one would take."""
+    told = ConstraintViolated(f"{error.message}: {holder} has its value", hint=error.hint, where=error.where)
+    told.__cause__ = error.__cause__
+    return told
 
 
 def _one_line(text: str) -> str:

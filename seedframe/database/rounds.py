@@ -1,18 +1,19 @@
 """Writing a delta round by round: rows that wait for others go once those are there; a refusal names its row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from psycopg import sql
+import psycopg
 
-from seedframe.changes import key_text
-from seedframe.database.declared import Field, Shape
+from seedframe.database.declared import Shape
+from seedframe.database.holders import holder_of
 from seedframe.database.planned import PlannedRows
 from seedframe.database.privileges import refused_privilege
-from seedframe.database.problems import may_be_of_a_row, refused_by_function, withheld
+from seedframe.database.problems import held, is_of_rules, may_be_of_a_row, refused_by_function, withheld
 from seedframe.database.session import Session
 from seedframe.database.swaps import RowRefusedError, is_taken
+from seedframe.database.whereabouts import Whereabouts
 from seedframe.database.write import Delta, Step
 from seedframe.errors import ConstraintViolated, PermissionDenied, SeedframeError
 
@@ -41,8 +42,8 @@ class Writer:
     """Writes the rows of one delta.
 
     Args:
-        place: where a line of the source is, for messages: "data/medications.csv:12".
-        resource: the resource's name, for messages.
+        whereabouts: where its rows are declared, for messages.
+        foresee: tells what the table's rules refuse, as a dry run would.
         planned: rows that the resources of this seed and earlier ones will make.
     """
 
@@ -51,15 +52,15 @@ class Writer:
         session: Session,
         shape: Shape,
         delta: Delta,
-        place: Callable[[int], str],
-        resource: str,
+        whereabouts: Whereabouts,
+        foresee: Callable[[], ConstraintViolated | None],
         planned: PlannedRows,
     ) -> None:
         self._session = session
         self._shape = shape
         self._delta = delta
-        self._place = place
-        self._resource = resource
+        self._whereabouts = whereabouts
+        self._foresee = foresee
         self._planned = planned
 
     def write(self) -> None:
@@ -135,10 +136,15 @@ class Writer:
         except SeedframeError as error:
             if when_taken is not None and is_taken(error):
                 return self._in_order(when_taken)
+            foreseen = self._foresee() if is_of_rules(error) else None
+            if foreseen is not None:
+                raise foreseen from None
             line = self._delta.culprit(step) if may_be_of_a_row(error) else None
             if line is not None:
                 error.where = self._at(line)
             told = self._told(error)
+            if line is not None and is_taken(told):
+                told = self._with_holder(told, line)
             if told is error:
                 raise
             raise told from None
@@ -166,21 +172,19 @@ class Writer:
                 where=error.where,
             ) from refused
 
-    def _at(self, line: int) -> str:
-        """Where a row is declared, by which resource, and its key, unless that is secret."""
-        place = self._place(line)
-        of = [] if place.startswith(self._resource) else [self._resource]
-        key = [declared for declared in self._shape.key if not declared.secret]
-        row = self._key_texts(key, line) if key else None
-        if row is not None:
-            of.append(key_text({d.name: v for d, v in zip(key, row, strict=True)}))
-        return f"{place} ({', '.join(of)})" if of else place
+    def _with_holder(self, error: SeedframeError, line: int) -> SeedframeError:
+        """What is taken, and by whom, where that can be told."""
+        cause = error.__cause__
+        constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+        if constraint is None or not isinstance(error, ConstraintViolated):
+            return error
+        holder = holder_of(self._session, self._shape, self._delta.source, line, constraint)
+        if holder is None:
+            return error
+        if holder.line is not None:
+            return held(error, self._at(holder.line))
+        label = self._shape.table.label
+        return held(error, f"the row {holder.key} of {label}" if holder.key else f"another row of {label}")
 
-    def _key_texts(self, key: Sequence[Field], line: int) -> tuple[str | None, ...] | None:
-        return self._session.first(
-            sql.SQL("SELECT {} FROM {} AS d WHERE d.line = $1 LIMIT 1").format(
-                sql.SQL(", ").join([sql.SQL("{}::text").format(declared.desired) for declared in key]),
-                self._delta.identifier,
-            ),
-            [line],
-        )
+    def _at(self, line: int) -> str:
+        return self._whereabouts.at(line, self._delta.source)

@@ -16,12 +16,14 @@ from seedframe.database.compare import (
     staged_source,
 )
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
+from seedframe.database.foresight import Foresight
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
 from seedframe.database.moves import Moves, take_moved
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import refused_privilege
+from seedframe.database.problems import held
 from seedframe.database.removal import Removal
 from seedframe.database.rounds import Stuck, Writer
 from seedframe.database.rowids import RowIds
@@ -31,8 +33,9 @@ from seedframe.database.session import Session
 from seedframe.database.staging import Stage, require_room
 from seedframe.database.validation import Validation
 from seedframe.database.weighing import Given, referring, require_within
+from seedframe.database.whereabouts import Whereabouts
 from seedframe.database.write import Delta
-from seedframe.errors import BadData, PermissionDenied, RefError, SeedframeError
+from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
 from seedframe.limits import Limits
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
 
@@ -112,6 +115,7 @@ class Rowset:
         )
         self._removal = Removal(session, shape, removing, self._given) if removing else None
         self._counts = Counts()
+        self._foresight = Foresight(session, shape)
         self._contest = Contest(shape, around.resource, around.on_conflict)
         self._only: Chunk | None = None
         self._stage: Stage | None = None
@@ -124,6 +128,7 @@ class Rowset:
         self._written = False
         self._planned_lines: set[int] = set()
         self._planned_delta: Delta | None = None
+        self._foreseen: ConstraintViolated | None = None
         self.beyond_plan = 0
         self.left_at: str | None = None
         """Where the first row stands that still differs after it was written."""
@@ -139,6 +144,7 @@ class Rowset:
         if removal is not None:
             removal.prepare()
         self._shape = self._moves.decide()
+        self._foresight = Foresight(self._session, self._shape)
         self._tell(self._moves.findings)
         changes = self._compare_rows()
         self._moves.require_declared()
@@ -278,6 +284,8 @@ class Rowset:
                 self._planned_lines.update(difference.line for difference in remaining)
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
+                if self._foreseen is None and not self._session.writable:
+                    self._foreseen = self._foresee(source, chunk)
             self._note_unresolved(chunk, remaining, pending)
             self._sequences.look_at_chunk(chunk)
         again = keys.repeated()
@@ -469,6 +477,28 @@ class Rowset:
             where=self._around.place(line),
         )
 
+    # What the table's rules refuse
+
+    def refuse_foreseen(self) -> None:
+        """Where nothing is written, say what apply would be refused. Errors: ConstraintViolated."""
+        if self._foreseen is not None:
+            raise self._foreseen
+
+    def _foresee(self, source: Source, chunk: Chunk | None) -> ConstraintViolated | None:
+        found = self._foresight.first_refused(source, chunk, list(self._contest.kept))
+        if found is None:
+            return None
+        whereabouts = self._whereabouts()
+        found.error.where = whereabouts.at(found.line, source)
+        return found.error if found.other is None else held(found.error, whereabouts.at(found.other, source))
+
+    def _foresee_at_hand(self) -> ConstraintViolated | None:
+        source = self._at_hand()
+        return self._foresee(source, self._only) if source is not None else None
+
+    def _whereabouts(self) -> Whereabouts:
+        return Whereabouts(self._session, self._shape, self._around.place, self._around.resource)
+
     def _refuse_unmet_now(self, difference: Difference) -> None:
         for (_, reference), missing in zip(self._shape.references, difference.unresolved, strict=True):
             if missing:
@@ -650,8 +680,9 @@ class Rowset:
             self.beyond_plan += self._delta.beyond(self._planned_lines, self._planned_delta)
         self._delta.returning = self._removal.returning() if self._removal is not None else None
         self._written = True
-        around = self._around
-        self._writer = Writer(self._session, self._shape, self._delta, around.place, around.resource, around.planned)
+        self._writer = Writer(
+            self._session, self._shape, self._delta, self._whereabouts(), self._foresee_at_hand, self._around.planned
+        )
         self._writer.write()
 
     @property

@@ -1,0 +1,123 @@
+"""Which other row has the values that a unique or exclusion constraint refused to a row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, LiteralString, TypeAlias
+
+from psycopg import sql
+
+from seedframe.changes import key_text
+from seedframe.database.compare import Source, equals
+from seedframe.database.declared import Field, Shape
+from seedframe.database.finals import final, final_rows
+from seedframe.database.session import Session
+from seedframe.errors import SeedframeError
+
+_COMMA: Final = sql.SQL(", ")
+_AND: Final = sql.SQL(" AND ")
+
+_EXCLUSION: Final[LiteralString] = """
+SELECT a.attname, n.nspname, o.oprname
+  FROM pg_constraint k
+  CROSS JOIN LATERAL unnest(k.conkey, k.conexclop) WITH ORDINALITY AS c (attnum, op, position)
+  LEFT JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.attnum
+  JOIN pg_operator o ON o.oid = c.op JOIN pg_namespace n ON n.oid = o.oprnamespace
+  JOIN pg_index i ON i.indexrelid = k.conindid AND i.indpred IS NULL
+ WHERE k.conrelid = $1::oid AND k.conname = $2 AND k.contype = 'x' ORDER BY c.position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The other row: the line that declares it, or the key of a row of the table (empty where it is secret)."""
+
+    line: int | None = None
+    key: str | None = None
+
+
+def holder_of(session: Session, shape: Shape, source: Source, line: int, constraint: str) -> Holder | None:
+    """The row that has what the constraint refused to the row of this line; None where that cannot be told.
+
+    Args:
+        source: the declared rows that are being written.
+    """
+    try:
+        with session.savepoint(read_only=True):
+            compared = _unique(shape, constraint) or _exclusion(session, shape, constraint)
+            return _find(session, shape, source, line, compared) if compared is not None else None
+    except SeedframeError:
+        return None
+
+
+_Compared: TypeAlias = Sequence[tuple[Field, tuple[str, str] | None]]
+"""The fields that a constraint is about; each with the operator, by schema and name, that may not be true of two rows:
+None is equality."""
+
+
+def _unique(shape: Shape, constraint: str) -> _Compared | None:
+    index = next((index for index in shape.table.unique if index.name == constraint and not index.partial), None)
+    return _declared(shape, [(name, None) for name in index.columns]) if index is not None else None
+
+
+def _exclusion(session: Session, shape: Shape, constraint: str) -> _Compared | None:
+    rows = session.query(_EXCLUSION, [shape.table.oid, constraint])
+    return _declared(shape, [(row[0], (row[1], row[2])) for row in rows]) if rows else None
+
+
+def _declared(shape: Shape, columns: Sequence[tuple[str | None, tuple[str, str] | None]]) -> _Compared | None:
+    """None where one of the columns is not declared, or is an expression."""
+    known = {field.name: field for field in shape.stored}
+    found = [(known[name], operator) for name, operator in columns if name is not None and name in known]
+    return found if len(found) == len(columns) else None
+
+
+def _find(session: Session, shape: Shape, source: Source, line: int, compared: _Compared) -> Holder | None:
+    fields = list(dict.fromkeys([*(field for field, _ in compared), *shape.key]))
+    rows = final_rows(shape, source, fields)
+
+    def matches(theirs: Callable[[Field], sql.Composable]) -> sql.Composable:
+        parts: list[sql.Composable] = []
+        for field, operator in compared:
+            mine = final(fields, field.name)
+            if operator is None:
+                parts.append(equals(field.column, theirs(field), mine))
+            else:
+                schema, name = operator
+                parts.append(
+                    sql.SQL("{} OPERATOR({}.{}) {}").format(
+                        theirs(field),
+                        sql.Identifier(schema),
+                        sql.SQL(name),
+                        mine,  # the catalog's own name
+                    )
+                )
+        return _AND.join(parts)
+
+    own = _AND.join(
+        [equals(field.column, sql.Identifier("h", field.name), final(fields, field.name)) for field in shape.key]
+    )
+    shown = [field for field in shape.key if not field.secret]
+    there = session.first(
+        sql.SQL("{}SELECT {} FROM m JOIN {} AS h ON {} WHERE m.line = {} AND ({}) IS NOT TRUE LIMIT 1").format(
+            rows,
+            _COMMA.join([_text(sql.Identifier("h", field.name)) for field in shown] or [sql.NULL]),
+            shape.table.source,
+            matches(lambda field: sql.Identifier("h", field.name)),
+            sql.Literal(line),
+            own,
+        ),
+        source.parameters or None,
+    )
+    if there is not None:
+        return Holder(key=key_text({f.name: v for f, v in zip(shown, there, strict=True)}) if shown else "")
+    other = session.scalar(
+        sql.SQL("{}SELECT o.line FROM m JOIN m AS o ON {} WHERE m.line = {} AND o.line <> m.line LIMIT 1").format(
+            rows, matches(lambda field: final(fields, field.name, "o")), sql.Literal(line)
+        ),
+        source.parameters or None,
+    )
+    return Holder(line=other) if other is not None else None
+
+
+def _text(value: sql.Composable) -> sql.Composable:
+    return sql.SQL("{}::text").format(value)
