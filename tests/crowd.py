@@ -26,6 +26,8 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
 _PATIENCE_S: Final = 120.0
 
+AS_DEPLOYED: Final = ApplyOptions(wait_s=60.0)
+
 Report: TypeAlias = dict[str, Any]
 """A report as JSON has it."""
 
@@ -40,7 +42,7 @@ class Task:
 
     folder: Path
     url: str
-    wait_s: float = 60.0
+    options: ApplyOptions = AS_DEPLOYED
     application: str = "seedframe"
 
 
@@ -149,6 +151,6 @@ def _applied(task: Task) -> Report | str:
     """The report; a text where there is none."""
     os.environ.update(DATABASE_URL=task.url, PGAPPNAME=task.application)
     try:
-        return Project.load(task.folder).apply(ApplyOptions(wait_s=task.wait_s)).as_dict()
+        return Project.load(task.folder).apply(task.options).as_dict()
     except Exception as error:  # noqa: BLE001 - whatever it is, the test is to see it
         return repr(error)

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from seedframe.options import ApplyOptions, Transaction
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.crowd import Task, Victim, victim
 from tests.figures import Figures
@@ -100,6 +101,15 @@ def _state(sql: Sql, number: int) -> State:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of run: how many parts are declared, whether the database is empty, what shares a transaction."""
+
+    parts: int
+    empty: bool
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
 class Killing:
     """A project whose runs are killed, round by round."""
 
@@ -108,39 +118,42 @@ class Killing:
     url: str
     met: Counter[str]
 
-    def prepare(self, number: int, *, parts: int, empty: bool) -> State:
+    def prepare(self, number: int, kind: Kind) -> State:
         """Seeds that have moved on, or a database without rows and ledger; what is there."""
-        if empty:
+        if kind.empty:
             self.sql("drop schema if exists seedframe cascade; truncate makers, parts, notes, prices")
-        self.folder.write({name: text.format(number=number, parts=parts) for name, text in _SEEDS.items()})
+        self.folder.write({name: text.format(number=number, parts=kind.parts) for name, text in _SEEDS.items()})
         return _state(self.sql, number)
 
-    def undisturbed_s(self, *, parts: int, empty: bool) -> float:
+    def undisturbed_s(self, kind: Kind) -> float:
         """How long a run takes that nobody kills."""
         taken = []
         for number in range(3):
-            self.prepare(number, parts=parts, empty=empty)
-            with victim(self._task) as process:
+            self.prepare(number, kind)
+            with victim(self._task(kind)) as process:
                 started = time.monotonic()
                 assert process.report()["exit_code"] == 0
                 taken.append(time.monotonic() - started)
         return median(taken)
 
-    def kill(self, number: int, moment: Callable[[Victim], object], *, parts: int, empty: bool) -> None:
+    def kill(self, number: int, kind: Kind, moment: Callable[[Victim], object]) -> None:
         """Kill a run at a moment; then each seed is there whole or not at all, and the next run converges."""
-        before = self.prepare(number, parts=parts, empty=empty)
-        with victim(self._task) as process:
+        before = self.prepare(number, kind)
+        with victim(self._task(kind)) as process:
             moment(process)
             process.kill()
         _await(self.sql, f"not {_SEEN}")
         left = _state(self.sql, number)
-        all_rows = {**_ROWS, "parts": parts}
+        all_rows = {**_ROWS, "parts": kind.parts}
         whole = {seed: (rows, 0, before[seed][2] + 1, 1, 1) for seed, rows in all_rows.items()}
         done = [seed for seed in _ROWS if left[seed] == whole[seed]]
         assert left == {**before, **{seed: whole[seed] for seed in done}}
         assert done == list(_ROWS)[: len(done)], "a later seed without an earlier one"
+        assert kind.transaction == "seed" or len(done) in (0, len(_ROWS)), "a part of what is one transaction"
         assert self.sql("select pid from pg_locks where locktype = 'advisory'") == []
-        self.met["before the first seed" if not done else "after the last" if len(done) == 4 else "between"] += 1
+        self.met[
+            "before the first seed" if not done else "after the last" if len(done) == len(_ROWS) else "between"
+        ] += 1
         self._converge()
         assert _state(self.sql, number) == whole
 
@@ -154,9 +167,8 @@ class Killing:
         """The moment at which a run's connection is seen in a phase; the end of the run, if it never is."""
         return lambda process: _await(self.sql, f"{_SEEN[:-1]} and ({phase}))", unless=process.ended)
 
-    @property
-    def _task(self) -> Task:
-        return Task(self.folder.path, self.url, application=_APPLICATION)
+    def _task(self, kind: Kind) -> Task:
+        return Task(self.folder.path, self.url, ApplyOptions(transaction=kind.transaction), _APPLICATION)
 
 
 def _await(sql: Sql, condition: str, *, unless: Callable[[], bool] = lambda: False) -> None:
@@ -178,15 +190,19 @@ def test_a_run_killed_at_any_moment_leaves_each_seed_whole_or_not_at_all(
 ) -> None:
     sql(_TABLES)
     killing = Killing(project(), sql, database, Counter())
-    kinds = [(parts, empty) for parts in (_STAGED, _FEW, _FEW) for empty in (True, False)]
-    takes_s = {(parts, empty): killing.undisturbed_s(parts=parts, empty=empty) for parts, empty in set(kinds)}
+    kinds = [
+        Kind(parts, empty, "run" if number == 2 else "seed")
+        for number, parts in enumerate((_STAGED, _FEW, _FEW))
+        for empty in (True, False)
+    ]
+    takes_s = {kind: killing.undisturbed_s(kind) for kind in kinds}
     moments = [killing.when_seen(phase) for phase in _PHASES.values()]
     kills = rounds(100)
     for number in range(kills):
         kind = kinds[number % len(kinds)]
         seen = number % 3 == number // 6 % 3  # a third of them, of each kind
         moment = moments[number // 3 % len(moments)] if seen else _after(random.uniform(0, takes_s[kind]))
-        killing.kill(number, moment, parts=kind[0], empty=kind[1])
+        killing.kill(number, kind, moment)
     met = ", ".join(f"{count} {when}" for when, count in sorted(killing.met.items()))
     tell(f"{kills} kills ({met}), 0 violations")
 
