@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,29 +49,36 @@ def rig(
 
 
 def run_on(server: Machine, query: str, *, dbname: str = "shop") -> list[tuple[Any, ...]]:
-    """By a connection of its own, as none outlives a crash; once the server takes connections again."""
+    """By a connection of its own, as none outlives a crash; again, until the server is there to answer."""
     while True:
         try:
-            connection = psycopg.connect(server.url(dbname), autocommit=True)
+            with closing(psycopg.connect(server.url(dbname), autocommit=True)) as connection:
+                cursor = connection.execute(query.encode())
+                return cursor.fetchall() if cursor.description else []
         except psycopg.OperationalError:
             time.sleep(0.01)
-            continue
-        with closing(connection):
-            cursor = connection.execute(query.encode())
-            return cursor.fetchall() if cursor.description else []
 
 
-def kill_a_backend(server: Machine) -> None:
-    """SIGKILL the run's backend; the server then ends all others, and recovers."""
+def processes(server: Machine, kind: str) -> set[int]:
+    """The server's processes of a kind, less the one that answers."""
     found = run_on(
-        server, "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+        server, f"select pid from pg_stat_activity where backend_type = '{kind}' and pid <> pg_backend_pid()"
     )
-    for (pid,) in found:
-        os.kill(pid, signal.SIGKILL)
+    return {pid for (pid,) in found}
+
+
+def kill_a_backend(server: Machine) -> bool:
+    """SIGKILL the run's backend, if it has one; the server then ends all others, and recovers."""
+    killed = False
+    for pid in processes(server, "client backend"):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            killed = True
+    return killed
 
 
 @pytest.mark.promise(
-    "the server is restarted at once (`-m immediate`), or a backend is killed and takes all others with it",
+    "the server is restarted at once (`-m immediate`), or one backend's death takes all others with it",
     "each seed is whole or not there at all, and the report says which; the next run does what is left",
 )
 @pytest.mark.parametrize("how", ["restart", "kill -9 of a backend"])
@@ -89,7 +96,13 @@ def test_a_server_may_crash_at_any_message(
                 crashing.crash()
                 restarts.append(pool.submit(crashing.start))  # the message goes on to a server that is gone
             else:
-                kill_a_backend(crashing)
+                before = processes(crashing, "checkpointer")
+                if kill_a_backend(crashing):
+                    restarts.append(pool.submit(recovered, before))
+
+        def recovered(before: set[int]) -> None:
+            while processes(crashing, "checkpointer") <= before:
+                time.sleep(0.01)
 
         def up_again() -> None:
             while restarts:
