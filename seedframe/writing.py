@@ -18,7 +18,7 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.problems import RETRYABLE
 from seedframe.database.run_log import RunLog, RunStart
 from seedframe.database.session import Session
-from seedframe.errors import ConnectionFailed, LedgerError, LockTimeout, Problem, SeedframeError
+from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedframeError
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.run import Run
 from seedframe.seed import Seed
@@ -65,14 +65,12 @@ class Writing:
         self._end_run(worst_status(outcome.status for outcome in self._run.outcomes).value, None)
 
     def _begin_run(self) -> None:
-        if self._ledger.unreadable is not None and not self._ledger.incomplete:
-            raise LedgerError(f"the ledger cannot be read: {self._ledger.unreadable}", hint=self._ledger.grants)
-        if self._ledger.readable:
+        self._ledger.require_readable()
+        if self._ledger.current:
             self._session.begin(write=True)
         else:
             begin_locked(self._session, ledger_lock(), budget_s=self._lock_budget, waiting=self._run.observer.waiting)
-            self._ledger.create()
-            self._ledger.look()
+            self._ledger.make_current()
         options = self._run.options
         self._run.id = self._log.start(
             RunStart(
@@ -159,8 +157,7 @@ class Writing:
         """All seeds in one transaction; a savepoint for each lets one fail alone, where it may."""
         self._begin_locked()
         if not self._ledger.exists:
-            self._ledger.create()
-            self._ledger.look()
+            self._ledger.make_current()
         for seed in self._run.job.chosen:
             if self._run.stopped_by is not None:
                 break

@@ -27,6 +27,7 @@ _THEMES: Final = {
     "Bad input": ("bad_input", "bad_input_rows", "bad_data"),
     "Crashes": ("killed", "terminated", "account"),
     "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "waiting"),
+    "The ledger": ("ledger_upgrade", "audit_trail", "changed_rows", "retention"),
 }
 _REST: Final = "And more"
 

@@ -658,7 +658,7 @@ def test_a_dry_run_does_not_plan_on_a_seed_that_fails(project: ProjectFactory, s
 def test_a_partly_dropped_ledger_is_said_and_made_again(project: ProjectFactory, sql: Sql, table: None) -> None:
     folder = project({"seeds/10_a.py": seed("a")})
     applied(folder)
-    sql("drop table seedframe.outcome")
+    sql("drop table seedframe.outcome cascade")
     report = verify(folder)
     assert "some of its tables are gone" in only(report).findings[0].text
     assert apply(folder).exit_code == 0

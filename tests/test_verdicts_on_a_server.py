@@ -277,14 +277,14 @@ def test_a_backup_that_was_restored(project: ProjectFactory, sql: Sql, items: No
     folder = project(seed([{"sku": sku, "name": "1"} for sku in "abc"]))
     applied(folder)
     sql("update items set name = 'hand' where sku = 'a'")
-    tables = ("run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row")
+    tables = ("run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row", "changed_row")
     sql("create schema backup; create table backup.items as table items")
     for table in tables:
         sql(f"create table backup.{table} as table seedframe.{table}")
     folder.write(seed([{"sku": sku, "name": "2"} for sku in "abcd"]))
     applied(folder)
     sql("truncate items; insert into items table backup.items")
-    sql("truncate seedframe.run, seedframe.applied_seed cascade")
+    sql("set session_replication_role = replica; truncate seedframe.run, seedframe.applied_seed cascade; reset all")
     for table in tables:
         sql(f"insert into seedframe.{table} overriding system value table backup.{table}")
     assert {sku: kind for sku, (kind, _) in found(folder).items()} == {

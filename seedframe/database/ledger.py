@@ -2,6 +2,7 @@
 
 from seedframe.database import ledger_tables
 from seedframe.database.session import Session
+from seedframe.errors import LedgerError
 
 
 class Ledger:
@@ -12,6 +13,7 @@ class Ledger:
         incomplete: some of its tables are there, and some are not.
         repaired: it was incomplete, and was made whole by this run.
         unreadable: why it cannot be read; None where it can, or is not there.
+        version: of its tables; None where that cannot be told. What reads it works with all that are known.
     """
 
     def __init__(self, session: Session, *, project: str, baseline_rows: int) -> None:
@@ -23,11 +25,13 @@ class Ledger:
         self.incomplete = False
         self.repaired = False
         self.unreadable: str | None = None
+        self.version: int | None = None
 
     def look(self) -> None:
         """Find out whether there is a ledger and whether this role can read it. Errors: LedgerError (its version)."""
         state = ledger_tables.look(self.session)
         self.exists, self.incomplete, self.unreadable = state.exists, state.incomplete, state.unreadable
+        self.version = state.version
 
     @property
     def readable(self) -> bool:
@@ -39,11 +43,32 @@ class Ledger:
         """What a role needs that is to use a ledger that somebody else made."""
         return ledger_tables.grants(self.session)
 
-    def create(self) -> None:
-        """Make what is missing of it. The caller holds the ledger's lock. Errors: PermissionDenied."""
-        self.repaired = self.repaired or self.incomplete
-        ledger_tables.create(self.session)
-        self.exists = True
+    @property
+    def current(self) -> bool:
+        """True when it can be read, and has the newest version."""
+        return self.readable and self.version == ledger_tables.LEDGER_VERSION
+
+    def make_current(self) -> None:
+        """Make it, make it whole, or upgrade it, unless another has done so meanwhile: looked at again, as the caller
+        holds the ledger's lock by now.
+
+        Errors: PermissionDenied, LedgerError.
+        """
+        self.look()
+        if self.current:
+            return
+        if self.readable and self.version is not None:
+            ledger_tables.upgrade(self.session, self.version)
+        else:
+            self.require_readable()
+            self.repaired = self.repaired or self.incomplete
+            ledger_tables.create(self.session)
+        self.look()
+
+    def require_readable(self) -> None:
+        """It can be read, or can be made so that it can. Errors: LedgerError."""
+        if self.unreadable is not None and not self.incomplete:
+            raise LedgerError(f"the ledger cannot be read: {self.unreadable}", hint=self.grants)
 
     # What was applied
 

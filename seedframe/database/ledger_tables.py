@@ -1,4 +1,4 @@
-"""The ledger's tables: their version, how they are made, and whether they are there and can be read."""
+"""The ledger's tables: their version, how they are made and upgraded, and whether they are there and can be read."""
 
 from dataclasses import dataclass
 from typing import Final, LiteralString
@@ -6,11 +6,16 @@ from typing import Final, LiteralString
 from seedframe.database.session import Session
 from seedframe.errors import LedgerError, PermissionDenied
 
-LEDGER_VERSION: Final = 2
+LEDGER_VERSION: Final = 3
 
-TABLES: Final = ("ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row")
+_FIRST_VERSION: Final = 2
+_FIRST_TABLES: Final = frozenset(
+    {"ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row"}
+)
+_NEW_TABLES: Final = {3: frozenset({"changed_row"})}
 
-_DDL: Final[tuple[LiteralString, ...]] = (
+# Version 2. A new ledger is made by this and all steps below it, so that it is no different from an upgraded one.
+_FIRST: Final[tuple[LiteralString, ...]] = (
     "CREATE TABLE IF NOT EXISTS seedframe.ledger (version integer NOT NULL)",
     """CREATE TABLE IF NOT EXISTS seedframe.run (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -101,11 +106,72 @@ _DDL: Final[tuple[LiteralString, ...]] = (
     "INSERT INTO seedframe.ledger (version) SELECT 2 WHERE NOT EXISTS (SELECT FROM seedframe.ledger)",
 )
 
+# Each step leads to the version that it is listed under, from the one before. It may be done again, to make a ledger
+# whole of which some tables are gone; so it says IF NOT EXISTS and OR REPLACE throughout, and moves no data twice.
+_STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
+    3: (
+        (
+            "ALTER TABLE seedframe.run ADD COLUMN IF NOT EXISTS address text DEFAULT host(inet_client_addr()),"
+            " ADD COLUMN IF NOT EXISTS revision text"
+        ),
+        # The columns from `project` on are those of an entry of the chain; null in an outcome that is none.
+        (
+            "ALTER TABLE seedframe.outcome ADD COLUMN IF NOT EXISTS digest text,"
+            " ADD COLUMN IF NOT EXISTS resources jsonb,"
+            " ADD COLUMN IF NOT EXISTS project text, ADD COLUMN IF NOT EXISTS target_schema text,"
+            " ADD COLUMN IF NOT EXISTS form integer, ADD COLUMN IF NOT EXISTS position bigint,"
+            " ADD COLUMN IF NOT EXISTS run_digest text, ADD COLUMN IF NOT EXISTS rows_digest text,"
+            " ADD COLUMN IF NOT EXISTS previous_hash text, ADD COLUMN IF NOT EXISTS hash text"
+        ),
+        (
+            "CREATE UNIQUE INDEX IF NOT EXISTS outcome_by_position"
+            " ON seedframe.outcome (project, target_schema, position) WHERE position IS NOT NULL"
+        ),
+        """CREATE TABLE IF NOT EXISTS seedframe.changed_row (
+            outcome_id bigint NOT NULL REFERENCES seedframe.outcome ON DELETE CASCADE,
+            number integer NOT NULL,
+            resource text NOT NULL,
+            action text NOT NULL,
+            key jsonb,
+            columns text[] NOT NULL,
+            PRIMARY KEY (outcome_id, number)
+        )""",
+        # Whoever may alter the tables can switch these off: they are against slips, the hashes are against the rest.
+        """CREATE OR REPLACE FUNCTION seedframe.refuse_change() RETURNS trigger
+            LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+            BEGIN
+                RAISE EXCEPTION 'seedframe.% is an audit trail: what is entered there stays as it is', TG_TABLE_NAME
+                    USING ERRCODE = 'object_not_in_prerequisite_state';
+            END $$""",
+        (
+            "CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OR DELETE ON seedframe.outcome"
+            " FOR EACH ROW WHEN (OLD.position IS NOT NULL) EXECUTE FUNCTION seedframe.refuse_change()"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER stays_whole BEFORE TRUNCATE ON seedframe.outcome"
+            " FOR EACH STATEMENT EXECUTE FUNCTION seedframe.refuse_change()"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OR DELETE ON seedframe.changed_row"
+            " FOR EACH ROW EXECUTE FUNCTION seedframe.refuse_change()"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER stays_whole BEFORE TRUNCATE ON seedframe.changed_row"
+            " FOR EACH STATEMENT EXECUTE FUNCTION seedframe.refuse_change()"
+        ),
+        # What a run was started as is part of its entries; how it ended is not known yet when they are made.
+        (
+            "CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OF id, project, target_schema, env, command, mode, version,"
+            " role, os_user, host, address, revision, arguments, started_at ON seedframe.run"
+            " FOR EACH ROW EXECUTE FUNCTION seedframe.refuse_change()"
+        ),
+    ),
+}
+
 _STATE: Final[LiteralString] = """
 SELECT n.oid IS NOT NULL AS schema_exists,
        coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS usable,
-       (SELECT count(*) FROM pg_class o WHERE o.relnamespace = n.oid AND o.relkind = 'r'
-           AND o.relname = ANY ($1::text[])) AS tables,
+       ARRAY(SELECT o.relname::text FROM pg_class o WHERE o.relnamespace = n.oid AND o.relkind = 'r') AS tables,
        coalesce((SELECT bool_and(has_table_privilege(o.oid, 'SELECT')) FROM pg_class o
                   WHERE o.relnamespace = n.oid AND o.relkind = 'r'), false) AS readable
   FROM (SELECT 1) AS one
@@ -115,19 +181,38 @@ SELECT n.oid IS NOT NULL AS schema_exists,
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """What there is of the ledger, and what this role may do with it."""
+    """What there is of the ledger, and what this role may do with it.
+
+    Attributes:
+        exists: all tables of its version are there.
+        incomplete: only some are.
+        unreadable: why it cannot be read; None where it can, or is not there.
+        version: of its tables; None where that cannot be told.
+    """
 
     exists: bool
     incomplete: bool
     unreadable: str | None
+    version: int | None
+
+    @property
+    def outdated(self) -> bool:
+        """True when `upgrade` has something to do."""
+        return self.version is not None and self.version < LEDGER_VERSION
 
 
 def look(session: Session) -> LedgerState:
     """Find out whether there is a ledger and whether this role can read it. Errors: LedgerError (its version)."""
-    state = session.first_dict(_STATE, [list(TABLES)])
+    state = session.first_dict(_STATE)
     assert state is not None  # noqa: S101 - one row, whatever there is
-    exists = state["tables"] == len(TABLES)
-    incomplete = 0 < state["tables"] < len(TABLES)
+    version = None
+    if "ledger" in state["tables"] and state["usable"] and state["readable"]:
+        version = _version(session)
+    expected = tables(LEDGER_VERSION if version is None else version)
+    there = expected.intersection(state["tables"])
+    # Without its version, a table of its own that is missing may be one that its version does not have.
+    exists = there >= (tables(_FIRST_VERSION) if version is None else expected)
+    incomplete = bool(there) and not exists
     unreadable = None
     if state["schema_exists"] and not state["usable"]:
         unreadable = f"{session.role} has no USAGE on schema seedframe"
@@ -135,23 +220,27 @@ def look(session: Session) -> LedgerState:
         unreadable = "some of its tables are gone; `seedframe apply` makes them again"
     elif exists and not state["readable"]:
         unreadable = f"{session.role} has no SELECT on all tables of schema seedframe"
-    elif exists:
-        _check_version(session)
-    return LedgerState(exists, incomplete, unreadable)
+    return LedgerState(exists, incomplete, unreadable, version)
 
 
-def _check_version(session: Session) -> None:
-    version = session.scalar("SELECT version FROM seedframe.ledger")
-    if version is not None and version < LEDGER_VERSION:
+def tables(version: int) -> frozenset[str]:
+    """The names of the tables that a ledger of this version has."""
+    return _FIRST_TABLES.union(*(new for since, new in _NEW_TABLES.items() if since <= version))
+
+
+def _version(session: Session) -> int | None:
+    version: int | None = session.scalar("SELECT max(version) FROM seedframe.ledger")
+    if version is not None and version < _FIRST_VERSION:
         raise LedgerError(
             f"the ledger in schema seedframe has version {version}, from before the first release",
             hint="DROP SCHEMA seedframe CASCADE forgets what was applied; the rows of the seeds stay",
         )
-    if version != LEDGER_VERSION:
+    if version is None or version > LEDGER_VERSION:
         raise LedgerError(
             f"the ledger in schema seedframe has version {version}, this seedframe knows {LEDGER_VERSION}",
             hint="use the newest seedframe that was applied to this database",
         )
+    return version
 
 
 def grants(session: Session) -> str:
@@ -172,10 +261,40 @@ def create(session: Session) -> None:
     try:
         if not session.scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'seedframe')"):
             session.execute("CREATE SCHEMA seedframe")
-        for statement in _DDL:
+        if session.scalar("SELECT to_regclass('seedframe.outcome') IS NULL"):
+            # The outcomes whose rows these were are gone, and others are to have their numbers.
+            session.execute("DROP TABLE IF EXISTS seedframe.changed_row")
+        for statement in _FIRST:
             session.execute(statement)
+        _take_steps(session, _FIRST_VERSION)
     except PermissionDenied as error:
         raise PermissionDenied(
             f"the ledger cannot be made: {error.message}",
             hint=f"as the database's owner: CREATE SCHEMA seedframe AUTHORIZATION {session.role_identifier}",
         ) from error
+
+
+def upgrade(session: Session, version: int) -> None:
+    """Bring a ledger of this version to the newest, step by step. The caller holds the ledger's lock.
+
+    Errors: PermissionDenied, LockTimeout (somebody is reading it).
+    """
+    try:
+        with session.savepoint():
+            _take_steps(session, version)
+    except PermissionDenied as error:
+        owner = session.scalar(
+            "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('seedframe.run')"
+        )
+        raise PermissionDenied(
+            f"the ledger in schema seedframe has version {version} and cannot be upgraded to {LEDGER_VERSION}:"
+            f" {error.message}",
+            hint=f"run `seedframe apply` once as {owner}, who owns its tables",
+        ) from error
+
+
+def _take_steps(session: Session, version: int) -> None:
+    for step in range(version + 1, LEDGER_VERSION + 1):
+        for statement in _STEPS[step]:
+            session.execute(statement)
+    session.execute("UPDATE seedframe.ledger SET version = $1", [LEDGER_VERSION])
