@@ -24,10 +24,10 @@ $ pytest tests/test_killed.py --torture 20
 _THEMES: Final = {
     "Transactions": ("runner",),
     "Several at once": ("several_at_once", "pgbouncer", "locks"),
-    "Bad input": ("bad_input", "bad_input_rows", "bad_data"),
     "Crashes": ("killed", "terminated", "account"),
     "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "waiting"),
     "The ledger": ("ledger_upgrade", "audit_trail", "changed_rows", "retention"),
+    "Bad input": ("bad_input", "bad_input_rows", "bad_data"),
 }
 _REST: Final = "And more"
 

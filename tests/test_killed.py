@@ -220,23 +220,41 @@ def apply(db):
 """
 
 
+# A constraint that takes its time when the transaction is to end.
+_SLOW_COMMIT: Final = """
+create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep({seconds}); return null; end $$;
+create constraint trigger slow after insert on notes deferrable initially deferred for each row execute function slow();
+"""
+
+
 @pytest.mark.promise(
-    "kill -9 while the server is busy with a long statement of the run",
-    "the server looks for its client each half second (PostgreSQL 14 or later): the lock is free soon after",
+    "kill -9 while the server is busy with a long statement of the run, or with COMMIT",
+    "the server looks for its client each half second (PostgreSQL 14 or later): rolled back, and the lock is free soon",
 )
 @pytest.mark.parametrize("through", ["database", "pooled"])
-def test_a_killed_run_in_a_long_statement_gives_its_lock_back(
-    through: str, project: ProjectFactory, sql: Sql, request: pytest.FixtureRequest
+@pytest.mark.parametrize("statement", ["SELECT", "COMMIT"])
+def test_a_run_killed_in_a_long_statement_gives_its_lock_back(
+    statement: str, through: str, project: ProjectFactory, sql: Sql, request: pytest.FixtureRequest
 ) -> None:
     sql(_TABLES)
     url = request.getfixturevalue(through)
-    folder = project({"seeds/10_slow.py": f"SECONDS = {10 * _PATIENCE_S}\n{_SLEEPS}"})
+    seconds = 10 * _PATIENCE_S
+    if statement == "COMMIT":
+        sql(_SLOW_COMMIT.format(seconds=seconds))
+    slow = seconds if statement == "SELECT" else 0
+    folder = project({"seeds/10_slow.py": f"SECONDS = {slow}\n{_SLEEPS}"})
     with victim(Task(folder.path, url)) as process:
-        _await(sql, "exists (select from pg_stat_activity where query ~ '^select pg_sleep' and state = 'active')")
+        _await(
+            sql,
+            f"exists (select from pg_stat_activity where query ~* '^{statement}'"
+            " and wait_event = 'PgSleep' and datname = current_database())",
+        )
         assert sql("select count(*) from pg_locks where locktype = 'advisory'") == [(1,)]
         process.kill()
     _await(sql, "not exists (select from pg_locks where locktype = 'advisory')")
     assert sql("select * from notes") == []
+    assert sql("select * from seedframe.applied_seed") == []
+    sql("drop trigger if exists slow on notes")
     folder.write({"seeds/10_slow.py": f"SECONDS = 0\n{_SLEEPS}"})
     assert applied(folder).exit_code == 0
     assert sql("select * from notes") == [("slow", 1)]
