@@ -23,9 +23,9 @@ $ pytest tests/test_killed.py --torture 20
 # Which tests belong to which theme, in the order of the page; a file that is not here comes last.
 _THEMES: Final = {
     "Transactions": ("runner",),
-    "Several at once": ("several_at_once", "pgbouncer", "locks"),
+    "Several at once": ("several_at_once", "pgbouncer", "locks", "waiting"),
     "Crashes": ("killed", "terminated", "account"),
-    "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "waiting"),
+    "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "clocks"),
     "The ledger": ("ledger_upgrade", "audit_trail", "changed_rows", "retention"),
     "Bad input": ("bad_input", "bad_input_rows", "bad_data"),
 }
