@@ -24,9 +24,10 @@ from seedframe.database.db import Db
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
-from seedframe.errors import ChangedInDatabase, ConstraintViolated, DeclarationError, DoesNotConverge, HookFailed
+from seedframe.errors import ChangedInDatabase, DeclarationError, DoesNotConverge, HookFailed
 from seedframe.limits import Limits
 from seedframe.plugins import SeedManager
+from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
@@ -47,6 +48,7 @@ class Scene:
     state_dir: Path
     sample: int
     limits: Limits
+    recorder: Recorder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Attempt:
             on_conflict=scene.on_conflict,
             limits=scene.limits,
             progress=on_rows,
+            recorder=scene.recorder,
         )
         self._resources: tuple[Resource, ...] = ()
 
@@ -204,8 +207,15 @@ class Attempt:
         outcome = self._judged(resource.name, self._diff(resource), _digest(resource))
         if not isinstance(resource, Rows):
             self._contest(outcome)
-        self._on_planned(outcome)
+        self._told(outcome, resource.describe(), listed=not isinstance(resource, Rows))
         return outcome
+
+    def _told(self, outcome: ResourceOutcome, description: str, *, listed: bool) -> None:
+        """Tell of a resource that was compared."""
+        recorder = self._scene.recorder
+        if recorder is not None:
+            recorder.finish(self._seed.name, outcome.resource, outcome.changes, description=description, listed=listed)
+        self._on_planned(outcome)
 
     def _diff(self, resource: Resource) -> Changes:
         """Compare one resource. Only `Rows`, which may stage its rows in a temporary table, is not held to reading."""
@@ -228,7 +238,7 @@ class Attempt:
             return None
         outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), _code_digest(self._seed))
         self._contest(outcome)
-        self._on_planned(outcome)
+        self._told(outcome, "", listed=True)
         return outcome
 
     def _judged(self, name: str, changes: Changes, digest: str) -> ResourceOutcome:
@@ -311,14 +321,8 @@ class Attempt:
     def _settle(self) -> None:
         found = [self._db.written(name) for resource in self._resources for name in resource.tables]
         oids = [oid for oid in found if oid is not None]
-        if not oids:
-            return
-        try:
-            with self._scene.session.savepoint():
-                self._scene.session.make_constraints_immediate(oids)
-        except ConstraintViolated as error:
-            told = (rowset.locate(error) for rowset in self._rowsets())
-            raise next((located for located in told if located is not None), error) from error.__cause__
+        if oids:
+            self._scene.session.make_constraints_immediate(oids)
 
     def _require_converged(
         self, compared: Sequence[tuple[Resource, ResourceOutcome]], own: ResourceOutcome | None

@@ -9,11 +9,10 @@ SeedframeError
 │   ├── SeedImportFailed       a seed module raised while it was imported
 │   ├── HookMistake            an unknown hook, an unknown argument, apply without check
 │   └── RequirementMissing     REQUIRES names a seed that is absent, later, or not applied
-├── ConnectionFailed           no server, wrong password, no such database
-│   ├── ConnectionLost         it was there, and is gone; what was at work is rolled back
-│   └── OutcomeUnknown         it was lost during COMMIT, and the server does not come back to be asked
+├── ConnectionFailed           no server, wrong password, no such database, connection lost
 ├── LockTimeout                another run, or another session, holds what is needed
 ├── MigrationFailed            the project's migration command ran and failed
+├── PlanRefused                a saved plan cannot be made, read, or does not fit any more
 ├── LedgerError                seedframe's own tables cannot be read, made or trusted
 └── SeedError                  one seed failed; the run decides what that means
     ├── DeclarationError       a resource does not fit the table it names
@@ -161,14 +160,6 @@ class ConnectionFailed(SeedframeError):
         self.retryable = retryable
 
 
-class ConnectionLost(ConnectionFailed):
-    """The connection was there, and is gone: what was at work is rolled back."""
-
-
-class OutcomeUnknown(ConnectionFailed):
-    """The connection was lost during COMMIT: only the server knows what became of the transaction."""
-
-
 class LockTimeout(SeedframeError):
     """Another run holds the lock of this project and schema, or another session a table."""
 
@@ -183,6 +174,12 @@ class MigrationFailed(SeedframeError):
     def __init__(self, message: str, *, hint: str | None = None, output: Iterable[str] = ()) -> None:
         super().__init__(message, hint=hint)
         self.output = tuple(output)
+
+
+class PlanRefused(SeedframeError):
+    """A saved plan cannot be made or read, was applied before, or what it is bound to has moved."""
+
+    code = "plan"
 
 
 class LedgerError(SeedframeError):

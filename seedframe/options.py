@@ -1,8 +1,10 @@
 """How one run is to go about it: plain data, made by the command line or a caller of the library."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
+from seedframe.errors import UsageError
 from seedframe.verdicts import OnConflict
 
 Transaction: TypeAlias = Literal["seed", "run"]
@@ -30,6 +32,8 @@ class ApplyOptions:
         on_conflict: what becomes of rows that were changed in the database since the last apply: "seed" writes what is
             declared, "database" keeps what is there, "fail" fails the seed.
         wait_s: the budget in seconds for the server and for the lock.
+        out: where a dry run saves its plan.
+        plan: a saved plan to be applied, exactly; it says what is selected and `on_conflict`.
     """
 
     selection: Selection = Selection()
@@ -42,6 +46,40 @@ class ApplyOptions:
     on_conflict: OnConflict = "seed"
     wait_s: float = 0.0
     sample: int = 50
+    out: Path | None = None
+    plan: Path | None = None
+
+    def require_sensible(self) -> None:
+        """Refuse options of which one leaves no room for the other. Errors: UsageError."""
+        if self.dry_run and self.rehearse:
+            raise UsageError("--dry-run and --rehearse are two ways to look ahead", hint="choose one of them")
+        if self.detailed_exitcode and not self.dry_run:
+            raise UsageError("--detailed-exitcode tells what a dry run found", hint="add --dry-run")
+        if self.out is not None and not self.dry_run:
+            raise UsageError("--out saves the plan of a dry run", hint="add --dry-run")
+        if self.plan is None:
+            return
+        beside = {
+            "--dry-run": self.dry_run,
+            "--rehearse": self.rehearse,
+            "--keep-going": self.keep_going,
+            "--transaction": self.transaction != "seed",
+            "--on-conflict": self.on_conflict != "seed",
+            "seed names": self.selection.names,
+            "--tag": self.selection.tags,
+            "--skip": self.selection.skip,
+        }
+        for what, given in beside.items():
+            if given:
+                raise refused_beside_plan(what)
+
+
+def refused_beside_plan(what: str) -> UsageError:
+    """What is said of an option that a saved plan has decided already."""
+    return UsageError(
+        f"--plan leaves no room for {what}: what is done was decided when the plan was made, and is one transaction",
+        hint="give it to seedframe apply --dry-run --out FILE, or apply without a plan",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

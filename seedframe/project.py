@@ -2,13 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedframe.config import Config, load_config
 from seedframe.discovery import discover
-from seedframe.errors import DiscoveryError, LedgerError, UnknownSeed, UsageError, did_you_mean
+from seedframe.errors import (
+    DiscoveryError,
+    LedgerError,
+    NoSeeds,
+    PlanRefused,
+    UnknownSeed,
+    UsageError,
+    did_you_mean,
+)
 from seedframe.history import RunRecord
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
@@ -88,11 +96,29 @@ class Project:
         Returns:
             The report; what went wrong while it ran, in a seed or on the way to the database, is in it.
 
-        Errors: ConfigError, DiscoveryError, for what can be told before anything runs.
+        Errors: ConfigError, DiscoveryError, UsageError, for what can be told before anything runs; PlanRefused for a
+        saved plan that cannot be made, or does not fit any more.
         """
         from seedframe import runner  # here, as all that needs the database: `list` and `env` do not
 
-        return runner.apply(self._job(self.choose(options.selection)), options, observer or Observer())
+        options.require_sensible()
+        if options.out is not None:
+            from seedframe.saved_plan import check_out
+
+            check_out(options.out)
+        if options.plan is None:
+            return runner.apply(self._job(self.choose(options.selection)), options, observer or Observer())
+        from seedframe.saved_plan import read_plan
+
+        plan = read_plan(options.plan)
+        try:
+            chosen = self.choose(plan.selection)
+        except (UnknownSeed, NoSeeds) as error:
+            raise PlanRefused(f"the plan's seeds are not there any more: {error.message}", hint=error.hint) from error
+        exactly = replace(
+            options, selection=plan.selection, on_conflict=plan.on_conflict, transaction="run", strict=True
+        )
+        return runner.apply(replace(self._job(chosen), plan=plan), exactly, observer or Observer())
 
     def verify(self, options: VerifyOptions = VerifyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
         """Prove that it still holds; never writes. Returns and raises as `apply`."""
@@ -164,4 +190,10 @@ class Project:
     def _job(self, chosen: tuple[Seed, ...]) -> "Job":
         from seedframe.run import Job
 
-        return Job(config=self.config, plugins=self.plugins, all_seeds=self.seeds, chosen=chosen)
+        return Job(
+            config=self.config,
+            plugins=self.plugins,
+            all_seeds=self.seeds,
+            chosen=chosen,
+            distributions=self.distributions,
+        )

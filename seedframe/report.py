@@ -96,6 +96,7 @@ class Report:
     strict: bool = False
     detailed_exitcode: bool = False
     error: Problem | None = None
+    plan: str | None = None
 
     @property
     def status(self) -> Status:
@@ -115,7 +116,10 @@ class Report:
         return exit_code(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON document that docs/report.md describes; `error` is added only where the run itself failed."""
+        """The JSON document that docs/report.md describes.
+
+        `plan` is added only where a plan was saved or applied, `error` only where the run itself failed.
+        """
         document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
             "command": self.command,
@@ -137,6 +141,8 @@ class Report:
             "summary": counts_dict(self.summary),
             "seeds": [_seed_dict(outcome) for outcome in self.seeds],
         }
+        if self.plan is not None:
+            document["plan"] = self.plan
         if self.error is not None:
             document["error"] = problem_dict(self.error)
         return document
@@ -158,6 +164,7 @@ _COULD_NOT_RUN_CODES: Final = frozenset(
         "connection",
         "lock",
         "ledger",
+        "plan",
         "migration",
     }
 )
@@ -270,7 +277,8 @@ def _change_dict(change: Change) -> dict[str, Any]:
     return document
 
 
-def _resource_dict(outcome: ResourceOutcome) -> dict[str, Any]:
+def resource_document(outcome: ResourceOutcome) -> dict[str, Any]:
+    """A resource as documents have it."""
     return {
         "resource": outcome.resource,
         "verdict": outcome.verdict.value if outcome.verdict is not None else None,
@@ -289,7 +297,7 @@ def _seed_dict(outcome: SeedOutcome) -> dict[str, Any]:
         "critical": outcome.critical,
         "duration_s": round(outcome.duration_s, 6),
         "counts": counts_dict(outcome.counts),
-        "resources": [_resource_dict(resource) for resource in outcome.resources],
+        "resources": [resource_document(resource) for resource in outcome.resources],
         "findings": [{"severity": finding.severity, "text": finding.text} for finding in outcome.findings],
         "error": problem_dict(outcome.error) if outcome.error is not None else None,
     }

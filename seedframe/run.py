@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
@@ -16,19 +16,26 @@ from seedframe.errors import ConfigError, Problem, SeedframeError
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
 from seedframe.plugins import SeedManager
+from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
+from seedframe.saved_plan import SavedPlan
 from seedframe.seed import Seed
 from seedframe.settings import declaration_problems, resolve
+
+if TYPE_CHECKING:
+    from seedframe.installed import Distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is to be run: the project's side of it."""
+    """What is to be run: the project's side of it. `plan` is the one to be applied, where one was saved."""
 
     config: Config
     plugins: SeedManager
     all_seeds: tuple[Seed, ...]
     chosen: tuple[Seed, ...]
+    distributions: "tuple[Distribution, ...]" = ()
+    plan: SavedPlan | None = None
 
 
 class Run:
@@ -39,6 +46,7 @@ class Run:
         outcomes: of the seeds so far, in run order.
         started: when, by `time.monotonic`.
         stopped_by: the critical seed that failed, after which nothing else is tried.
+        recorder: takes down what a saved plan is bound to; None where none is made or applied.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Run:
         self.id: int | None = None
         self.stopped_by: Seed | None = None
         self.started = time.monotonic()
+        self.recorder: Recorder | None = None
         self._settings = _resolve_all(job)
 
     def attempt(self, session: Session, ledger: Ledger, seed: Seed, planned: PlannedRows) -> Attempt:
@@ -68,6 +77,7 @@ class Run:
             state_dir=self.config.root / ".seedframe",
             sample=self.options.sample,
             limits=self.config.limits,
+            recorder=self.recorder,
         )
         return Attempt(
             scene,
@@ -122,6 +132,11 @@ class Run:
             error=error,
         )
 
+    @property
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """The settings of each chosen seed, by its name."""
+        return self._settings
+
     def finish(self, seed: Seed, outcome: SeedOutcome) -> None:
         """Keep an outcome and tell of it; the failure of a critical seed stops the run, unless it is to keep going."""
         self.outcomes.append(outcome)
@@ -129,11 +144,6 @@ class Run:
         failed = outcome.status is Status.FAILED and seed.critical
         if failed and not self.options.keep_going and self.mode != "verify":
             self.stopped_by = seed
-
-    def start_over(self) -> None:
-        """Forget what became of the seeds: all of them are begun again."""
-        self.outcomes.clear()
-        self.stopped_by = None
 
     def skip_the_rest(self) -> None:
         """Give an outcome to the seeds that were not come to."""

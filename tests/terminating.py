@@ -10,13 +10,12 @@ from seedframe.database.db import Db
 
 @dataclass(slots=True)
 class Terminator:
-    """What is to be done at which point. `passed` counts how often the seeds came by each, `done` what was ended."""
+    """What is to be done at which point. `passed` counts how often the seeds came by each of them."""
 
     url: str = ""
     point: str = ""
     times: int = 0
     passed: Counter[str] = field(default_factory=Counter)
-    done: int = 0
 
 
 _current = Terminator()
@@ -36,4 +35,3 @@ def passing(db: Db, point: str) -> None:
         pid = db.scalar("select pg_backend_pid()")
         with psycopg.connect(_current.url, autocommit=True) as administrator:
             administrator.execute("select pg_terminate_backend(%s, 60000)", [pid])
-        _current.done += 1

@@ -1,12 +1,15 @@
 """`seedframe apply`: make the database hold what the seeds declare, or show what that would change."""
 
+import shlex
+from pathlib import Path
+
 import click
+from click.core import ParameterSource
 
 from seedframe.cli.options import Context, global_options, selection_options
 from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
-from seedframe.errors import UsageError
-from seedframe.options import ApplyOptions, Selection, Transaction
+from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
 from seedframe.verdicts import OnConflict
 
 
@@ -30,6 +33,18 @@ from seedframe.verdicts import OnConflict
 @click.option("--keep-going", is_flag=True, help="Go on with later seeds after a critical one has failed.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a seed fails that is not critical.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: exit with 2 if something would change.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --dry-run: save the plan, for --plan to apply.",
+)
+@click.option(
+    "--plan",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Make exactly what this plan says, in one transaction; refused if anything has moved since.",
+)
 @report_options
 @selection_options
 @global_options
@@ -44,6 +59,8 @@ def command(
     keep_going: bool,
     strict: bool,
     detailed_exitcode: bool,
+    out: Path | None,
+    plan: Path | None,
     wait_s: float,
     to: Destination,
 ) -> int:
@@ -54,10 +71,8 @@ def command(
     Exit code: 0 done, 1 a critical seed failed and was rolled back, 2 --detailed-exitcode found changes, 3 could not
     run.
     """
-    if dry_run and rehearse:
-        raise UsageError("--dry-run and --rehearse are two ways to look ahead", hint="choose one of them")
-    if detailed_exitcode and not dry_run:
-        raise UsageError("--detailed-exitcode tells what a dry run found", hint="add --dry-run")
+    if plan is not None:
+        _require_not_given("transaction", "on_conflict")
     options = ApplyOptions(
         selection=selection,
         dry_run=dry_run,
@@ -68,8 +83,22 @@ def command(
         strict=strict,
         detailed_exitcode=detailed_exitcode,
         wait_s=wait_s,
+        out=out,
+        plan=plan,
     )
+    options.require_sensible()
     project = context.project()
     with watching(context) as observer:
         report = project.apply(options, observer)
-    return deliver(report, to, context)
+    code = deliver(report, to, context)
+    if out is not None and report.plan is not None and context.verbosity >= 0:
+        click.echo(f"plan saved: seedframe apply --plan {shlex.quote(str(out))} makes exactly this, once", err=True)
+    return code
+
+
+def _require_not_given(*names: str) -> None:
+    """Also where it is the default that was given. Errors: UsageError."""
+    current = click.get_current_context()
+    for name in names:
+        if current.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise refused_beside_plan(f"--{name.replace('_', '-')}")

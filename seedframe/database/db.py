@@ -21,6 +21,7 @@ from seedframe.database.validation import Validation
 from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.limits import Limits
+from seedframe.recorder import Recorder
 from seedframe.verdicts import Baseline, OnConflict
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Db:
         on_conflict: OnConflict | None = None,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
         progress: Callable[[str, int], None] = lambda _resource, _rows: None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._session = session
         self._seed = seed
@@ -63,6 +65,7 @@ class Db:
         self._on_conflict = on_conflict
         self._progress = progress
         self._limits = limits
+        self._recorder = recorder
         self._doomed: list[RowIds] = []
         self._catalog = Catalog(session)
         self._notes: list[Finding] = []
@@ -196,6 +199,7 @@ class Db:
             progress=lambda rows: self._progress(resource, rows),
             limits=limits.over(self._limits),
             doomed=self._doomed,
+            record=self._recorder.start(self._seed, resource) if self._recorder is not None else None,
         )
         validation = Validation(self._session, shape, validate, resource) if validate else None
         return Rowset(self._session, shape, chunks, around, removing, validation)

@@ -12,7 +12,7 @@ _FIRST_VERSION: Final = 2
 _FIRST_TABLES: Final = frozenset(
     {"ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row"}
 )
-_NEW_TABLES: Final = {3: frozenset({"changed_row"})}
+_NEW_TABLES: Final = {3: frozenset({"changed_row", "applied_plan"})}
 
 # Version 2. A new ledger is made by this and all steps below it, so that it is no different from an upgraded one.
 _FIRST: Final[tuple[LiteralString, ...]] = (
@@ -135,6 +135,12 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
             key jsonb,
             columns text[] NOT NULL,
             PRIMARY KEY (outcome_id, number)
+        )""",
+        # Without a reference to the run, whose entry may go when it has become old.
+        """CREATE TABLE IF NOT EXISTS seedframe.applied_plan (
+            id text PRIMARY KEY,
+            run_id bigint NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
         )""",
         # Whoever may alter the tables can switch these off: they are against slips, the hashes are against the rest.
         """CREATE OR REPLACE FUNCTION seedframe.refuse_change() RETURNS trigger

@@ -1,12 +1,16 @@
 """Locks: one run at a time for a project and schema, by transaction-level advisory locks that die with their owner."""
 
+import random
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, LiteralString
 
 from seedframe.database.session import Session
 from seedframe.errors import LockTimeout
-from seedframe.retrying import Pauses
+
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 1.0
 
 _HOLDER: Final[LiteralString] = """
 SELECT a.pid, coalesce(nullif(a.application_name, ''), 'an unnamed application')
@@ -33,7 +37,12 @@ def _key(text: str) -> int:
 
 
 def begin_locked(
-    session: Session, key: int, *, budget_s: float, waiting: Callable[[str], None] = lambda _what: None
+    session: Session,
+    key: int,
+    *,
+    budget_s: float,
+    waiting: Callable[[str], None] = lambda _what: None,
+    snapshot: bool = False,
 ) -> None:
     """Begin a writing transaction that holds the lock.
 
@@ -42,23 +51,27 @@ def begin_locked(
 
     Args:
         budget_s: seconds to keep trying; at least one attempt is made.
+        snapshot: the transaction is to be REPEATABLE READ. Its snapshot is that of the attempt which gets the lock, so
+            that a run which ended in this very moment may be missing in it: what both wrote is then refused.
 
     Raises:
         LockTimeout: naming the holder.
     """
-    pauses = Pauses(budget_s)
+    deadline = time.monotonic() + budget_s
+    pause = _FIRST_PAUSE_S
     while True:
-        session.begin(write=True)
+        session.begin(write=True, snapshot=snapshot)
         if session.scalar("SELECT pg_try_advisory_xact_lock($1)", [key]):
             return
         holder = session.first(_HOLDER, [key])
         session.rollback()
         who = f"process {holder[0]} ({holder[1]})" if holder is not None else "another session"
-        left = pauses.left_s
+        left = deadline - time.monotonic()
         if left <= 0:
             raise LockTimeout(
                 f"another run of this project is at work: {who} holds the lock",
                 hint="wait for it to end, or give it longer with --wait SECONDS",
             )
         waiting(f"{who} holds the lock of this project, {left:.0f} s left")
-        pauses.pause()
+        time.sleep(min(pause * random.uniform(0.5, 1.5), left))  # noqa: S311 - jitter, not a secret
+        pause = min(pause * 2, _LONGEST_PAUSE_S)

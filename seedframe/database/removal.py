@@ -78,6 +78,7 @@ class Removal:
         self._rows = 0
         self._deleted = 0
         self._removed_hashes: list[int] = []
+        self._judged: Sequence[Verdict] = ()
 
     # Before the declared rows are read
 
@@ -301,6 +302,7 @@ class Removal:
         """
         verdicts = self._verdicts(whole, same_digest=same_digest)
         self._found, verdicts = self._additions.contend(self._found, verdicts)
+        self._judged = verdicts
         count = len(self._found)
         if not count:
             return changes
@@ -315,6 +317,12 @@ class Removal:
             omitted=counts.changed - len(kept) - len(shown),
             verdict=worst_verdict([*set(verdicts), *([changes.verdict] if changes.verdict is not None else [])]),
         )
+
+    def each(self) -> Iterator[Change]:
+        """Every delete in full, once `changes` was asked."""
+        for start in range(0, len(self._found), _PAGE):
+            stop = start + _PAGE
+            yield from self._shown(self._found.ids.parameters(start, stop), self._judged[start:stop])
 
     def _verdicts(self, whole: Callable[[], Verdict], *, same_digest: bool) -> Sequence[Verdict]:
         store, found = self._given.store, self._found

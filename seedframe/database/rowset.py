@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeVar
 
-import psycopg
-
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
 from seedframe.database.baselines import BaselineStore
 from seedframe.database.compare import (
@@ -17,10 +15,8 @@ from seedframe.database.compare import (
     find_differences,
     staged_source,
 )
-from seedframe.database.dangling import Dangling, dangling
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
 from seedframe.database.foresight import Foresight
-from seedframe.database.holders import holder_of
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
@@ -41,6 +37,7 @@ from seedframe.database.whereabouts import Whereabouts
 from seedframe.database.write import Delta
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
 from seedframe.limits import Limits
+from seedframe.recorder import ResourceRecord
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
 
 _T = TypeVar("_T")
@@ -61,6 +58,7 @@ class Surroundings:
         progress: called with the number of rows read so far.
         limits: how many rows may be deleted and updated.
         doomed: the rows that the resources which delete before this one delete.
+        record: what a saved plan is bound to; None where none is made or applied.
     """
 
     place: Callable[[int], str]
@@ -73,6 +71,7 @@ class Surroundings:
     progress: Callable[[int], None]
     limits: Limits
     doomed: list[RowIds]
+    record: ResourceRecord | None = None
 
     @property
     def verifying(self) -> bool:
@@ -133,7 +132,6 @@ class Rowset:
         self._planned_lines: set[int] = set()
         self._planned_delta: Delta | None = None
         self._foreseen: ConstraintViolated | None = None
-        self._dangling: dict[str, tuple[Dangling, str]] = {}
         self.beyond_plan = 0
         self.left_at: str | None = None
         """Where the first row stands that still differs after it was written."""
@@ -167,6 +165,9 @@ class Rowset:
         removal.find(self._shape, source, rows=self._rows, existing=self._existing, streamed=streamed)
         same_digest = self._baseline is not None and self._baseline.digest == self._digest.hexdigest()
         changes = removal.changes(changes, sample=self._around.sample, whole=self._judge_whole, same_digest=same_digest)
+        if self._recorded is not None:
+            for change in removal.each():
+                self._recorded.change(change)
         if len(removal.ids):
             self._around.planned.add_removed(self._shape.table.oid, removal.ids)
         return changes
@@ -231,6 +232,9 @@ class Rowset:
         """The difference of the rows, and of the sequences that their values were to come from."""
         self._differs = bool(changes)
         behind = self._sequences.behind()
+        if self._recorded is not None:
+            for change in behind:
+                self._recorded.change(change)
         if not behind:
             return changes
         # A key that is new is a row to be created; another column's value may be new in a row that is there.
@@ -264,7 +268,8 @@ class Rowset:
             self._read(chunk)
             source = chunk_source(self._shape, chunk)
             room = max(1, self._around.sample - len(tally.sample))
-
+            if self._recorded is not None:
+                room = len(chunk)
             texts = key_texts(self._shape, chunk)
             distinct = texts is not None and len(set(texts)) == len(texts)
 
@@ -289,8 +294,8 @@ class Rowset:
                 self._planned_lines.update(difference.line for difference in remaining)
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
-                if not self._session.writable:
-                    self._look_ahead(source, chunk)
+                if self._foreseen is None and not self._session.writable:
+                    self._foreseen = self._foresee(source, chunk)
             self._note_unresolved(chunk, remaining, pending)
             self._sequences.look_at_chunk(chunk)
         again = keys.repeated()
@@ -350,8 +355,19 @@ class Rowset:
     def _by_row(self) -> bool:
         return self._baseline is not None and self._baseline.by_row and self._baseline.comparable
 
+    @property
+    def _recorded(self) -> ResourceRecord | None:
+        """The record that takes each change in full, where one does."""
+        record = self._around.record
+        return record if record is not None and record.wants_changes else None
+
     def _read(self, chunk: Chunk) -> None:
         self._digest.add(chunk)
+        if self._around.record is not None:
+            inputs = self._shape.inputs
+            self._around.record.declare(
+                chunk.columns[position] for position, entry in enumerate(inputs) if not entry.secret
+            )
         self._rows += len(chunk)
         self._around.progress(self._rows)
         for declared in self._shape.key:
@@ -463,7 +479,6 @@ class Rowset:
 
         To be asked once all resources of the seed are compared, since a later one may declare the row.
         """
-        self._tell_of_dangling()
         source = self._at_hand()
         if source is not None:
             self._refuse_referring(source)
@@ -489,50 +504,6 @@ class Rowset:
         """Where nothing is written, say what apply would be refused. Errors: ConstraintViolated."""
         if self._foreseen is not None:
             raise self._foreseen
-
-    def _look_ahead(self, source: Source, chunk: Chunk) -> None:
-        if self._foreseen is None:
-            self._foreseen = self._foresee(source, chunk)
-        whereabouts = self._whereabouts()
-        for found in dangling(self._session, self._shape, source, leaving=list(self._contest.kept)):
-            if found.name not in self._dangling:
-                self._dangling[found.name] = (found, whereabouts.at(next(iter(found.lines.values())), source))
-
-    def _tell_of_dangling(self) -> None:
-        """Warn of foreign keys whose rows are neither there nor planned: what else may make them is not known."""
-        for found, first in self._dangling.values():
-            reference = Reference(found.parent, found.columns[0], found.columns, (), unique=True)
-            unmet = self._around.planned.unmet(self._session, reference, list(found.lines))
-            if unmet is not None:
-                at = first if unmet == next(iter(found.lines)) else self._around.place(found.lines[unmet])
-                self._around.note(
-                    f"{at}: the foreign key {found.name} will refuse this row, unless something else makes the row of"
-                    f" {found.parent.label} that it refers to",
-                    "warning",
-                )
-
-    def locate(self, error: ConstraintViolated) -> ConstraintViolated | None:
-        """The refusal of a deferred constraint, naming the row; None where it is none of these."""
-        cause, source, table = error.__cause__, self._source(), self._shape.table
-        name = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-        if not isinstance(cause, psycopg.Error) or name is None or source is None or not self._written:
-            return None
-        if table.kind == "r" and cause.diag.table_name != table.name:
-            return None
-        whereabouts = self._whereabouts()
-
-        def at(line: int) -> str:
-            return whereabouts.at(line, source)
-
-        for found in dangling(self._session, self._shape, source, written=True):
-            if found.name == name:
-                error.where = at(next(iter(found.lines.values())))
-                return error
-        taken = holder_of(self._session, self._shape, source, None, name)
-        if taken is None:
-            return None
-        error.where = at(taken[0])
-        return held(error, taken[1].told(at, table.label))
 
     def _foresee(self, source: Source, chunk: Chunk | None) -> ConstraintViolated | None:
         found = self._foresight.first_refused(source, chunk, list(self._contest.kept))
@@ -585,6 +556,8 @@ class Rowset:
             tally.update += 1
         if verdict is not None:
             tally.verdicts.add(verdict)
+        if self._recorded is not None and difference.after is not None:
+            self._recorded.change(self._change(difference, verdict))
         if len(tally.sample) < self._around.sample and difference.after is not None:
             tally.sample.append(replace(self._change(difference, verdict), reason=self._reason(difference, reason)))
 

@@ -1,0 +1,137 @@
+"""A run that makes exactly what a saved plan says, or nothing: all of it in one transaction, and one snapshot."""
+
+import random
+import time
+from typing import Final
+
+from seedframe.database.applied_plans import AppliedPlan, enter_applied, find_applied
+from seedframe.database.ledger import Ledger
+from seedframe.database.locks import begin_locked, run_lock
+from seedframe.database.planned import PlannedRows
+from seedframe.database.session import Session
+from seedframe.database.target_identity import target_identity
+from seedframe.errors import ConnectionFailed, ConstraintViolated, PlanRefused, Problem, SeedframeError
+from seedframe.observer import Observer
+from seedframe.plan_binding import binding, mismatches
+from seedframe.plan_fit import compared_seeds, misfits, undeclared
+from seedframe.reading import Reading
+from seedframe.recorder import Recorder
+from seedframe.report import SeedOutcome, Status, utc_text
+from seedframe.run import Run
+from seedframe.saved_plan import SavedPlan, SavedSeed
+from seedframe.seed import Seed
+from seedframe.writing import SeedFailedError, Writing, may_succeed_again
+
+_ATTEMPTS: Final = 3
+_RETRY_PAUSE_S: Final = 0.2
+
+
+class _InTheWayError(Exception):
+    """Another session was in the way; the same transaction may succeed when it is run again."""
+
+
+def require_bound(plan: SavedPlan, run: Run, session: Session, ledger: Ledger) -> None:
+    """What can be told before anything is locked: used already, another target, other code. Errors: PlanRefused."""
+    _require_unused(plan, ledger)
+    job = run.job
+    now = binding(run.config, job.chosen, run.settings, job.distributions, target_identity(session))
+    problems = mismatches(plan.binding, now)
+    if problems:
+        raise PlanRefused.of(problems)
+
+
+def _require_unused(plan: SavedPlan, ledger: Ledger) -> None:
+    applied: AppliedPlan | None = find_applied(ledger, plan.id)
+    if applied is not None:
+        raise PlanRefused(
+            f"the plan was applied by run {applied.run} on {utc_text(applied.at)}",
+            hint="a plan is applied once: make a new one with seedframe apply --dry-run --out FILE",
+        )
+
+
+class ExactWriting(Writing):
+    """Applies a saved plan.
+
+    The lock first, then a REPEATABLE READ snapshot, in which everything is compared as the dry run has compared it,
+    before anything is written: all of it must be as it is in the plan. Whoever changes a row from then on that is to be
+    written makes the server refuse it, and all is begun anew, with the comparison.
+    """
+
+    def _write_together(self) -> None:
+        plan = self._run.job.plan
+        assert plan is not None  # noqa: S101 - the runner looked
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                self._write_all(plan, may_retry=attempts_left > 0)
+            except _InTheWayError:
+                self._session.rollback()
+                self._run.outcomes.clear()
+                self._run.stopped_by = None
+            else:
+                return
+            time.sleep(_RETRY_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+
+    def _write_all(self, plan: SavedPlan, *, may_retry: bool) -> None:
+        begin_locked(
+            self._session,
+            run_lock(self._run.config.project, self._session.schema),
+            budget_s=self._lock_budget,
+            waiting=self._run.observer.waiting,
+            snapshot=True,
+        )
+        assert self._run.id is not None  # noqa: S101 - a plan is applied, not rehearsed
+        _require_unused(plan, self._ledger)
+        self._require_fit(plan)
+        try:
+            # Before anything else is written: it keeps others from applying the same plan.
+            enter_applied(self._ledger, plan.id, run=self._run.id)
+        except ConstraintViolated as error:
+            if not may_retry:
+                raise
+            raise _InTheWayError from error
+        planned = {seed.name: seed for seed in plan.seeds}
+        self._run.recorder = Recorder(changes=False)
+        for seed in self._run.job.chosen:
+            outcome = self._write_planned(seed, planned[seed.name], may_retry=may_retry)
+            self._run.finish(seed, outcome)
+            if outcome.status is Status.FAILED:
+                self._run.stopped_by = seed  # critical or not: a plan is made whole or not at all
+                self._session.rollback()
+                self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
+                return
+        self._session.commit()
+
+    def _require_fit(self, plan: SavedPlan) -> None:
+        """Errors: PlanRefused, with everything that moved."""
+        again = Run(self._run.job, "apply", "dry_run", self._run.options, Observer())
+        again.recorder = Recorder(changes=True)
+        with self._session.reading():
+            Reading(again, self._session, self._ledger).go()
+        problems = [
+            Problem(PlanRefused.code, f"seed {outcome.seed} cannot be compared any more: {outcome.error.message}",
+                    outcome.error.hint, outcome.error.where)
+            for outcome in again.outcomes
+            if outcome.error is not None
+        ]  # fmt: skip
+        problems = problems or misfits(plan.seeds, compared_seeds(again))
+        if problems:
+            raise PlanRefused.of(problems)
+
+    def _write_planned(self, seed: Seed, planned: SavedSeed, *, may_retry: bool) -> SeedOutcome:
+        self._run.observer.seed_started(seed)
+        started = time.monotonic()
+        try:
+            outcome = self._within(seed, PlannedRows(), started)
+        except ConnectionFailed:
+            raise
+        except SeedFailedError as failure:
+            return self._run.refused(seed, failure.attempted, started)
+        except SeedframeError as error:
+            if may_retry and may_succeed_again(error):
+                raise _InTheWayError from error
+            return self._run.failed(seed, error, started)
+        assert self._run.recorder is not None  # noqa: S101 - set above
+        problem = undeclared(planned, self._run.recorder.of(seed.name))
+        if problem is not None:
+            raise PlanRefused.of([problem])
+        return outcome
