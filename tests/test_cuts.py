@@ -39,7 +39,7 @@ def test_a_connection_may_end_at_any_message(
     empty: bool, rig: Rig, rounds: Callable[[int], int], tell: Figures
 ) -> None:
     messages = rig.undisturbed(empty=empty)
-    chosen = places(messages, rounds(30))
+    chosen = places(messages, rounds(20))
     ends = [rig.round(where, empty=empty).exit_code for where in chosen]
     tell(f"{len(chosen)} cuts at one of {len(messages)} messages, {ends.count(0)} mended, 0 violations")
 
@@ -70,7 +70,7 @@ def test_a_read_survives_a_cut(
     # Until the run's first own statement it is still connecting, which is tried again only within --wait.
     ready = next(number for number, message in enumerate(messages) if message.text.startswith("BEGIN ISOLATION"))
     greeting = {d: sum(message.direction == d for message in messages[:ready]) for d in DIRECTIONS}
-    chosen = places(messages, rounds(10))
+    chosen = places(messages, rounds(6))
     for where in chosen:
         rig.proxy.break_at(where)
         report = read(rig.folder)

@@ -1,5 +1,6 @@
 """The server's disk is full: of tables, which rolls the seed back, or of its log, which ends the server."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from tests.conftest import Cli, Folder, ProjectFactory, Sql
 from tests.machines import Machine, machine, no_small_disk
+from tests.running import apply
 
 SMALL = 'from seedframe import Rows\n\ndef resources():\n    yield Rows("items", key="sku", rows=[{"sku": "%s"}])\n'
 LARGE = """
@@ -93,17 +95,20 @@ def test_no_room_for_the_log(disk: tuple[Machine, Folder]) -> None:
 def test_a_failure_that_cannot_be_recorded_is_told_all_the_same(project: ProjectFactory, sql: Sql) -> None:
     folder = project({"seeds/10_first.py": SMALL % "first"})
     sql("create table items (sku text primary key)")
-    assert folder.run("apply").returncode == 0
+    assert apply(folder).exit_code == 0
     sql(
         "create function full_disk() returns trigger language plpgsql as $$ begin"
-        " raise 'could not extend file' using errcode = '53100'; end $$;"
+        " raise 'no room %', tg_table_name using errcode = '53100'; end $$;"
         "create trigger full_disk before insert on items execute function full_disk();"
         "create trigger full_disk before insert on seedframe.outcome for each row when (new.status = 'failed')"
         " execute function full_disk()"
     )
     folder.write({"seeds/10_first.py": SMALL % "other", "seeds/20_last.py": SMALL % "last"})
-    result = folder.run("apply", "--keep-going")
-    assert result.returncode == 1, result
-    assert result.stdout.count("error: seeds/10_first.py: the server's disk is full") == 1, result
-    assert result.stdout.count("error: seeds/20_last.py: the server's disk is full") == 1, result
-    assert result.stdout.count("could not be entered in the ledger") == 2, result
+    report = apply(folder, keep_going=True)
+    assert (report.exit_code, report.error, len(report.seeds)) == (1, None, 2), report.as_dict()
+    for outcome in report.seeds:
+        assert outcome.error is not None
+        assert "no room items" in outcome.error.message
+        (told,) = outcome.findings
+        assert told.severity == "warning"
+        assert re.match("this could not be entered in the ledger: .*no room outcome", told.text), told

@@ -87,7 +87,7 @@ def test_a_server_may_crash_at_any_message(
     empty: bool, how: str, rig: Rig, crashing: Machine, rounds: Callable[[int], int], tell: Figures
 ) -> None:
     messages = rig.undisturbed(empty=empty)
-    chosen = places(messages, rounds(8))
+    chosen = places(messages, rounds(5))
     with ThreadPoolExecutor() as pool:
         restarts: list[Future[None]] = []
 

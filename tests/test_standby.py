@@ -1,6 +1,5 @@
 """A hot standby: what only reads works there, what writes is refused, and a recovery conflict is met with patience."""
 
-import json
 import re
 import threading
 import time
@@ -11,10 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from seedframe import Project
+from seedframe.errors import ConnectionFailed
+from seedframe.report import Report
 from tests import everything
 from tests.conftest import Cli, Folder, ProjectFactory
 from tests.machines import Machine, machine
-from tests.running import counts, dry_run, verify
+from tests.running import apply, dry_run, verify
 from tests.servers import find_bindir
 
 # A standby that waits for no reader: what the primary vacuums away is taken from under a query at once.
@@ -51,82 +53,78 @@ def caught_up(primary: Machine, standby: Machine) -> None:
 
 
 @pytest.fixture
-def folder(project: ProjectFactory, primary: Machine, standby: Machine, cli: Cli) -> Iterator[Folder]:
-    """All kinds of resources; the commands run on the standby."""
+def folder(
+    project: ProjectFactory, primary: Machine, standby: Machine, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Folder]:
+    """All kinds of resources; commands run on the standby."""
     run_on(primary, "create database shop", "postgres")
     run_on(primary, everything.SCHEMA)
     caught_up(primary, standby)
-    made = project(everything.FILES)
-    yield Folder(made.path, cli, {"DATABASE_URL": standby.url("shop")})
+    monkeypatch.setenv("DATABASE_URL", standby.url("shop"))
+    yield Folder(project(everything.FILES).path, cli, {"DATABASE_URL": standby.url("shop")})
     run_on(primary, "drop database shop with (force)", "postgres")
 
 
-@pytest.fixture
-def there(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """The same, for what runs in this process."""
-    monkeypatch.setenv("DATABASE_URL", folder.env["DATABASE_URL"])
-    return folder
-
-
-def on_primary(folder: Folder, primary: Machine) -> dict[str, str]:
-    return {**folder.env, "DATABASE_URL": primary.url("shop")}
+def apply_on_primary(folder: Folder, primary: Machine, standby: Machine) -> Report:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("DATABASE_URL", primary.url("shop"))
+        report = apply(folder)
+    assert report.exit_code == 0, report.as_dict()
+    caught_up(primary, standby)
+    return report
 
 
 @pytest.mark.promise(
     "a hot standby", "`verify` and `apply --dry-run` work there; `apply` and `--rehearse` say why they do not"
 )
-def test_reading_works_on_a_standby(there: Folder, primary: Machine, standby: Machine) -> None:
-    empty = dry_run(there)
-    assert (empty.exit_code, verify(there).exit_code) == (0, 2), empty.as_dict()  # the seed's own check of its tickets
-    done = there.run("apply", "--format", "json", env=on_primary(there, primary))
-    assert done.returncode == 0, done
-    assert json.loads(done.stdout)["summary"]["create"] == counts(empty)[0]
-    caught_up(primary, standby)
-    report = verify(there)
-    assert report.exit_code == 0, report.as_dict()
+def test_reading_works_on_a_standby(folder: Folder, primary: Machine, standby: Machine) -> None:
+    empty = dry_run(folder)
+    assert (empty.exit_code, verify(folder).exit_code) == (0, 2), empty.as_dict()  # the seed's own check of its tickets
+    assert apply_on_primary(folder, primary, standby).summary == empty.summary
+    assert verify(folder).exit_code == 0
     run_on(primary, everything.DISTURBANCE)
     caught_up(primary, standby)
-    drifted = verify(there)
+    drifted = verify(folder)
     assert (drifted.exit_code, [outcome.error for outcome in drifted.seeds]) == (2, [None, None])
-    planned = dry_run(there)
+    planned = dry_run(folder)
     assert [outcome.error for outcome in planned.seeds] == [None, None]
-    mended = there.run("apply", "--format", "json", env=on_primary(there, primary))
-    assert json.loads(mended.stdout)["summary"] == planned.as_dict()["summary"]
-    caught_up(primary, standby)
-    assert verify(there).exit_code == 0
-    history = there.run("history")
-    assert (history.returncode, "20_many" in there.run("history", "1").stdout) == (0, True), history
+    assert apply_on_primary(folder, primary, standby).summary == planned.summary
+    assert verify(folder).exit_code == 0
+    loaded = Project.load(folder.path)
+    assert [run.id for run in loaded.history()] == [2, 1]
+    assert [seed.seed for seed in loaded.run_record(1).seeds] == ["10_kinds", "20_many"]
 
 
-@pytest.mark.parametrize("how", [[], ["--rehearse"], ["--transaction", "run"]], ids=str)
-def test_writing_is_refused_on_a_standby(how: list[str], folder: Folder) -> None:
-    result = folder.run("apply", *how)
+def test_writing_is_refused_on_a_standby(folder: Folder) -> None:
+    result = folder.run("apply")
     assert (result.returncode, result.stdout) == (3, ""), result
     assert result.stderr.splitlines() == [
         "error: the server is a standby: it can be verified, but not written to",
         " hint: connect to the primary; target_session_attrs=read-write finds it",
     ]
+    for report in (apply(folder, rehearse=True), apply(folder, transaction="run")):
+        assert report.exit_code == 3
+        assert report.error is not None
+        assert report.error.message == "the server is a standby: it can be verified, but not written to"
+    with pytest.raises(ConnectionFailed, match="the server is a standby"):
+        Project.load(folder.path).forget("gone")
 
 
-def test_forget_is_refused_on_a_standby(folder: Folder) -> None:
-    result = folder.run("forget", "gone")
-    assert result.returncode == 3, result
-    assert "the server is a standby" in result.stderr, result
-
-
-def test_the_primary_is_found_among_several(folder: Folder, primary: Machine, standby: Machine) -> None:
+def test_the_primary_is_found_among_several(
+    folder: Folder, primary: Machine, standby: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both = f"postgresql://postgres@/shop?host={standby.server.socket_dir},{primary.server.socket_dir}"
-    refused = folder.run("apply", env={"DATABASE_URL": both})
-    assert refused.returncode == 3, refused  # the first that answers is the standby
-    found = folder.run("apply", env={"DATABASE_URL": f"{both}&target_session_attrs=read-write"})
-    assert found.returncode == 0, found
+    monkeypatch.setenv("DATABASE_URL", both)
+    assert apply(folder).exit_code == 3  # the first that answers is the standby
+    monkeypatch.setenv("DATABASE_URL", f"{both}&target_session_attrs=read-write")
+    assert apply(folder).exit_code == 0
     caught_up(primary, standby)
-    read = folder.run("verify", env={"DATABASE_URL": f"{both}&target_session_attrs=standby"})
-    assert read.returncode == 0, read
-    assert str(standby.server.socket_dir) in read.stdout
+    monkeypatch.setenv("DATABASE_URL", f"{both}&target_session_attrs=standby")
+    assert verify(folder).exit_code == 0
     neither = folder.run("apply", env={**folder.env, "PGTARGETSESSIONATTRS": "read-write"})
     assert neither.returncode == 3, neither
-    assert neither.stderr.count("\n") <= 2, neither
+    assert re.match("error: .*session is read-only", neither.stderr), neither
+    assert neither.stderr.count("\n") == 2, neither
 
 
 # What the primary vacuums away, under a query of the standby
@@ -176,8 +174,9 @@ def reader(folder: Folder, primary: Machine, standby: Machine) -> Folder:
     folder.write({"seeds/10_kinds.py": _LOOKS_TWICE})
     (folder.path / "seeds/20_many.py").unlink()
     folder.write({"go": "x"})
-    done = folder.run("apply", env=on_primary(folder, primary))
-    assert done.returncode == 0, done
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder.path)
+        apply_on_primary(folder, primary, standby)
     run_on(primary, "insert into kept (code) select format('gone %s', n) from generate_series(1, 9) n")
     caught_up(primary, standby)
     return folder
