@@ -24,7 +24,7 @@ from seedframe.database.db import Db
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
-from seedframe.errors import ChangedInDatabase, DeclarationError, DoesNotConverge, HookFailed
+from seedframe.errors import ChangedInDatabase, ConstraintViolated, DeclarationError, DoesNotConverge, HookFailed
 from seedframe.limits import Limits
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
@@ -321,8 +321,14 @@ class Attempt:
     def _settle(self) -> None:
         found = [self._db.written(name) for resource in self._resources for name in resource.tables]
         oids = [oid for oid in found if oid is not None]
-        if oids:
-            self._scene.session.make_constraints_immediate(oids)
+        if not oids:
+            return
+        try:
+            with self._scene.session.savepoint():
+                self._scene.session.make_constraints_immediate(oids)
+        except ConstraintViolated as error:
+            told = (rowset.locate(error) for rowset in self._rowsets())
+            raise next((located for located in told if located is not None), error) from error.__cause__
 
     def _require_converged(
         self, compared: Sequence[tuple[Resource, ResourceOutcome]], own: ResourceOutcome | None

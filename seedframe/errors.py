@@ -9,7 +9,9 @@ SeedframeError
 │   ├── SeedImportFailed       a seed module raised while it was imported
 │   ├── HookMistake            an unknown hook, an unknown argument, apply without check
 │   └── RequirementMissing     REQUIRES names a seed that is absent, later, or not applied
-├── ConnectionFailed           no server, wrong password, no such database, connection lost
+├── ConnectionFailed           no server, wrong password, no such database
+│   ├── ConnectionLost         it was there, and is gone; what was at work is rolled back
+│   └── OutcomeUnknown         it was lost during COMMIT, and the server does not come back to be asked
 ├── LockTimeout                another run, or another session, holds what is needed
 ├── MigrationFailed            the project's migration command ran and failed
 ├── PlanRefused                a saved plan cannot be made, read, or does not fit any more
@@ -158,6 +160,14 @@ class ConnectionFailed(SeedframeError):
     ) -> None:
         super().__init__(message, hint=hint, where=where, problems=problems)
         self.retryable = retryable
+
+
+class ConnectionLost(ConnectionFailed):
+    """The connection was there, and is gone: what was at work is rolled back."""
+
+
+class OutcomeUnknown(ConnectionFailed):
+    """The connection was lost during COMMIT: only the server knows what became of the transaction."""
 
 
 class LockTimeout(SeedframeError):

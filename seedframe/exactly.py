@@ -1,12 +1,10 @@
 """A run that makes exactly what a saved plan says, or nothing: all of it in one transaction, and one snapshot."""
 
-import random
 import time
-from typing import Final
+from dataclasses import replace
 
 from seedframe.database.applied_plans import AppliedPlan, enter_applied, find_applied
 from seedframe.database.ledger import Ledger
-from seedframe.database.locks import begin_locked, run_lock
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.database.target_identity import target_identity
@@ -17,17 +15,11 @@ from seedframe.plan_fit import compared_seeds, misfits, undeclared
 from seedframe.reading import Reading
 from seedframe.recorder import Recorder
 from seedframe.report import SeedOutcome, Status, utc_text
+from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.run import Run
 from seedframe.saved_plan import SavedPlan, SavedSeed
 from seedframe.seed import Seed
-from seedframe.writing import SeedFailedError, Writing, may_succeed_again
-
-_ATTEMPTS: Final = 3
-_RETRY_PAUSE_S: Final = 0.2
-
-
-class _InTheWayError(Exception):
-    """Another session was in the way; the same transaction may succeed when it is run again."""
+from seedframe.writing import SeedFailedError, Writing
 
 
 def require_bound(plan: SavedPlan, run: Run, session: Session, ledger: Ledger) -> None:
@@ -58,48 +50,39 @@ class ExactWriting(Writing):
     """
 
     def _write_together(self) -> None:
+        _, told = self._transactions.again(self._write_all)
+        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+        if any(outcome.status is Status.FAILED for outcome in self._run.outcomes):
+            self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
+
+    def _write_all(self, attempt: int) -> None:
         plan = self._run.job.plan
         assert plan is not None  # noqa: S101 - the runner looked
-        for attempts_left in reversed(range(_ATTEMPTS)):
-            try:
-                self._write_all(plan, may_retry=attempts_left > 0)
-            except _InTheWayError:
-                self._session.rollback()
-                self._run.outcomes.clear()
-                self._run.stopped_by = None
-            else:
-                return
-            time.sleep(_RETRY_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-
-    def _write_all(self, plan: SavedPlan, *, may_retry: bool) -> None:
-        begin_locked(
-            self._session,
-            run_lock(self._run.config.project, self._session.schema),
-            budget_s=self._lock_budget,
-            waiting=self._run.observer.waiting,
-            snapshot=True,
-        )
         assert self._run.id is not None  # noqa: S101 - a plan is applied, not rehearsed
+        self._run.start_over()
+        self._transactions.begin_locked(snapshot=True)
         _require_unused(plan, self._ledger)
         self._require_fit(plan)
         try:
             # Before anything else is written: it keeps others from applying the same plan.
             enter_applied(self._ledger, plan.id, run=self._run.id)
-        except ConstraintViolated as error:
-            if not may_retry:
-                raise
-            raise _InTheWayError from error
+        except ConstraintViolated:
+            # By a run that ended after the snapshot was taken.
+            self._session.rollback()
+            self._session.begin(write=False)
+            _require_unused(plan, self._ledger)
+            raise
         planned = {seed.name: seed for seed in plan.seeds}
         self._run.recorder = Recorder(changes=False)
         for seed in self._run.job.chosen:
-            outcome = self._write_planned(seed, planned[seed.name], may_retry=may_retry)
+            outcome = self._write_planned(seed, planned[seed.name], attempt)
             self._run.finish(seed, outcome)
             if outcome.status is Status.FAILED:
                 self._run.stopped_by = seed  # critical or not: a plan is made whole or not at all
                 self._session.rollback()
-                self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
                 return
-        self._session.commit()
+        told = self._transactions.commit(self._ending("the plan", self._run.outcomes[0], locked=True))
+        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 
     def _require_fit(self, plan: SavedPlan) -> None:
         """Errors: PlanRefused, with everything that moved."""
@@ -117,7 +100,7 @@ class ExactWriting(Writing):
         if problems:
             raise PlanRefused.of(problems)
 
-    def _write_planned(self, seed: Seed, planned: SavedSeed, *, may_retry: bool) -> SeedOutcome:
+    def _write_planned(self, seed: Seed, planned: SavedSeed, attempt: int) -> SeedOutcome:
         self._run.observer.seed_started(seed)
         started = time.monotonic()
         try:
@@ -127,8 +110,9 @@ class ExactWriting(Writing):
         except SeedFailedError as failure:
             return self._run.refused(seed, failure.attempted, started)
         except SeedframeError as error:
-            if may_retry and may_succeed_again(error):
-                raise _InTheWayError from error
+            self._session.require_connection(error)
+            if may_succeed_again(error) and attempt < ATTEMPTS:
+                raise
             return self._run.failed(seed, error, started)
         assert self._run.recorder is not None  # noqa: S101 - set above
         problem = undeclared(planned, self._run.recorder.of(seed.name))

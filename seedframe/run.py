@@ -145,6 +145,11 @@ class Run:
         if failed and not self.options.keep_going and self.mode != "verify":
             self.stopped_by = seed
 
+    def start_over(self) -> None:
+        """Forget what became of the seeds: all of them are begun again."""
+        self.outcomes.clear()
+        self.stopped_by = None
+
     def skip_the_rest(self) -> None:
         """Give an outcome to the seeds that were not come to."""
         reached = {outcome.seed for outcome in self.outcomes}

@@ -1,17 +1,15 @@
 """The runner: takes the chosen seeds through one run over one target, and reports."""
 
-import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
 
 from seedframe import __version__
 from seedframe.database.engine import OpenTarget, open_target
 from seedframe.database.ledger import Ledger
 from seedframe.database.problems import standby
 from seedframe.database.session import Session
-from seedframe.errors import ConfigError, ConnectionFailed, DiscoveryError, PlanRefused, Problem, SeedframeError
+from seedframe.errors import ConfigError, DiscoveryError, PlanRefused, Problem, SeedframeError
 from seedframe.exactly import ExactWriting, require_bound
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, VerifyOptions
@@ -20,13 +18,11 @@ from seedframe.plan_making import plan_of, saved
 from seedframe.reading import Reading
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, Report, Target
+from seedframe.retrying import reconnect_s, run_again
 from seedframe.run import Job, Run
 from seedframe.saved_plan import SavedPlan
+from seedframe.transactions import Transactions
 from seedframe.writing import Writing
-
-_ATTEMPTS: Final = 3
-_RETRY_PAUSE_S: Final = 0.2
-_RECONNECT_S: Final = 10.0
 
 
 def apply(job: Job, options: ApplyOptions, observer: Observer) -> Report:
@@ -60,7 +56,7 @@ class _Runner:
                 with open_target(
                     self._run.config, wait_s=self._run.options.wait_s, waiting=self._run.observer.waiting
                 ) as target:
-                    self._go(target)
+                    self._write(target)
         except (DiscoveryError, PlanRefused):
             raise
         except SeedframeError as error:
@@ -85,43 +81,51 @@ class _Runner:
 
     def _reread(self) -> None:
         """Read everything; from its start when the connection is lost, or a standby breaks it off, a few times."""
-        wait_s = self._run.options.wait_s
-        for attempts_left in reversed(range(_ATTEMPTS)):
-            with open_target(self._run.config, wait_s=wait_s, waiting=self._run.observer.waiting) as target:
-                try:
-                    self._go(target)
-                except ConnectionFailed as error:
-                    if not attempts_left:
-                        raise
-                    lost = error
-                else:
-                    return
-            self._run.observer.waiting(f"{lost.message}; reading it all again")
-            self._run.outcomes.clear()
-            self._run.stopped_by = None
-            wait_s = max(self._run.options.wait_s, _RECONNECT_S)
-            time.sleep(_RETRY_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+        run = self._run
+        wait_s = run.options.wait_s
 
-    def _go(self, target: OpenTarget) -> None:
+        def read(attempt: int) -> None:
+            again = attempt > 1
+            with open_target(
+                run.config, wait_s=reconnect_s(wait_s) if again else wait_s, waiting=run.observer.waiting
+            ) as target:
+                self._read(target)
+
+        run_again(read, recover=self._start_over)
+
+    def _start_over(self, error: SeedframeError) -> None:
+        self._run.observer.waiting(f"{error.message}; reading it all again")
+        self._run.start_over()
+
+    def _read(self, target: OpenTarget) -> None:
         session, run = target.session, self._run
         ledger = Ledger(session, project=run.config.project, baseline_rows=run.config.baseline_rows)
         session.begin(write=False)
         self._look_around(session, ledger, target.host)
         run.observer.run_started(run.job.chosen, run.mode)
-        if run.mode in ("verify", "dry_run"):
-            if run.options.out is not None:
-                run.recorder = Recorder(changes=True)
-            Reading(run, session, ledger).go()
-            if run.options.out is not None:
-                self._plan = plan_of(run, session, created_at=self._started_at)
+        if run.options.out is not None:
+            run.recorder = Recorder(changes=True)
+        Reading(run, session, ledger).go()
+        if run.options.out is not None:
+            self._plan = plan_of(run, session, created_at=self._started_at)
+        session.rollback()
+
+    def _write(self, target: OpenTarget) -> None:
+        session, run = target.session, self._run
+        ledger = Ledger(session, project=run.config.project, baseline_rows=run.config.baseline_rows)
+        plan = run.job.plan
+
+        def look(_attempt: int) -> None:
+            session.begin(write=False)
+            self._look_around(session, ledger, target.host)
+            if plan is not None:
+                require_bound(plan, run, session, ledger)
             session.rollback()
-        elif run.job.plan is not None:
-            require_bound(run.job.plan, run, session, ledger)
-            session.rollback()
-            ExactWriting(run, session, ledger).go()
-        else:
-            session.rollback()
-            Writing(run, session, ledger).go()
+
+        Transactions(run, session).again(look)
+        run.observer.run_started(run.job.chosen, run.mode)
+        writing = Writing if plan is None else ExactWriting
+        writing(run, session, ledger).go()
 
     def _look_around(self, session: Session, ledger: Ledger, host: str) -> None:
         seen = session.first_dict(

@@ -1,9 +1,9 @@
 """A run that writes: apply and rehearsal, each seed in a transaction of its own, or all of them in one."""
 
 import getpass
-import random
 import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -13,19 +13,19 @@ from seedframe import __version__
 from seedframe.attempt import Attempted
 from seedframe.changes import Finding
 from seedframe.database.ledger import Ledger
-from seedframe.database.locks import begin_locked, ledger_lock, run_lock
+from seedframe.database.locks import ledger_lock
 from seedframe.database.planned import PlannedRows
-from seedframe.database.problems import RETRYABLE
 from seedframe.database.run_log import RunLog, RunStart
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedframeError
 from seedframe.report import SeedOutcome, Status, worst_status
+from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.run import Run
 from seedframe.seed import Seed
+from seedframe.transactions import Commit, Transactions
 
-_LOCK_BUDGET_S: Final = 60.0
-_ATTEMPTS: Final = 3
-_RETRY_PAUSE_S: Final = 0.2
+# How long a stopped run waits for a new connection, to tell of its end.
+_SOON_S: Final = 2.0
 
 
 class SeedFailedError(Exception):
@@ -44,13 +44,14 @@ class Writing:
         self._session = session
         self._ledger = ledger
         self._log = RunLog(ledger)
+        self._transactions = Transactions(run, session)
 
     def go(self) -> None:
         """Apply seed by seed; what becomes of each goes into the run. Errors: ConnectionFailed, LockTimeout …"""
         together = self._run.mode == "rehearse" or self._run.options.transaction == "run"
-        if self._run.mode == "apply":
-            self._begin_run()
         try:
+            if self._run.mode == "apply":
+                self._begin_run()
             if together:
                 self._write_together()
             else:
@@ -58,21 +59,27 @@ class Writing:
                     if self._run.stopped_by is None:
                         self._run.finish(seed, self._write_one(seed))
         except BaseException as error:
-            self._session.rollback()
-            self._end_run("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error)
+            self._end_early(error)
             error.add_note(self._what_stays(together=together))
             raise
-        self._end_run(worst_status(outcome.status for outcome in self._run.outcomes).value, None)
+        self._end_run(worst_status(outcome.status for outcome in self._run.outcomes).value)
 
     def _begin_run(self) -> None:
         self._ledger.require_readable()
+        self._run.id, _ = self._transactions.again(self._enter_run)
+
+    def _enter_run(self, attempt: int) -> int:
+        if attempt > 1:  # what was made of the ledger before was rolled back, or was not
+            self._session.begin(write=False)
+            self._ledger.look()
+            self._session.rollback()
         if self._ledger.current:
             self._session.begin(write=True)
         else:
-            begin_locked(self._session, ledger_lock(), budget_s=self._lock_budget, waiting=self._run.observer.waiting)
+            self._transactions.begin_locked(ledger_lock())
             self._ledger.make_current()
         options = self._run.options
-        self._run.id = self._log.start(
+        run = self._log.start(
             RunStart(
                 env=self._run.config.env,
                 command=self._run.command,
@@ -92,71 +99,80 @@ class Writing:
                 },
             )
         )
-        self._session.commit()
+        self._transactions.commit(Commit("the beginning of the run", lambda: self._log.has_run(run)))
+        return run
 
-    def _end_run(self, status: str, error: BaseException | None) -> None:
-        if self._run.id is None:
+    def _end_run(self, status: str) -> None:
+        if self._run.id is not None:
+            self._transactions.again(lambda _: self._enter_end(status, None))
+
+    def _enter_end(self, status: str, error: Problem | None) -> None:
+        run = self._run.id
+        assert run is not None  # noqa: S101 - the callers looked
+        self._session.begin(write=True)
+        self._log.finish(run, status=status, duration_s=time.monotonic() - self._run.started, error=error)
+        self._transactions.commit(Commit("the end of the run", lambda: self._log.has_end(run)))
+
+    def _end_early(self, error: BaseException) -> None:
+        """Roll back, and enter the end of the run where that can be done soon: the first error is the one to hear of.
+
+        A run without an end says for itself that it was cut short.
+        """
+        self._session.rollback()
+        if self._run.id is None or isinstance(error, ConnectionFailed):
             return
         problem = error.problems[0] if isinstance(error, SeedframeError) else None
-        try:
-            self._session.begin(write=True)
-            self._log.finish(
-                self._run.id, status=status, duration_s=time.monotonic() - self._run.started, error=problem
-            )
-            self._session.commit()
-        except (SeedframeError, psycopg.Error):
-            # The first error is the one to hear of; a run without an end says for itself that it was cut short.
-            self._session.rollback()
-            if error is None:
-                raise
+        with suppress(SeedframeError, psycopg.Error):
+            if self._session.lost:
+                self._session.reconnect(_SOON_S)
+            self._enter_end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", problem)
+        self._session.rollback()
 
     def _what_stays(self, *, together: bool) -> str:
         done = [] if together else [o.seed for o in self._run.outcomes if o.status in (Status.CHANGED, Status.IN_SYNC)]
         kept = f"{', '.join(done)} {'is' if len(done) == 1 else 'are'} done" if done else "nothing was changed"
         return f"the seed at work was rolled back; {kept}"
 
-    @property
-    def _lock_budget(self) -> float:
-        return self._run.options.wait_s or _LOCK_BUDGET_S
-
-    def _begin_locked(self) -> None:
-        begin_locked(
-            self._session,
-            run_lock(self._run.config.project, self._session.schema),
-            budget_s=self._lock_budget,
-            waiting=self._run.observer.waiting,
-        )
-
     def _write_one(self, seed: Seed) -> SeedOutcome:
-        """One seed in a transaction of its own, again from its top when another session was in the way."""
+        """One seed in a transaction of its own, again from its top when that may help."""
         self._run.observer.seed_started(seed)
         started = time.monotonic()
-        for attempts_left in reversed(range(_ATTEMPTS)):
-            try:
-                self._begin_locked()
-                outcome = self._within(seed, PlannedRows(), started)
-                self._session.commit()
-            except (ConnectionFailed, LockTimeout) as error:
-                self._session.rollback()
-                if not (attempts_left and may_succeed_again(error)):
-                    if isinstance(error, ConnectionFailed) or error.__cause__ is None:
-                        raise
-                    return self._recorded_failure(seed, error, started)
-            except SeedFailedError as failure:
-                self._session.rollback()
-                return self._record_apart(self._run.refused(seed, failure.attempted, started))
-            except SeedframeError as error:
-                self._session.rollback()
-                if not (attempts_left and may_succeed_again(error)):
-                    return self._recorded_failure(seed, error, started)
-            else:
-                return outcome
-            time.sleep(_RETRY_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-        raise AssertionError("the last attempt returns or raises")
+        try:
+            outcome, told = self._transactions.again(lambda _: self._write_alone(seed, started))
+        except SeedFailedError as failure:
+            self._session.rollback()
+            return self._record_apart(self._run.refused(seed, failure.attempted, started))
+        except SeedframeError as error:
+            if isinstance(error, ConnectionFailed) or _is_of_the_run(error):
+                raise
+            return self._recorded_failure(seed, error, started)
+        return replace(outcome, findings=(*outcome.findings, *told))
+
+    def _write_alone(self, seed: Seed, started: float) -> SeedOutcome:
+        self._transactions.begin_locked()
+        outcome = self._within(seed, PlannedRows(), started)
+        told = self._transactions.commit(self._ending(f"seed {seed.label}", outcome, locked=True))
+        return replace(outcome, findings=(*outcome.findings, *told))
+
+    def _ending(self, what: str, outcome: SeedOutcome, *, locked: bool = False) -> Commit:
+        """The COMMIT of a transaction in which this outcome was entered."""
+        run = self._run.id
+        assert run is not None  # noqa: S101 - nothing else is committed
+        return Commit(what, lambda: self._log.has_outcome(run, outcome.seed), locked)
 
     def _write_together(self) -> None:
+        """All seeds in one transaction, again from its top when that may help."""
+        _, told = self._transactions.again(self._write_all)
+        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+        failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
+        if failed and self._run.mode == "apply":
+            self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
+
+    def _write_all(self, attempt: int) -> None:
         """All seeds in one transaction; a savepoint for each lets one fail alone, where it may."""
-        self._begin_locked()
+        self._run.start_over()
+        self._transactions.begin_locked()
+        self._ledger.look()
         if not self._ledger.exists:
             self._ledger.make_current()
         for seed in self._run.job.chosen:
@@ -173,16 +189,17 @@ class Writing:
             except SeedFailedError as failure:
                 outcome = self._run.refused(seed, failure.attempted, started)
             except SeedframeError as error:
+                self._session.require_connection(error)
+                if may_succeed_again(error) and attempt < ATTEMPTS:
+                    raise
                 outcome = self._run.failed(seed, error, started)
             self._run.finish(seed, outcome)
-        failed = [outcome for outcome in self._run.outcomes if outcome.status is Status.FAILED and outcome.critical]
-        if self._run.mode == "rehearse":
+        failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
+        if self._run.mode == "rehearse" or failed:
             self._session.rollback()
-        elif failed:
-            self._session.rollback()
-            self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
         else:
-            self._session.commit()
+            told = self._transactions.commit(self._ending("the run", self._run.outcomes[0], locked=True))
+            self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 
     def _within(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
         """Apply one seed and enter it in the ledger, in the transaction that is open."""
@@ -227,23 +244,25 @@ class Writing:
         if self._run.id is None:
             return outcome
         try:
-            self._session.begin(write=True)
-            self._record(outcome)
-            self._session.commit()
+            self._transactions.again(lambda _: self._enter_apart(outcome))
         except SeedframeError as error:
             self._session.rollback()
             told = Finding(f"this could not be entered in the ledger: {error.message}", "warning")
             return replace(outcome, findings=(*outcome.findings, told))
         return outcome
 
+    def _enter_apart(self, outcome: SeedOutcome) -> None:
+        self._session.begin(write=True)
+        self._record(outcome)
+        self._transactions.commit(self._ending(f"the failure of seed {outcome.seed}", outcome))
+
     def _recorded_failure(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
         return self._record_apart(self._run.failed(seed, error, started))
 
 
-def may_succeed_again(error: SeedframeError) -> bool:
-    """Another session was in the way."""
-    cause = error.__cause__
-    return isinstance(cause, psycopg.Error) and cause.sqlstate in RETRYABLE
+def _is_of_the_run(error: SeedframeError) -> bool:
+    """True for the lock of the run, which another run holds: not the seed's failure."""
+    return isinstance(error, LockTimeout) and error.__cause__ is None
 
 
 def _error_finding(outcome: SeedOutcome) -> Problem | None:

@@ -106,6 +106,7 @@ class Proxy:
                 server.connect(str(self._upstream))
             except OSError:
                 client.close()
+                server.close()
                 continue
             with self._lock:
                 self._sockets += [client, server]

@@ -10,12 +10,13 @@ from seedframe.database.db import Db
 
 @dataclass(slots=True)
 class Terminator:
-    """What is to be done at which point. `passed` counts how often the seeds came by each of them."""
+    """What is to be done at which point. `passed` counts how often the seeds came by each, `done` what was ended."""
 
     url: str = ""
     point: str = ""
     times: int = 0
     passed: Counter[str] = field(default_factory=Counter)
+    done: int = 0
 
 
 _current = Terminator()
@@ -35,3 +36,4 @@ def passing(db: Db, point: str) -> None:
         pid = db.scalar("select pg_backend_pid()")
         with psycopg.connect(_current.url, autocommit=True) as administrator:
             administrator.execute("select pg_terminate_backend(%s, 60000)", [pid])
+        _current.done += 1

@@ -289,6 +289,59 @@ def test_foreign_key(size: int, refused: Refusals) -> None:
     assert "123456" not in told
 
 
+@pytest.mark.promise(
+    "a foreign key whose row is neither there nor planned", "a dry run and verify warn, with line and key"
+)
+@SIZES
+def test_foreign_key_ahead(size: int, refused: Refusals) -> None:
+    folder = refused.folder(of_file("items.csv"), {"items.csv": written("csv", rows(size, {"owner": 123456}))})
+    for run, code in ((dry_run, 0), (verify, 1)):
+        report = run(folder)
+        assert report.exit_code == code
+        (told,) = [finding for outcome in report.seeds for finding in outcome.findings if finding.severity == "warning"]
+        where = f"seeds/items.csv:{size} (rows:items, sku=s{size - 2})"
+        assert told.text.startswith(f"{where}: the foreign key items_owner_fkey will refuse this row, unless something")
+        assert "123456" not in told.text
+
+
+def test_a_foreign_key_whose_row_is_planned_is_no_warning(project: ProjectFactory, sql: Sql) -> None:
+    text = """
+from seedframe import Rows
+
+def resources():
+    yield Rows("items", key="sku", rows=[{"sku": "a", "name": "b", "owner": 7}, {"sku": "c", "name": "d", "owner": 8}])
+    yield Rows("owners", key="id", rows=[{"id": 7}])
+"""
+    sql("alter table items alter constraint items_owner_fkey deferrable; insert into owners values (8)")
+    report = dry_run(project({"seeds/10_items.py": text}))
+    assert report.exit_code == 0
+    assert [finding.text for outcome in report.seeds for finding in outcome.findings] == []
+
+
+@pytest.mark.promise(
+    "a deferred constraint refuses a row at the end", "line, key and the constraint's name, all the same"
+)
+@SIZES
+@pytest.mark.parametrize(
+    ("made", "bad", "expected"),
+    [
+        (
+            "alter constraint items_owner_fkey deferrable initially deferred",
+            {"owner": 5},
+            "the foreign key items_owner_fkey",
+        ),
+        ("add constraint once unique (n) deferrable initially deferred", {"n": 5}, "the unique constraint once"),
+    ],
+)
+def test_deferred(made: str, bad: Mapping[str, Any], expected: str, size: int, refused: Refusals, sql: Sql) -> None:
+    sql(f"alter table items {made}")
+    sql("insert into items (sku, name, n) values ('there', 'x', 5)")
+    declared = [{**row, **{name: row[name] if row[name] == value else None for name, value in bad.items()}}
+                for row in rows(size, bad)]  # fmt: skip
+    folder = refused.folder(of_file("items.csv"), {"items.csv": written("csv", declared)})
+    refused.apply(folder, f"seeds/items.csv:{size} (rows:items, sku=s{size - 2}): {expected} refused a row")
+
+
 # Triggers, rules, policies
 
 REFUSE: Final = """

@@ -1,4 +1,4 @@
-"""pg_terminate_backend at each step of an apply: the seed is rolled back, the run says so, the next one goes on."""
+"""pg_terminate_backend at each step of an apply: the seed's transaction runs again from its top, and counts once."""
 
 from typing import Final
 
@@ -81,7 +81,7 @@ def folder(project: ProjectFactory, sql: Sql) -> Folder:
 
 @pytest.mark.promise(
     "the server ends the connection in the middle of a seed",
-    "the seed is rolled back, and the run says so and exits 3; earlier seeds stay, and the next run goes on",
+    "it reconnects and runs the seed's transaction again from its top; earlier seeds stay and are not done again",
 )
 @pytest.mark.parametrize("through", ["database", "pooled"])
 @pytest.mark.parametrize("point", ["the first seed", *_HOOKS])
@@ -95,13 +95,18 @@ def test_a_seed_whose_connection_is_terminated_is_applied_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", request.getfixturevalue(through))
-    terminating.arm(database, point)
-    _applied_once(folder, sql, whole=[] if point == "the first seed" else ["first"])
+    terminator = terminating.arm(database, point)
+    at = _applied_once(folder, sql)
+    assert at == ("10_first" if point == "the first seed" else "20_second")
+    assert terminator.done == 1
+    again = "the first seed" if point == "the first seed" else "resources"
+    for name in ("the first seed", "resources"):
+        assert terminator.passed[name] == (3 if name == again else 2), "once more in the apply that finds nothing to do"
 
 
 @pytest.mark.promise(
     "the server ends the connection while constraints or COMMIT are at work",
-    "the same",
+    "it reconnects and asks what became of the transaction; what was rolled back is run again",
 )
 @pytest.mark.parametrize("through", ["database", "pooled"])
 @pytest.mark.parametrize("table", ["makers", "seedframe.outcome"])
@@ -118,17 +123,22 @@ def test_a_seed_whose_connection_is_terminated_at_its_end_is_applied_once(
     _make_ledger(folder, sql)
     sql(_AT_COMMIT.format(table=table, when="true", times=1))
     monkeypatch.setenv("DATABASE_URL", request.getfixturevalue(through))
-    _applied_once(folder, sql, whole=[])
+    at = _applied_once(folder, sql)
+    assert at == ("10_first" if table == "makers" else "01_nothing")
     assert sql("select nextval('terminations_id_seq') > 2") == [(True,)], "it was not terminated there"
 
 
 @pytest.mark.promise(
-    "the server ends the connection in every run", "nothing of the seed is left; earlier ones are not done again"
+    "the server ends the connection each time", "it gives up after a few times, says so, and exits 3; nothing is left"
 )
 def test_a_seed_whose_connection_is_terminated_again_and_again(folder: Folder, sql: Sql, database: str) -> None:
-    terminating.arm(database, "verify", times=1000)
-    for _ in range(3):
-        _lost(folder)
+    terminator = terminating.arm(database, "verify", times=1000)
+    report = apply(folder)
+    assert report.exit_code == 3, report.as_dict()
+    assert report.error is not None
+    assert report.error.code == "connection"
+    assert 1 < terminator.passed["verify"] <= 10
+    assert terminator.passed["the first seed"] == 1
     assert sql("select (select count(*) from makers), (select count(*) from parts), (select count(*) from notes)") == [
         (1, 0, 0)
     ]
@@ -143,23 +153,22 @@ def _make_ledger(folder: Folder, sql: Sql) -> None:
     assert apply(folder, "nothing").exit_code == 0
 
 
-def _lost(folder: Folder) -> None:
-    report = apply(folder)
-    assert report.exit_code == 3, report.as_dict()
-    assert report.error is not None
-    assert report.error.code == "connection"
-
-
-def _applied_once(folder: Folder, sql: Sql, *, whole: list[str]) -> None:
-    """The connection is lost, these seeds are there whole, and the next run applies the others, once."""
-    _lost(folder)
-    known = sql("select seed from seedframe.applied_seed where seed <> 'nothing' order by seed")
-    assert known == [(seed,) for seed in whole]
-    assert sql("select (select count(*) from makers), (select count(*) from parts), (select count(*) from notes)") == [
-        (len(whole), 0, 0)
-    ]
+def _applied_once(folder: Folder, sql: Sql) -> str:
+    """All seeds are applied once, though a connection was lost at one of them; the one that says so."""
     report = apply(folder)
     assert report.exit_code == 0, report.as_dict()
+    told = [
+        (outcome.seed, finding.text)
+        for outcome in report.seeds
+        for finding in outcome.findings
+        if "connection was lost" in finding.text
+    ]
+    ((at, text),) = told
+    assert text == "the connection was lost; applied in the second attempt"
+    assert {outcome.seed: outcome.counts.changed for outcome in report.seeds if outcome.counts.changed} == {
+        "10_first": 1,
+        "20_second": _STAGED + 1,
+    }
     assert sql("select (select count(*) from makers), (select count(*) from parts), (select count(*) from notes)") == [
         (1, _STAGED, 1)
     ]
@@ -169,3 +178,4 @@ def _applied_once(folder: Folder, sql: Sql, *, whole: list[str]) -> None:
     ]
     report = apply(folder)
     assert (report.exit_code, report.summary.changed) == (0, 0), report.as_dict()
+    return at

@@ -1,11 +1,9 @@
 """The engine: from a project's configuration to one open session, waiting for the server where asked to."""
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 import sqlalchemy
@@ -17,9 +15,7 @@ from seedframe.database import embedded
 from seedframe.database.address import Address, configured_address, connection_problem, parse_address
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed
-
-_FIRST_PAUSE_S: Final = 0.1
-_LONGEST_PAUSE_S: Final = 2.0
+from seedframe.retrying import Pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +47,62 @@ def open_target(
         else:
             address = configured_address(config.database)
             host = address.server
-        engine = sqlalchemy.create_engine(
-            "postgresql+psycopg://",
-            creator=lambda: _connect(address, config.database.connect_timeout_s, wait_s, waiting),
-            poolclass=NullPool,
-            hide_parameters=True,
-            use_native_hstore=False,
-        )
-        try:
-            connection = stack.enter_context(engine.connect())
-        except DBAPIError as error:
-            # SQLAlchemy asks the server a few things before it hands the connection over.
-            if isinstance(error.orig, psycopg.Error):
-                raise connection_problem(error.orig, address) from None
-            raise
+        dial = _Dial(address, config, waiting)
         session = Session(
-            connection,
+            dial.connect(wait_s),
             schema=config.database.schema,
             search_path=config.database.search_path,
             lock_timeout_s=config.database.lock_timeout_s,
             statement_timeout_s=config.database.statement_timeout_s,
+            reopen=dial.connect,
         )
-        stack.callback(session.rollback)
+        stack.callback(session.close)
         yield OpenTarget(session, host)
 
 
-def _connect(
-    address: Address, connect_timeout_s: float, wait_s: float, waiting: Callable[[str], None]
-) -> psycopg.Connection[Any]:
-    deadline = time.monotonic() + wait_s
-    pause = _FIRST_PAUSE_S
-    while True:
-        try:
-            # No prepared statements on the server: behind a pooler the next transaction may be on another one.
-            return psycopg.connect(
-                **address.connect_args(connect_timeout_s),
-                prepare_threshold=None,
-                client_encoding="UTF8",
-            )
-        except psycopg.Error as error:
-            problem = connection_problem(error, address)
-        left = deadline - time.monotonic()
-        if not problem.retryable or left <= 0:
-            raise _given_up(problem, wait_s) from None
-        waiting(f"{problem.message}; waiting for it, {left:.0f} s left")
-        time.sleep(min(pause * random.uniform(0.5, 1.5), left))  # noqa: S311 - jitter, not a secret
-        pause = min(pause * 2, _LONGEST_PAUSE_S)
+class _Dial:
+    """Makes connections to one database, one at a time."""
+
+    def __init__(self, address: Address, config: Config, waiting: Callable[[str], None]) -> None:
+        self._address = address
+        self._waiting = waiting
+        # No prepared statements on the server: behind a pooler the next transaction may be on another one.
+        self._arguments: dict[str, Any] = {
+            **address.connect_args(config.database.connect_timeout_s),
+            # For whoever waits for us. What the address or PGAPPNAME has comes first.
+            "fallback_application_name": f"seedframe {config.project}",
+            "prepare_threshold": None,
+            "client_encoding": "UTF8",
+        }
+        self._engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://",
+            creator=self._open,
+            poolclass=NullPool,
+            hide_parameters=True,
+            use_native_hstore=False,
+        )
+
+    def connect(self, wait_s: float) -> sqlalchemy.Connection:
+        """A new connection, waited for. Errors: ConnectionFailed."""
+        pauses = Pauses(wait_s)
+        while True:
+            try:
+                return self._engine.connect()
+            except DBAPIError as error:
+                # SQLAlchemy asks the server a few things before it hands the connection over.
+                if not isinstance(error.orig, psycopg.Error):
+                    raise
+                problem = connection_problem(error.orig, self._address)
+            except psycopg.Error as error:
+                problem = connection_problem(error, self._address)
+            left = pauses.left_s
+            if not problem.retryable or left <= 0:
+                raise _given_up(problem, wait_s) from None
+            self._waiting(f"{problem.message}; waiting for it, {left:.0f} s left")
+            pauses.pause()
+
+    def _open(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(**self._arguments)
 
 
 def _given_up(problem: ConnectionFailed, wait_s: float) -> ConnectionFailed:

@@ -34,12 +34,25 @@ class Holder:
     line: int | None = None
     key: str | None = None
 
+    def told(self, at: Callable[[int], str], table: str) -> str:
+        """It, for messages.
 
-def holder_of(session: Session, shape: Shape, source: Source, line: int, constraint: str) -> Holder | None:
-    """The row that has what the constraint refused to the row of this line; None where that cannot be told.
+        Args:
+            at: where a declared row is.
+        """
+        if self.line is not None:
+            return at(self.line)
+        return f"the row {self.key} of {table}" if self.key else f"another row of {table}"
+
+
+def holder_of(
+    session: Session, shape: Shape, source: Source, line: int | None, constraint: str
+) -> tuple[int, Holder] | None:
+    """The line of a declared row, and the row that has what the constraint refuses to it; None where it cannot be told.
 
     Args:
         source: the declared rows that are being written.
+        line: the row that was refused; None finds the first.
     """
     try:
         with session.savepoint(read_only=True):
@@ -71,7 +84,9 @@ def _declared(shape: Shape, columns: Sequence[tuple[str | None, tuple[str, str] 
     return found if len(found) == len(columns) else None
 
 
-def _find(session: Session, shape: Shape, source: Source, line: int, compared: _Compared) -> Holder | None:
+def _find(
+    session: Session, shape: Shape, source: Source, line: int | None, compared: _Compared
+) -> tuple[int, Holder] | None:
     fields = list(dict.fromkeys([*(field for field, _ in compared), *shape.key]))
     rows = final_rows(shape, source, fields)
 
@@ -96,27 +111,31 @@ def _find(session: Session, shape: Shape, source: Source, line: int, compared: _
     own = _AND.join(
         [equals(field.column, sql.Identifier("h", field.name), final(fields, field.name)) for field in shape.key]
     )
+    this = sql.SQL("m.line = {}").format(sql.Literal(line)) if line is not None else sql.SQL("true")
     shown = [field for field in shape.key if not field.secret]
     there = session.first(
-        sql.SQL("{}SELECT {} FROM m JOIN {} AS h ON {} WHERE m.line = {} AND ({}) IS NOT TRUE LIMIT 1").format(
+        sql.SQL(
+            "{}SELECT m.line, {} FROM m JOIN {} AS h ON {} WHERE {} AND ({}) IS NOT TRUE ORDER BY 1 LIMIT 1"
+        ).format(
             rows,
             _COMMA.join([_text(sql.Identifier("h", field.name)) for field in shown] or [sql.NULL]),
             shape.table.source,
             matches(lambda field: sql.Identifier("h", field.name)),
-            sql.Literal(line),
+            this,
             own,
         ),
         source.parameters or None,
     )
     if there is not None:
-        return Holder(key=key_text({f.name: v for f, v in zip(shown, there, strict=True)}) if shown else "")
-    other = session.scalar(
-        sql.SQL("{}SELECT o.line FROM m JOIN m AS o ON {} WHERE m.line = {} AND o.line <> m.line LIMIT 1").format(
-            rows, matches(lambda field: final(fields, field.name, "o")), sql.Literal(line)
-        ),
+        key = key_text({field.name: value for field, value in zip(shown, there[1:], strict=True)}) if shown else ""
+        return there[0], Holder(key=key)
+    other = session.first(
+        sql.SQL(
+            "{}SELECT m.line, o.line FROM m JOIN m AS o ON {} WHERE {} AND o.line <> m.line ORDER BY 1 LIMIT 1"
+        ).format(rows, matches(lambda field: final(fields, field.name, "o")), this),
         source.parameters or None,
     )
-    return Holder(line=other) if other is not None else None
+    return (other[0], Holder(line=other[1])) if other is not None else None
 
 
 def _text(value: sql.Composable) -> sql.Composable:

@@ -1,16 +1,12 @@
 """Locks: one run at a time for a project and schema, by transaction-level advisory locks that die with their owner."""
 
-import random
-import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, LiteralString
 
 from seedframe.database.session import Session
 from seedframe.errors import LockTimeout
-
-_FIRST_PAUSE_S: Final = 0.05
-_LONGEST_PAUSE_S: Final = 1.0
+from seedframe.retrying import Pauses
 
 _HOLDER: Final[LiteralString] = """
 SELECT a.pid, coalesce(nullif(a.application_name, ''), 'an unnamed application')
@@ -57,8 +53,7 @@ def begin_locked(
     Raises:
         LockTimeout: naming the holder.
     """
-    deadline = time.monotonic() + budget_s
-    pause = _FIRST_PAUSE_S
+    pauses = Pauses(budget_s)
     while True:
         session.begin(write=True, snapshot=snapshot)
         if session.scalar("SELECT pg_try_advisory_xact_lock($1)", [key]):
@@ -66,12 +61,11 @@ def begin_locked(
         holder = session.first(_HOLDER, [key])
         session.rollback()
         who = f"process {holder[0]} ({holder[1]})" if holder is not None else "another session"
-        left = deadline - time.monotonic()
+        left = pauses.left_s
         if left <= 0:
             raise LockTimeout(
                 f"another run of this project is at work: {who} holds the lock",
                 hint="wait for it to end, or give it longer with --wait SECONDS",
             )
         waiting(f"{who} holds the lock of this project, {left:.0f} s left")
-        time.sleep(min(pause * random.uniform(0.5, 1.5), left))  # noqa: S311 - jitter, not a secret
-        pause = min(pause * 2, _LONGEST_PAUSE_S)
+        pauses.pause()

@@ -9,18 +9,17 @@ from psycopg import errors as pg
 from seedframe.errors import (
     BadData,
     ConnectionFailed,
+    ConnectionLost,
     ConstraintViolated,
     DeclarationError,
     HookFailed,
     LockTimeout,
     MissingTable,
+    OutcomeUnknown,
     PermissionDenied,
     SeedError,
     SeedframeError,
 )
-
-# Class 40 and 55P03: another session was in the way; the same transaction may succeed when run again.
-RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})
 
 # Of the connection, the transaction, the server's resources, another session or an operator: never of one row.
 _NOT_OF_A_ROW: Final = frozenset({"08", "25", "26", "28", "2D", "3B", "40", "53", "55", "57", "58", "F0"})
@@ -107,12 +106,12 @@ def explain(
         )
     if lost or is_connection_lost(error):
         if committing:
-            return ConnectionFailed(
+            return OutcomeUnknown(
                 f"the connection to the server was lost during COMMIT, so that its outcome is not known: {primary}",
                 hint="run the command again: it looks at what is there, and does what is left",
             )
         again = "make room on the server's disk" if state == "53100" else "run the command again"
-        return ConnectionFailed(
+        return ConnectionLost(
             f"the connection to the server was lost: {primary}", hint=f"what was at work is rolled back; {again}"
         )
     if state == "42501":

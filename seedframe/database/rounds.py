@@ -178,13 +178,8 @@ class Writer:
         constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
         if constraint is None or not isinstance(error, ConstraintViolated):
             return error
-        holder = holder_of(self._session, self._shape, self._delta.source, line, constraint)
-        if holder is None:
-            return error
-        if holder.line is not None:
-            return held(error, self._at(holder.line))
-        label = self._shape.table.label
-        return held(error, f"the row {holder.key} of {label}" if holder.key else f"another row of {label}")
+        found = holder_of(self._session, self._shape, self._delta.source, line, constraint)
+        return held(error, found[1].told(self._at, self._shape.table.label)) if found is not None else error
 
     def _at(self, line: int) -> str:
         return self._whereabouts.at(line, self._delta.source)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeVar
 
+import psycopg
+
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
 from seedframe.database.baselines import BaselineStore
 from seedframe.database.compare import (
@@ -15,8 +17,10 @@ from seedframe.database.compare import (
     find_differences,
     staged_source,
 )
+from seedframe.database.dangling import Dangling, dangling
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
 from seedframe.database.foresight import Foresight
+from seedframe.database.holders import holder_of
 from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
@@ -132,6 +136,7 @@ class Rowset:
         self._planned_lines: set[int] = set()
         self._planned_delta: Delta | None = None
         self._foreseen: ConstraintViolated | None = None
+        self._dangling: dict[str, tuple[Dangling, str]] = {}
         self.beyond_plan = 0
         self.left_at: str | None = None
         """Where the first row stands that still differs after it was written."""
@@ -294,8 +299,8 @@ class Rowset:
                 self._planned_lines.update(difference.line for difference in remaining)
             if remaining:
                 self._around.planned.add_chunk(self._shape, self._contest.without_absent(chunk))
-                if self._foreseen is None and not self._session.writable:
-                    self._foreseen = self._foresee(source, chunk)
+                if not self._session.writable:
+                    self._look_ahead(source, chunk)
             self._note_unresolved(chunk, remaining, pending)
             self._sequences.look_at_chunk(chunk)
         again = keys.repeated()
@@ -479,6 +484,7 @@ class Rowset:
 
         To be asked once all resources of the seed are compared, since a later one may declare the row.
         """
+        self._tell_of_dangling()
         source = self._at_hand()
         if source is not None:
             self._refuse_referring(source)
@@ -504,6 +510,50 @@ class Rowset:
         """Where nothing is written, say what apply would be refused. Errors: ConstraintViolated."""
         if self._foreseen is not None:
             raise self._foreseen
+
+    def _look_ahead(self, source: Source, chunk: Chunk) -> None:
+        if self._foreseen is None:
+            self._foreseen = self._foresee(source, chunk)
+        whereabouts = self._whereabouts()
+        for found in dangling(self._session, self._shape, source, leaving=list(self._contest.kept)):
+            if found.name not in self._dangling:
+                self._dangling[found.name] = (found, whereabouts.at(next(iter(found.lines.values())), source))
+
+    def _tell_of_dangling(self) -> None:
+        """Warn of foreign keys whose rows are neither there nor planned: what else may make them is not known."""
+        for found, first in self._dangling.values():
+            reference = Reference(found.parent, found.columns[0], found.columns, (), unique=True)
+            unmet = self._around.planned.unmet(self._session, reference, list(found.lines))
+            if unmet is not None:
+                at = first if unmet == next(iter(found.lines)) else self._around.place(found.lines[unmet])
+                self._around.note(
+                    f"{at}: the foreign key {found.name} will refuse this row, unless something else makes the row of"
+                    f" {found.parent.label} that it refers to",
+                    "warning",
+                )
+
+    def locate(self, error: ConstraintViolated) -> ConstraintViolated | None:
+        """The refusal of a deferred constraint, naming the row; None where it is none of these."""
+        cause, source, table = error.__cause__, self._source(), self._shape.table
+        name = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+        if not isinstance(cause, psycopg.Error) or name is None or source is None or not self._written:
+            return None
+        if table.kind == "r" and cause.diag.table_name != table.name:
+            return None
+        whereabouts = self._whereabouts()
+
+        def at(line: int) -> str:
+            return whereabouts.at(line, source)
+
+        for found in dangling(self._session, self._shape, source, written=True):
+            if found.name == name:
+                error.where = at(next(iter(found.lines.values())))
+                return error
+        taken = holder_of(self._session, self._shape, source, None, name)
+        if taken is None:
+            return None
+        error.where = at(taken[0])
+        return held(error, taken[1].told(at, table.label))
 
     def _foresee(self, source: Source, chunk: Chunk | None) -> ConstraintViolated | None:
         found = self._foresight.first_refused(source, chunk, list(self._contest.kept))

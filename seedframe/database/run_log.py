@@ -43,23 +43,24 @@ class RunLog:
 
     def start(self, start: RunStart) -> int:
         """Enter a run; its number."""
-        return int(
-            self._session.scalar(
-                "INSERT INTO seedframe.run"
-                " (project, target_schema, env, command, mode, version, os_user, host, arguments)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
-                [
-                    self._ledger.project, self._ledger.schema, start.env, start.command, start.mode, start.version,
-                    start.os_user, start.host, Jsonb(start.arguments),
-                ],
-            )
+        entered = self._session.first(
+            "INSERT INTO seedframe.run"
+            " (project, target_schema, env, command, mode, version, os_user, host, arguments)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id, txid_current_if_assigned()::text",
+            [
+                self._ledger.project, self._ledger.schema, start.env, start.command, start.mode, start.version,
+                start.os_user, start.host, Jsonb(start.arguments),
+            ],
         )  # fmt: skip
+        assert entered is not None  # noqa: S101 - it was inserted
+        self._session.transaction_id = entered[1]
+        return int(entered[0])
 
     def finish(self, run: int, *, status: str, duration_s: float, error: Problem | None) -> None:
         """Close a run's entry."""
-        self._session.execute(
+        self._session.transaction_id = self._session.scalar(
             "UPDATE seedframe.run SET status = $2, duration_s = $3, error = $4, finished_at = clock_timestamp()"
-            " WHERE id = $1",
+            " WHERE id = $1 RETURNING txid_current_if_assigned()::text",
             [run, status, duration_s, _problem(error)],
         )
 
@@ -67,15 +68,33 @@ class RunLog:
         self, run: int, *, seed: str, origin: str, status: str, counts: Counts, duration_s: float, error: Problem | None
     ) -> None:
         """Enter the outcome of one seed, in the transaction of its changes (or, when it failed, after the rollback)."""
-        self._session.execute(
+        self._session.transaction_id = self._session.scalar(
             "INSERT INTO seedframe.outcome"
             " (run_id, seed, origin, status, created, updated, deleted, unchanged, duration_s, error)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING txid_current_if_assigned()::text",
             [
                 run, seed, origin, status, counts.create, counts.update, counts.delete, counts.unchanged, duration_s,
                 _problem(error),
             ],
         )  # fmt: skip
+
+    # What is there, for those who lost their connection on the way
+
+    def has_run(self, run: int) -> bool:
+        """True when this run was entered."""
+        return self._is_there("SELECT FROM seedframe.run WHERE id = $1", run)
+
+    def has_end(self, run: int) -> bool:
+        """True when the end of this run was entered."""
+        return self._is_there("SELECT FROM seedframe.run WHERE id = $1 AND finished_at IS NOT NULL", run)
+
+    def has_outcome(self, run: int, seed: str) -> bool:
+        """True when the outcome of this seed was entered in this run."""
+        return self._is_there("SELECT FROM seedframe.outcome WHERE run_id = $1 AND seed = $2", run, seed)
+
+    def _is_there(self, statement: LiteralString, *parameters: object) -> bool:
+        self._ledger.look()
+        return self._ledger.readable and self._session.first(statement, parameters) is not None
 
     def runs(self, *, limit: int | None = None, run: int | None = None) -> list[RunRecord]:
         """Runs, newest first; with `run`, that one and its seeds."""

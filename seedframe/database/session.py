@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString, NoReturn, TypeAlias
 
 import psycopg
@@ -10,11 +10,11 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from seedframe.database.problems import explain, standby, swallowed
-from seedframe.errors import HookFailed, SeedframeError
+from seedframe.errors import ConnectionFailed, ConnectionLost, HookFailed, SeedframeError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 Statement: TypeAlias = LiteralString | sql.SQL | sql.Composed
 
@@ -68,6 +68,8 @@ class Session:
 
     Attributes:
         schema: the target's schema; names without one are looked up there first.
+        transaction_id: that of the transaction, where a statement has brought it along; by it the server can be asked,
+            in another transaction, what became of this one.
     """
 
     def __init__(
@@ -78,8 +80,9 @@ class Session:
         search_path: Sequence[str] = (),
         lock_timeout_s: float = 5.0,
         statement_timeout_s: float = 0.0,
+        reopen: "Callable[[float], Connection] | None" = None,
     ) -> None:
-        self._connection = connection
+        self._reopen = reopen
         self.schema = schema
         self._settings = {
             **_PINNED,
@@ -95,14 +98,47 @@ class Session:
         self._writable = False
         self._temporary = 0
         self._cursors = 0
+        self._has_citus: bool | None = None
+        self.transaction_id: str | None = None
+        self._take(connection)
+        self.role: str = self._raw.info.user
+
+    def _take(self, connection: "Connection") -> None:
+        self._connection = connection
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
         # Kept, because SQLAlchemy hands it out no more once it was lost, and what is undone then must not hide why.
         self._raw: psycopg.Connection[Any] = driver
-        info = driver.info
-        self.server_version_num: int = info.server_version
-        self.role: str = info.user
-        self._has_citus: bool | None = None
+        self.server_version_num: int = driver.info.server_version
+
+    @property
+    def lost(self) -> bool:
+        """True when the connection is of no use any more."""
+        return self._raw.closed
+
+    def require_connection(self, error: SeedframeError) -> None:
+        """Raise what is behind an error that a seed's own code made of a lost connection. Errors: ConnectionLost."""
+        if self.lost and not isinstance(error, ConnectionFailed):
+            raise ConnectionLost("the connection to the server was lost", hint="run the command again") from error
+
+    def reconnect(self, wait_s: float) -> None:
+        """Take a new connection to the same target, with the same settings and the same role in each transaction.
+
+        Args:
+            wait_s: seconds to wait for the server.
+
+        Errors: ConnectionFailed.
+        """
+        assert self._reopen is not None  # noqa: S101 - whoever made the session can make another connection
+        self.close()
+        self._take(self._reopen(wait_s))
+
+    def close(self) -> None:
+        """Roll back, and end the connection."""
+        self.rollback()
+        with suppress(psycopg.Error, SQLAlchemyError):
+            self._connection.close()
+        self._raw.close()
 
     @property
     def sqlalchemy(self) -> "Connection":
@@ -145,6 +181,7 @@ class Session:
         except psycopg.Error as error:  # of a connection that was lost before, and is only found out now
             raise self.explained(error) from error
         self._writable = write
+        self.transaction_id = None
         self._connection.begin()
         try:
             self.pin()
@@ -191,7 +228,7 @@ class Session:
         if transaction is not None:
             try:
                 transaction.rollback()
-            except (psycopg.Error, DBAPIError):
+            except (psycopg.Error, SQLAlchemyError):
                 self._connection.invalidate()
 
     def _transaction(self) -> Any:

@@ -1,6 +1,6 @@
 """Validation: conditions that must be true of declared rows, whoever owns the column; looked at, never mended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import psycopg
@@ -8,7 +8,7 @@ from psycopg import sql
 
 from seedframe.changes import Finding, Severity, rows_text
 from seedframe.database.compare import Source, same_key
-from seedframe.database.declared import Shape
+from seedframe.database.declared import Field, Shape
 from seedframe.database.locate import shorten
 from seedframe.database.problems import quiet
 from seedframe.database.session import Session
@@ -65,7 +65,9 @@ class Validation:
                     with self._session.savepoint(read_only=True):
                         self._count(source, [column])
                 except SeedError as error:
-                    self._broken.setdefault(column, _words(error))
+                    if column not in self._broken:
+                        row = self._culprit(source, column)
+                        self._broken[column] = f"{f' for {row}' if row else ''}: {_words(error)}"
 
     def findings(self, severity: Severity) -> list[Finding]:
         """One for each condition that some row does not meet."""
@@ -77,8 +79,41 @@ class Validation:
                 keys = f": {', '.join(examples)}{' …' if count > len(examples) else ''}" if examples else ""
                 found.append(Finding(f"{lead} is not true in {rows_text(count)}{keys}", severity))
             if column in self._broken:
-                found.append(Finding(f"{lead} cannot be evaluated: {self._broken[column]}", severity))
+                found.append(Finding(f"{lead} cannot be evaluated{self._broken[column]}", severity))
         return found
+
+    def _culprit(self, source: Source, column: str) -> str | None:
+        """The key of the first row for which a condition cannot be evaluated, unless it is secret."""
+        key = self._shape.key
+        if any(field.secret for field in key):
+            return None
+        shown = _COMMA.join([sql.SQL("{}::text").format(field.target) for field in key])
+        rows = self._session.query(
+            sql.SQL("{}SELECT d.line, {} FROM {} JOIN {} AS t ON {} ORDER BY d.line").format(
+                source.prefix, shown, source.relation, self._shape.table.source, same_key(self._shape, target=True)
+            ),
+            source.parameters or None,
+        )
+        good, bad = 0, len(rows)
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (middle, bad) if self._evaluates(source, column, rows[middle - 1][0]) else (good, middle)
+        if not rows or self._evaluates(source, column, rows[bad - 1][0]):
+            return None
+        return _key_text(key, rows[bad - 1][1:])
+
+    def _evaluates(self, source: Source, column: str, last: int) -> bool:
+        """Whether a condition can be evaluated for the rows up to this line."""
+        statement = sql.SQL("{} WHERE d.line <= {}").format(
+            self._over(source, [column], sql.SQL("count(*) FILTER (WHERE checked.{})").format(_verdict(0))),
+            sql.Literal(last),
+        )
+        try:
+            with self._session.savepoint(read_only=True):
+                self._session.query(statement, source.parameters or None)
+        except SeedError:
+            return False
+        return True
 
     def _refusal(self, statement: sql.Composed) -> str | None:
         try:
@@ -108,7 +143,7 @@ class Validation:
             self._over(source, [column], shown), _verdict(0), sql.Literal(room)
         )
         rows = self._session.query(first, source.parameters or None)
-        return [" ".join(f"{field.name}={value}" for field, value in zip(key, row, strict=True)) for row in rows]
+        return [_key_text(key, row) for row in rows]
 
     def _over(self, source: Source, columns: list[str], what: sql.Composable) -> sql.Composed:
         """A query over the declared rows that are there, with what each condition is for them.
@@ -133,6 +168,10 @@ class Validation:
         table = self._shape.table
         whole = 'u&"' in text or _written(table.name) in text
         return [sql.Identifier("t", name) for name in table.columns if whole or _written(name) in text]
+
+
+def _key_text(key: Sequence[Field], values: Sequence[str | None]) -> str:
+    return " ".join(f"{field.name}={value}" for field, value in zip(key, values, strict=True))
 
 
 def _written(name: str) -> str:
