@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from seedframe.changes import Finding
+from seedframe.database.ledger import Ledger
 from seedframe.database.session import Session
 from seedframe.database.target_identity import target_identity
 from seedframe.errors import PlanRefused, Problem
@@ -15,6 +16,15 @@ from seedframe.run import Run
 from seedframe.saved_plan import SavedPlan, write_plan
 
 _ID_BYTES = 16
+
+
+def require_ledger(ledger: Ledger) -> None:
+    """A plan can be made. Errors: PlanRefused where verdicts cannot be told: it would fit for nobody who can."""
+    if ledger.unreadable is not None:
+        raise PlanRefused(
+            f"no plan can be made, as the ledger cannot be read: {ledger.unreadable}",
+            hint=None if ledger.incomplete else ledger.grants,
+        )
 
 
 def plan_of(run: Run, session: Session, *, created_at: datetime) -> SavedPlan | None:

@@ -14,7 +14,7 @@ from seedframe.exactly import ExactWriting, require_bound
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, VerifyOptions
 from seedframe.ordering import missing_requirements
-from seedframe.plan_making import plan_of, saved
+from seedframe.plan_making import plan_of, require_ledger, saved
 from seedframe.reading import Reading
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, Report, Target
@@ -104,6 +104,7 @@ class _Runner:
         self._look_around(session, ledger, target.host)
         run.observer.run_started(run.job.chosen, run.mode)
         if run.options.out is not None:
+            require_ledger(ledger)
             run.recorder = Recorder(changes=True)
         Reading(run, session, ledger).go()
         if run.options.out is not None:

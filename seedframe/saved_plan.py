@@ -16,7 +16,7 @@ from seedframe.options import Selection
 from seedframe.verdicts import OnConflict
 
 FORM: Final = 1
-"""The form of the file: its first key is `seedframe_plan`, with this as its value."""
+"""The form of the file, which has it under `seedframe_plan`."""
 
 _MARK: Final = "seedframe_plan"
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -71,7 +71,7 @@ class SavedPlan:
     seeds: tuple[SavedSeed, ...]
 
     def text(self) -> str:
-        """The file: JSON with sorted keys, its form first to be seen, and a checksum against accidents."""
+        """The file: JSON with sorted keys, and a checksum against accidents."""
         document = {
             _MARK: FORM,
             "id": self.id,
@@ -211,20 +211,20 @@ def _contents(path: Path, where: str) -> bytes:
             return file.read()
     except FileNotFoundError:
         raise PlanRefused("there is no such file", hint=_MAKE, where=where) from None
+    except IsADirectoryError:
+        raise PlanRefused("it is no file", hint=_MAKE, where=where) from None
     except OSError as error:
         raise PlanRefused(f"cannot be read: {error.strerror}", where=where) from None
 
 
 def _is_plan(path: Path) -> bool:
-    """Whether the file was written by `write_plan`, whole or not, of this form or another."""
+    """Whether the file is a plan, of this form or another, or what is left of one."""
     try:
         with path.open("rb") as file:
-            beginning, size = file.read(1), path.stat().st_size
-            file.seek(max(0, size - 200))
-            end = file.read()
+            data = file.read(_MOST_BYTES)
     except OSError:
         return False
-    return beginning == b"{" and f'"{_MARK}": '.encode() in end
+    return data.startswith(b"{") and f'\n "{_MARK}": '.encode() in data
 
 
 def _checksum(document: Mapping[str, Any]) -> str:

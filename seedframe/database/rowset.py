@@ -156,6 +156,8 @@ class Rowset:
         self._tell(self._moves.findings)
         changes = self._compare_rows()
         self._moves.require_declared()
+        if self._around.record is not None:
+            self._around.record.describe(self._digest.hexdigest())  # the keys that must not be there are in it, too
         self._counts = changes.counts
         for told in self._sequences.unchecked():
             self._around.note(told, "warning")
