@@ -1,6 +1,7 @@
 """One seed, once: declare, compare, write, compare again, verify. Always inside a transaction that others end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -76,11 +77,13 @@ class Attempt:
         *,
         on_rows: Callable[[str, int], None],
         on_planned: Callable[[ResourceOutcome], None],
+        on_step: Callable[[], None],
     ) -> None:
         self._scene = scene
         self._seed = seed
         self._settings = settings
         self._on_planned = on_planned
+        self._on_step = on_step
         self._left = scene.baselines.of(seed.name)
         self._writes = scene.mode in ("apply", "rehearse")
         self._executes_elsewhere = scene.mode == "apply"
@@ -177,18 +180,30 @@ class Attempt:
         if not hooks.has_hook(self._seed, hook):
             return []
         with self._scene.session.savepoint(read_only=hook != "apply"):
-            returned = hooks.call(
-                self._seed,
-                self._scene.plugins,
-                hook,
-                db=self._db,
-                env=self._scene.env,
-                settings=self._settings,
-                **({"plan": plan} if hook == "apply" else {}),
-            )
+            try:
+                returned = hooks.call(
+                    self._seed,
+                    self._scene.plugins,
+                    hook,
+                    db=self._db,
+                    env=self._scene.env,
+                    settings=self._settings,
+                    **({"plan": plan} if hook == "apply" else {}),
+                )
+            finally:
+                self._on_step()
         if hook == "apply":
             self._scene.session.pin()
         return returned
+
+    @contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Run code of the seed that is no hook."""
+        try:
+            with hooks.guarded(self._seed, self._scene.plugins, what):
+                yield
+        finally:
+            self._on_step()
 
     def _declare(self) -> tuple[Resource, ...]:
         declared: tuple[Resource, ...] = tuple(self._call("resources"))
@@ -220,10 +235,10 @@ class Attempt:
     def _diff(self, resource: Resource) -> Changes:
         """Compare one resource. Only `Rows`, which may stage its rows in a temporary table, is not held to reading."""
         if isinstance(resource, Rows):
-            with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: diff"):
+            with self._guarded(f"{resource.name}: diff"):
                 return resource.diff(self._db)
         with self._scene.session.savepoint(read_only=True):
-            with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: diff"):
+            with self._guarded(f"{resource.name}: diff"):
                 found = resource.diff(self._db)
             if not isinstance(found, Changes):
                 raise HookFailed(
@@ -293,7 +308,7 @@ class Attempt:
             return
         for resource, outcome in reversed(compared):
             if outcome.changes.counts.delete:
-                with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: delete"):
+                with self._guarded(f"{resource.name}: delete"):
                     resource.delete(self._db, outcome.changes)
         for resource, outcome in compared:
             if outcome.changes.counts.create or outcome.changes.counts.update:
@@ -315,7 +330,7 @@ class Attempt:
         return [rowset for rowset in found if rowset is not None]
 
     def _write_one(self, resource: Resource, changes: Changes) -> None:
-        with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: write"):
+        with self._guarded(f"{resource.name}: write"):
             resource.write(self._db, changes)
 
     def _settle(self) -> None:
@@ -355,7 +370,7 @@ class Attempt:
         found: list[Finding] = []
         for resource in self._resources:
             if isinstance(resource, Rows):
-                with hooks.guarded(self._seed, self._scene.plugins, f"{resource.name}: validate"):
+                with self._guarded(f"{resource.name}: validate"):
                     found += resource.validate(severity)
         return found
 

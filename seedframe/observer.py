@@ -10,6 +10,11 @@ class Observer:
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         """The seeds are ordered and the database answers; again where all is read again, as the connection was lost."""
 
+    def step(self) -> None:
+        """Between two steps, and after a seed's own code has run, whatever that did. What is raised here ends the run,
+        rolled back: KeyboardInterrupt, when it was asked to stop and the seed's code swallowed that.
+        """
+
     def waiting(self, what: str) -> None:
         """The run waits for a lock or a server; `what` says which and who holds it."""
 

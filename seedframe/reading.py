@@ -41,6 +41,7 @@ class Reading:
         except ConnectionFailed:
             raise
         except SeedframeError as error:
+            self._run.observer.step()
             self._session.require_connection(error)
             self._planned = planned
             return self._run.failed(seed, error, started)

@@ -86,6 +86,7 @@ class Run:
             planned,
             on_rows=lambda resource, rows: self.observer.rows_read(seed, resource, rows),
             on_planned=lambda outcome: self.observer.resource_planned(seed, outcome),
+            on_step=self.observer.step,
         )
 
     def done(self, seed: Seed, attempted: Attempted, started: float) -> SeedOutcome:

@@ -59,6 +59,10 @@ class _Runner:
                     self._write(target)
         except (DiscoveryError, PlanRefused):
             raise
+        except KeyboardInterrupt as stopped:
+            if self._run.mode == "apply" and not getattr(stopped, "__notes__", ()):
+                stopped.add_note("nothing was changed")
+            raise
         except SeedframeError as error:
             self._error = error.problems[0]
         self._run.skip_the_rest()

@@ -26,24 +26,28 @@ class Commit:
         what: what it holds, for messages: "seed 10_core".
         is_there: asks the database, in a transaction of its own, whether it was committed.
         locked: it holds the lock of the run, so that whoever has the lock next knows that it is at its end.
+        seeds: the seeds that are done by it.
     """
 
     what: str
     is_there: Callable[[], bool]
     locked: bool = False
+    seeds: tuple[str, ...] = ()
 
 
 class Transactions:
     """How one run begins, repeats and commits its transactions.
 
     Attributes:
-        unanswered: the COMMIT that was sent, and of which nobody knows here what became; None when there is none.
+        sent: the last COMMIT that was sent, answered or not; None before the first.
     """
 
     def __init__(self, run: Run, session: Session) -> None:
         self._run = run
         self._session = session
-        self.unanswered: Commit | None = None
+        self.sent: Commit | None = None
+        self._sent_id: str | None = None
+        self._step = run.observer.step
 
     @property
     def lock_budget_s(self) -> float:
@@ -78,6 +82,7 @@ class Transactions:
             try:
                 done = work(number)
             except SeedframeError as error:
+                self._step()
                 self._session.require_connection(error)
                 self._session.rollback()
                 told[:] = [_told(error, number + 1)] if number < ATTEMPTS else []
@@ -96,29 +101,41 @@ class Transactions:
             OutcomeUnknown: the server does not come back, or does not come to an end with it.
             SeedframeError: the transaction was refused.
         """
-        self.unanswered = ending
+        self._step()
+        self.sent, self._sent_id = ending, self._session.transaction_id
         try:
             self._session.commit()
         except OutcomeUnknown as error:
-            there = self._ask(ending, error, self._session.transaction_id)
-            self.unanswered = None
-            if not there:
+            if not self._ask(ending, error):
                 raise ConnectionLost("the connection to the server was lost", hint="run the command again") from None
             return (Finding("the connection was lost during COMMIT; the ledger shows that it took place", "info"),)
-        except SeedframeError:
-            self.unanswered = None
-            raise
-        self.unanswered = None
         return ()
 
-    def _ask(self, ending: Commit, error: OutcomeUnknown, transaction_id: str | None) -> bool:
+    def wind_up(self) -> None:
+        """The run has been ended: what is still to be entered is not stopped once more."""
+        self._step = lambda: None
+
+    def took_place(self, *, budget_s: float) -> bool:
+        """True when the last COMMIT that was sent took place, although whoever sent it did not stay to hear of it.
+
+        Errors: ConnectionFailed, LockTimeout: it did not come to its end within these seconds.
+        """
+        if self.sent is None:
+            return False
+        await_end(self._session, self._sent_id, budget_s=budget_s, waiting=self._run.observer.waiting)
+        self._session.begin(write=False)
+        there = self.sent.is_there()
+        self._session.rollback()
+        return there
+
+    def _ask(self, ending: Commit, error: OutcomeUnknown) -> bool:
         def ask(_attempt: int) -> bool:
             if ending.locked:
                 self.begin_locked()
             else:
                 await_end(
                     self._session,
-                    transaction_id,
+                    self._sent_id,
                     budget_s=self.lock_budget_s,
                     waiting=self._run.observer.waiting,
                 )
@@ -138,6 +155,7 @@ class Transactions:
             ) from why
 
     def _recover(self, error: SeedframeError) -> None:
+        self._step()
         self._session.rollback()
         if self._session.lost or is_lost(error):
             self._run.observer.waiting(f"{error.message}; connecting again")

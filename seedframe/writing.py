@@ -3,6 +3,7 @@
 import getpass
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -58,17 +59,22 @@ class Writing:
                 for seed in self._run.job.chosen:
                     if self._run.stopped_by is None:
                         self._run.finish(seed, self._write_one(seed))
+            if self._run.id is not None:
+                status = worst_status(outcome.status for outcome in self._run.outcomes).value
+                self._transactions.again(lambda _: self._enter_end(status, None))
         except BaseException as error:
-            self._end_early(error)
-            error.add_note(self._what_stays(together=together))
+            error.add_note(self._end_early(error, together=together))
             raise
-        self._end_run(worst_status(outcome.status for outcome in self._run.outcomes).value)
 
     def _begin_run(self) -> None:
         self._ledger.require_readable()
-        self._run.id, _ = self._transactions.again(self._enter_run)
+        try:
+            self._transactions.again(self._enter_run)
+        except SeedframeError:
+            self._run.id = None
+            raise
 
-    def _enter_run(self, attempt: int) -> int:
+    def _enter_run(self, attempt: int) -> None:
         if attempt > 1:  # what was made of the ledger before was rolled back, or was not
             self._session.begin(write=False)
             self._ledger.look()
@@ -79,7 +85,7 @@ class Writing:
             self._transactions.begin_locked(ledger_lock())
             self._ledger.make_current()
         options = self._run.options
-        run = self._log.start(
+        self._run.id = run = self._log.start(
             RunStart(
                 env=self._run.config.env,
                 command=self._run.command,
@@ -100,11 +106,6 @@ class Writing:
             )
         )
         self._transactions.commit(Commit("the beginning of the run", lambda: self._log.has_run(run)))
-        return run
-
-    def _end_run(self, status: str) -> None:
-        if self._run.id is not None:
-            self._transactions.again(lambda _: self._enter_end(status, None))
 
     def _enter_end(self, status: str, error: Problem | None) -> None:
         run = self._run.id
@@ -113,25 +114,35 @@ class Writing:
         self._log.finish(run, status=status, duration_s=time.monotonic() - self._run.started, error=error)
         self._transactions.commit(Commit("the end of the run", lambda: self._log.has_end(run)))
 
-    def _end_early(self, error: BaseException) -> None:
+    def _end_early(self, error: BaseException, *, together: bool) -> str:
         """Roll back, and enter the end of the run where that can be done soon: the first error is the one to hear of.
 
         A run without an end says for itself that it was cut short.
-        """
-        self._session.rollback()
-        if self._run.id is None or isinstance(error, ConnectionFailed):
-            return
-        problem = error.problems[0] if isinstance(error, SeedframeError) else None
-        with suppress(SeedframeError, psycopg.Error):
-            if self._session.lost:
-                self._session.reconnect(_SOON_S)
-            self._enter_end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", problem)
-        self._session.rollback()
 
-    def _what_stays(self, *, together: bool) -> str:
-        done = [] if together else [o.seed for o in self._run.outcomes if o.status in (Status.CHANGED, Status.IN_SYNC)]
-        kept = f"{', '.join(done)} {'is' if len(done) == 1 else 'are'} done" if done else "nothing was changed"
-        return f"the seed at work was rolled back; {kept}"
+        Returns: what stays of it, for a person.
+        """
+        sent = self._transactions.sent
+        self._transactions.wind_up()
+        self._session.rollback()
+        committed: bool | None = False
+        if self._run.id is not None and not isinstance(error, ConnectionFailed):
+            committed = None
+            problem = error.problems[0] if isinstance(error, SeedframeError) else None
+            with suppress(SeedframeError, psycopg.Error):
+                if self._session.lost:
+                    self._session.reconnect(_SOON_S)
+                committed = self._transactions.took_place(budget_s=_SOON_S)
+                self._enter_end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", problem)
+            self._session.rollback()
+        seeds = [outcome.seed for outcome in self._run.outcomes if outcome.status in (Status.CHANGED, Status.IN_SYNC)]
+        done = [] if together else seeds
+        if sent is not None and sent.seeds and not set(sent.seeds) <= set(done):
+            if committed is None:
+                return f"whether {sent.what} was committed is not known: `seedframe apply` finds out; {_kept(done)}"
+            done += sent.seeds if committed else ()
+        if len(done) == len(self._run.job.chosen):
+            return "all seeds are done"
+        return f"the seed at work was rolled back; {_kept(done)}"
 
     def _write_one(self, seed: Seed) -> SeedOutcome:
         """One seed in a transaction of its own, again from its top when that may help."""
@@ -151,14 +162,15 @@ class Writing:
     def _write_alone(self, seed: Seed, started: float) -> SeedOutcome:
         self._transactions.begin_locked()
         outcome = self._within(seed, PlannedRows(), started)
-        told = self._transactions.commit(self._ending(f"seed {seed.label}", outcome, locked=True))
+        told = self._transactions.commit(self._ending(f"seed {seed.label}", [outcome], locked=True))
         return replace(outcome, findings=(*outcome.findings, *told))
 
-    def _ending(self, what: str, outcome: SeedOutcome, *, locked: bool = False) -> Commit:
-        """The COMMIT of a transaction in which this outcome was entered."""
+    def _ending(self, what: str, outcomes: Sequence[SeedOutcome], *, locked: bool = False) -> Commit:
+        """The COMMIT of a transaction in which these outcomes were entered."""
         run = self._run.id
         assert run is not None  # noqa: S101 - nothing else is committed
-        return Commit(what, lambda: self._log.has_outcome(run, outcome.seed), locked)
+        done = tuple(outcome.seed for outcome in outcomes if locked)
+        return Commit(what, lambda: self._log.has_outcome(run, outcomes[0].seed), locked, done)
 
     def _write_together(self) -> None:
         """All seeds in one transaction, again from its top when that may help."""
@@ -198,7 +210,7 @@ class Writing:
         if self._run.mode == "rehearse" or failed:
             self._session.rollback()
         else:
-            told = self._transactions.commit(self._ending("the run", self._run.outcomes[0], locked=True))
+            told = self._transactions.commit(self._ending("the run", self._run.outcomes, locked=True))
             self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 
     def _within(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
@@ -254,10 +266,16 @@ class Writing:
     def _enter_apart(self, outcome: SeedOutcome) -> None:
         self._session.begin(write=True)
         self._record(outcome)
-        self._transactions.commit(self._ending(f"the failure of seed {outcome.seed}", outcome))
+        self._transactions.commit(self._ending(f"the failure of seed {outcome.seed}", [outcome]))
 
     def _recorded_failure(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
         return self._record_apart(self._run.failed(seed, error, started))
+
+
+def _kept(done: Sequence[str]) -> str:
+    if not done:
+        return "nothing was changed"
+    return f"{', '.join(done)} {'is' if len(done) == 1 else 'are'} done"
 
 
 def _is_of_the_run(error: SeedframeError) -> bool:

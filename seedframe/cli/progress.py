@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from seedframe.cli.options import Context
+from seedframe.cli.signals import require_going
 from seedframe.observer import Observer
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome
 from seedframe.reporting.cells import visible
@@ -33,18 +34,25 @@ def watching(context: Context, *, say_waiting: bool = True) -> Iterator[Observer
     """
     with redirect_stdout(sys.stderr):
         if context.verbosity != 0:
-            yield context.observer()
+            yield Several(context.observer(), Stoppable())
             return
         if not shows_progress(sys.stderr, os.environ):
-            yield Several(context.observer(), *([WaitingLine(sys.stderr)] if say_waiting else []))
+            yield Several(context.observer(), Stoppable(), *([WaitingLine(sys.stderr)] if say_waiting else []))
             return
         with ProgressBar(sys.stderr, color=context.colored(sys.stderr)) as bar:
-            yield Several(context.observer(), bar)
+            yield Several(context.observer(), Stoppable(), bar)
 
 
 def shows_progress(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """True on a terminal that can redraw a line, outside CI."""
     return stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI")
+
+
+class Stoppable(Observer):
+    """Ends the run that goes on although a signal has asked it to stop."""
+
+    def step(self) -> None:
+        require_going()
 
 
 class WaitingLine(Observer):
@@ -65,6 +73,10 @@ class Several(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
+
+    def step(self) -> None:
+        for observer in self._observers:
+            observer.step()
 
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         for observer in self._observers:

@@ -10,6 +10,9 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+_asked: "Stopped | None" = None
+
+
 class Stopped(KeyboardInterrupt):
     """The process was asked to stop. A KeyboardInterrupt, which psycopg answers by cancelling the running statement."""
 
@@ -21,14 +24,21 @@ class Stopped(KeyboardInterrupt):
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
     """Raise `Stopped` at the first signal, end the process at the second; a signal that is ignored stays ignored."""
+    global _asked
+    _asked = None
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
+        global _asked
+        # By the kernel, so that even code that never comes back to Python ends; it spares process 1, of a container.
+        force = signal.SIG_DFL if os.getpid() != 1 else _force
         for each in _SIGNALS:
-            signal.signal(each, _force)
-        raise Stopped(signum)
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                signal.signal(each, force)
+        _asked = Stopped(signum)
+        raise _asked
 
     before = {each: signal.getsignal(each) for each in _SIGNALS}
     for each, handler in before.items():
@@ -41,6 +51,11 @@ def stop_on_signals() -> Iterator[None]:
             signal.signal(each, handler)
 
 
+def require_going() -> None:
+    """Raise `Stopped` again, should a seed's code have swallowed it."""
+    if _asked is not None:
+        raise _asked
+
+
 def _force(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)
+    os._exit(128 + signum)
