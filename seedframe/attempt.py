@@ -125,6 +125,11 @@ class Attempt:
             outcomes += self._orphans()
         return Attempted(tuple(self._bounded(outcome) for outcome in outcomes), tuple(findings))
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables that its resources write, as far as it came to declare them."""
+        return tuple(dict.fromkeys(name for resource in self._resources for name in resource.tables))
+
     def _as_written(self, outcome: ResourceOutcome) -> ResourceOutcome:
         """The outcome with the rows that were written though the plan had found them as declared."""
         more = sum(

@@ -58,9 +58,13 @@ class SeedframeError(Exception):
         hint: what to do next.
         where: `file:line` (or file, key, table) the mistake is at.
         problems: the mistakes it stands for, where several were found at once.
+
+    Attributes:
+        sqlstate: of the server's error behind it, where that itself is kept from view.
     """
 
     code: ClassVar[str] = "error"
+    sqlstate: str | None = None
 
     def __init__(
         self,

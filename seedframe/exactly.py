@@ -15,7 +15,6 @@ from seedframe.plan_fit import compared_seeds, misfits, undeclared
 from seedframe.reading import Reading
 from seedframe.recorder import Recorder
 from seedframe.report import SeedOutcome, Status, utc_text
-from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.run import Run
 from seedframe.saved_plan import SavedPlan, SavedSeed
 from seedframe.seed import Seed
@@ -81,7 +80,7 @@ class ExactWriting(Writing):
                 self._run.stopped_by = seed  # critical or not: a plan is made whole or not at all
                 self._session.rollback()
                 return
-        told = self._transactions.commit(self._ending("the plan", self._run.outcomes[0], locked=True))
+        told = self._transactions.commit(self._ending("the plan", self._run.outcomes, locked=True))
         self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 
     def _require_fit(self, plan: SavedPlan) -> None:
@@ -110,10 +109,7 @@ class ExactWriting(Writing):
         except SeedFailedError as failure:
             return self._run.refused(seed, failure.attempted, started)
         except SeedframeError as error:
-            self._session.require_connection(error)
-            if may_succeed_again(error) and attempt < ATTEMPTS:
-                raise
-            return self._run.failed(seed, error, started)
+            return self._failed_together(seed, error, started, attempt)
         assert self._run.recorder is not None  # noqa: S101 - set above
         problem = undeclared(planned, self._run.recorder.of(seed.name))
         if problem is not None:

@@ -11,9 +11,10 @@ from typing import Final
 import psycopg
 
 from seedframe import __version__
-from seedframe.attempt import Attempted
+from seedframe.attempt import Attempt, Attempted
 from seedframe.changes import Finding
 from seedframe.database.ledger import Ledger
+from seedframe.database.lock_holders import named
 from seedframe.database.locks import ledger_lock
 from seedframe.database.planned import PlannedRows
 from seedframe.database.run_log import RunLog, RunStart
@@ -46,6 +47,7 @@ class Writing:
         self._ledger = ledger
         self._log = RunLog(ledger)
         self._transactions = Transactions(run, session)
+        self._attempt: Attempt | None = None
 
     def go(self) -> None:
         """Apply seed by seed; what becomes of each goes into the run. Errors: ConnectionFailed, LockTimeout …"""
@@ -156,6 +158,8 @@ class Writing:
         except SeedframeError as error:
             if isinstance(error, ConnectionFailed) or _is_of_the_run(error):
                 raise
+            if isinstance(error, LockTimeout):
+                error = self._with_holder(error)
             return self._recorded_failure(seed, error, started)
         return replace(outcome, findings=(*outcome.findings, *told))
 
@@ -164,6 +168,27 @@ class Writing:
         outcome = self._within(seed, PlannedRows(), started)
         told = self._transactions.commit(self._ending(f"seed {seed.label}", [outcome], locked=True))
         return replace(outcome, findings=(*outcome.findings, *told))
+
+    def _failed_together(self, seed: Seed, error: SeedframeError, started: float, attempt: int) -> SeedOutcome:
+        """The outcome of a seed that failed in the transaction of all; what may help to begin again is raised."""
+        self._run.observer.step()
+        self._session.require_connection(error)
+        if may_succeed_again(error) and attempt < ATTEMPTS:
+            raise error
+        if isinstance(error, LockTimeout) and self._attempt is not None:
+            error = named(error, self._session, self._attempt.tables)
+        return self._run.failed(seed, error, started)
+
+    def _with_holder(self, error: LockTimeout) -> LockTimeout:
+        if self._attempt is None:
+            return error
+        try:
+            self._session.begin(write=False)
+            return named(error, self._session, self._attempt.tables)
+        except SeedframeError:
+            return error  # it is the one to hear of
+        finally:
+            self._session.rollback()
 
     def _ending(self, what: str, outcomes: Sequence[SeedOutcome], *, locked: bool = False) -> Commit:
         """The COMMIT of a transaction in which these outcomes were entered."""
@@ -201,10 +226,7 @@ class Writing:
             except SeedFailedError as failure:
                 outcome = self._run.refused(seed, failure.attempted, started)
             except SeedframeError as error:
-                self._session.require_connection(error)
-                if may_succeed_again(error) and attempt < ATTEMPTS:
-                    raise
-                outcome = self._run.failed(seed, error, started)
+                outcome = self._failed_together(seed, error, started, attempt)
             self._run.finish(seed, outcome)
         failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
         if self._run.mode == "rehearse" or failed:
@@ -215,7 +237,7 @@ class Writing:
 
     def _within(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
         """Apply one seed and enter it in the ledger, in the transaction that is open."""
-        attempt = self._run.attempt(self._session, self._ledger, seed, planned)
+        attempt = self._attempt = self._run.attempt(self._session, self._ledger, seed, planned)
         attempted = attempt.run()
         if attempted.failed:
             raise SeedFailedError(attempted)

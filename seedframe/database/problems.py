@@ -120,6 +120,10 @@ def explain(
         )
     if state == "55P03":
         return LockTimeout(f"another session holds a lock: {primary}", hint="wait for it to end, or raise lock_timeout")
+    if state in ("40001", "40P01"):
+        return SeedError(
+            f"another session was in the way: {primary} [{state}]", hint="run it again when that one is done"
+        )
     if state == "57014":
         return SeedError(
             f"the server ended the statement: {primary}", hint="raise statement_timeout if it is too short"
@@ -199,9 +203,11 @@ def quiet(message: str) -> str:
 
 
 def refused_by_function(error: SeedframeError) -> SeedframeError:
-    """The same error, told as that of the function which raised it; as it is where none did."""
+    """The same error, told as that of the function which raised it; as it is where none did, or not for a row."""
     cause = error.__cause__
     if not isinstance(cause, psycopg.Error) or cause.diag.source_function != "exec_stmt_raise":
+        return error
+    if not may_be_of_a_row(error):
         return error
     # The first line of the context is the function's own place; those after it may quote values.
     found = _FUNCTION.search((cause.diag.context or "").partition("\n")[0])
@@ -225,4 +231,5 @@ def withheld(error: SeedframeError, where: str) -> SeedframeError:
         hint="look at the table's triggers; the server's own log may have its words",
     )
     quieted.where = error.where or where
+    quieted.sqlstate = cause.sqlstate
     return quieted
