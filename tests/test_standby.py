@@ -13,6 +13,7 @@ import pytest
 from seedframe import Project
 from seedframe.errors import ConnectionFailed
 from seedframe.report import Report
+from seedframe.retrying import ATTEMPTS
 from tests import everything
 from tests.conftest import Cli, Folder, ProjectFactory
 from tests.machines import Machine, machine
@@ -196,11 +197,11 @@ def test_a_read_that_a_standby_breaks_off_is_made_again(reader: Folder, primary:
 
 
 def test_a_standby_that_breaks_off_every_read_is_named(reader: Folder, primary: Machine, standby: Machine) -> None:
-    disturber = disturb(reader, primary, standby, 3)
+    disturber = disturb(reader, primary, standby, ATTEMPTS)
     result = reader.run("verify")
     disturber.join(60)
     assert result.returncode == 3, result
-    assert (reader.path / "looked").read_text() == "xxx"
+    assert (reader.path / "looked").read_text() == "x" * ATTEMPTS
     (line, hint) = result.stderr.splitlines()[-2:]
     assert re.search("error: .*the standby broke off what was being read", line), result
     assert "hot_standby_feedback" in hint

@@ -52,7 +52,7 @@ def applying(folder: Folder, home: Path, *options: str, url: str = "") -> "Itera
 
 
 def until_it_waits(sql: Sql, process: "subprocess.Popen[str]") -> None:
-    waits = "select true from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'seedframe'"
+    waits = "select true from pg_stat_activity where wait_event_type = 'Lock' and application_name like 'seedframe%'"
     while not sql(f"{waits} and datname = current_database()"):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)

@@ -92,7 +92,9 @@ class Rig:
             assert apply(self.folder).exit_code == 0
         return list(self.proxy.messages)
 
-    def round(self, where: Break, *, empty: bool, then: Callable[[], None] = lambda: None) -> Report:
+    def round(
+        self, where: Break, *, empty: bool, wait_s: float = 0.0, then: Callable[[], None] = lambda: None
+    ) -> Report:
         """One round: apply, with something happening there; look; go on without that; look again.
 
         Args:
@@ -101,7 +103,7 @@ class Rig:
         self.start(empty=empty)
         before = dict.fromkeys(LABELS, 0) if empty else self.recorded()
         self.proxy.break_at(where)
-        report = apply(self.folder)
+        report = apply(self.folder, wait_s=wait_s)
         self.proxy.break_at(None)
         then()
         self._check(report, before)
