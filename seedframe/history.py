@@ -37,7 +37,8 @@ class RunRecord:
         command: "apply".
         mode: "apply"; dry runs and rehearsals leave nothing in the ledger.
         env: the name of the environment.
-        status: the worst of its seeds, as the report had it.
+        status: the worst of its seeds, as the report had it; or "running", "interrupted" (by a signal), or "lost": it
+            has no end, and nobody is at work on it any more.
         version: seedframe's version.
         who: the operating system's user.
         host: the machine seedframe ran on.

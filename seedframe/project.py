@@ -15,7 +15,6 @@ from seedframe.errors import (
     PlanRefused,
     UnknownSeed,
     UsageError,
-    did_you_mean,
 )
 from seedframe.history import RunRecord
 from seedframe.observer import Observer
@@ -131,14 +130,14 @@ class Project:
         """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""
         from seedframe.database.run_log import RunLog
 
-        with self._ledger(write=False) as ledger:
+        with self._ledger() as ledger:
             return RunLog(ledger).runs(limit=limit)
 
     def run_record(self, run: int) -> RunRecord:
         """One run with its seeds. Errors: UsageError when the ledger has no such run; as `history`."""
         from seedframe.database.run_log import RunLog
 
-        with self._ledger(write=False) as ledger:
+        with self._ledger() as ledger:
             found = RunLog(ledger).runs(run=run)
         if not found:
             raise UsageError(f"there is no run {run} of project {self.config.project!r}", hint="see seedframe history")
@@ -154,28 +153,19 @@ class Project:
             raise UsageError(
                 f"seed {declared.label} is still declared in {declared.origin}", hint="remove it first, then forget it"
             )
-        with self._ledger(write=True) as ledger:
-            known = ledger.applied()
-            wanted = name if name in known else name.partition("_")[2]
-            if wanted not in known:
-                raise UnknownSeed(
-                    f"the ledger knows no seed {name!r}", hint=did_you_mean(name, known) or "see seedframe verify"
-                )
-            return ledger.forget(wanted)
+        from seedframe import forgetting
+
+        return forgetting.forget(self.config, name)
 
     @contextmanager
-    def _ledger(self, *, write: bool) -> "Iterator[Ledger]":
+    def _ledger(self) -> "Iterator[Ledger]":
         from seedframe.database.engine import open_target
         from seedframe.database.ledger import Ledger
-        from seedframe.database.locks import begin_locked, run_lock
 
         config = self.config
         with open_target(config) as target:
             session = target.session
-            if write:
-                begin_locked(session, run_lock(config.project, session.schema), budget_s=0.0)
-            else:
-                session.begin(write=False)
+            session.begin(write=False)
             ledger = Ledger(session, project=config.project, baseline_rows=config.baseline_rows)
             ledger.look()
             if ledger.unreadable is not None:
@@ -184,8 +174,6 @@ class Project:
                     hint=ledger.grants,
                 )
             yield ledger
-            if write:
-                session.commit()
 
     def _job(self, chosen: tuple[Seed, ...]) -> "Job":
         from seedframe.run import Job

@@ -90,6 +90,11 @@ class Proxy:
         for thread in list(self._threads):
             thread.join(10)
 
+    def vanish(self) -> None:
+        """End every connection, and take no other; may be called in the middle of a message."""
+        for end in [*self._listeners, *self._sockets]:
+            _end(end)
+
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)

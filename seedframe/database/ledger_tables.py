@@ -112,8 +112,10 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
     3: (
         (
             "ALTER TABLE seedframe.run ADD COLUMN IF NOT EXISTS address text DEFAULT host(inet_client_addr()),"
-            " ADD COLUMN IF NOT EXISTS revision text"
+            " ADD COLUMN IF NOT EXISTS revision text, ADD COLUMN IF NOT EXISTS backend_pid integer"
         ),
+        # Apart, so that runs of the past have none.
+        "ALTER TABLE seedframe.run ALTER COLUMN backend_pid SET DEFAULT pg_backend_pid()",
         # The columns from `project` on are those of an entry of the chain; null in an outcome that is none.
         (
             "ALTER TABLE seedframe.outcome ADD COLUMN IF NOT EXISTS digest text,"

@@ -7,11 +7,23 @@ from psycopg.types.json import Jsonb
 
 from seedframe.changes import Counts
 from seedframe.database.ledger import Ledger
+from seedframe.database.locks import run_lock
 from seedframe.errors import Problem
 from seedframe.history import RunRecord, SeedRecord
 
+# A run without an end is at work while the session is there that began it, or while one has the lock: a new one, after
+# the first was lost. Read as JSON, as ledgers of an older version have no such column. A standby cannot see either.
 _RUNS: Final[LiteralString] = """
-SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env, r.status, r.version,
+SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env,
+       CASE WHEN r.status = 'running' AND NOT pg_is_in_recovery() AND NOT EXISTS (
+            SELECT FROM pg_stat_activity a WHERE a.pid = (to_jsonb(r) ->> 'backend_pid')::integer
+               AND (a.backend_start IS NULL OR a.backend_start <= r.started_at)
+       ) AND NOT EXISTS (
+            SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND (l.classid::bigint << 32) | l.objid::bigint = $5
+       ) THEN 'lost' ELSE r.status END AS status,
+       r.version,
        r.os_user AS who, r.host, coalesce(r.duration_s, 0) AS duration_s,
        coalesce(sum(o.created), 0)::bigint AS created, coalesce(sum(o.updated), 0)::bigint AS updated,
        coalesce(sum(o.deleted), 0)::bigint AS deleted, coalesce(sum(o.unchanged), 0)::bigint AS unchanged
@@ -101,7 +113,16 @@ class RunLog:
         if not self._ledger.readable:
             return []
         records = []
-        for row in self._session.dicts(_RUNS, [self._ledger.project, self._ledger.schema, run, limit]):
+        for row in self._session.dicts(
+            _RUNS,
+            [
+                self._ledger.project,
+                self._ledger.schema,
+                run,
+                limit,
+                run_lock(self._ledger.project, self._ledger.schema),
+            ],
+        ):
             counts = Counts(row.pop("created"), row.pop("updated"), row.pop("deleted"), row.pop("unchanged"))
             seeds = self._seeds_of(row["id"]) if run is not None else ()
             records.append(RunRecord(**row, counts=counts, seeds=seeds))
