@@ -255,7 +255,7 @@ class Writing:
         """What a seed's outcome becomes when the transaction it shared was rolled back for another's failure."""
         if outcome.status is not Status.CHANGED:
             return outcome
-        told = Finding("rolled back with the run, because a critical seed failed", "info")
+        told = Finding("rolled back with the run, because another seed failed", "info")
         return replace(outcome, status=Status.SKIPPED, resources=(), findings=(*outcome.findings, told))
 
     def _record(self, outcome: SeedOutcome) -> None:

@@ -24,7 +24,7 @@ $ pytest tests/test_killed.py --torture 20
 _THEMES: Final = {
     "Transactions": ("runner",),
     "Several at once": ("several_at_once", "pgbouncer", "locks", "waiting"),
-    "Saved plans": ("saved_plans",),
+    "Saved plans": ("saved_plans", "saved_plan_cuts"),
     "Crashes": ("killed", "terminated", "account"),
     "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "clocks"),
     "The ledger": ("ledger_upgrade", "audit_trail", "changed_rows", "retention"),

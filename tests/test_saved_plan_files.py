@@ -189,6 +189,7 @@ def test_no_file_is_told_in_a_line(tmp_path: Path) -> None:
         (("--plan", "p.json", "--tag", "x"), "--plan leaves no room for --tag"),
         (("--plan", "p.json", "--skip", "items"), "--plan leaves no room for --skip"),
         (("--plan", "p.json", "--detailed-exitcode"), "--detailed-exitcode tells what a dry run found"),
+        (("--dry-run", "--out", "p.json", "--output", "./p.json"), "--out and --output name one file"),
         (("--plan", "p.json"), "p.json: there is no such file"),
         (("--dry-run", "--out", "no/p.json"), "--out no/p.json: there is no folder no"),
     ],

@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import re
+import shlex
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -148,6 +150,13 @@ def test_a_seed_that_fails_undoes_the_whole_plan_critical_or_not(shop: Folder, s
     assert sql("select count(*) from seedframe.applied_plan") == [(0,)]
     sql("drop trigger no on parts")
     assert make(shop).exit_code == 0
+
+
+def test_the_page_as_it_is_read(shop: Folder) -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs/plans.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ seedframe (.*)$", page, re.MULTILINE)
+    results = [shop.run(*shlex.split(command)) for command in commands]
+    assert [result.returncode for result in results] == [0, 0], "\n".join(map(str, results))
 
 
 # What moved

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from seedframe.cli.options import Context, global_options, selection_options
 from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
+from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
 from seedframe.verdicts import OnConflict
 
@@ -87,6 +88,8 @@ def command(
         plan=plan,
     )
     options.require_sensible()
+    if out is not None and to.output is not None and out.resolve() == to.output.resolve():
+        raise UsageError("--out and --output name one file", hint="the report and the plan are two files")
     project = context.project()
     with watching(context) as observer:
         report = project.apply(options, observer)
