@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -111,8 +112,11 @@ def _wait(process: subprocess.Popen[str]) -> str:
                 return process.communicate(timeout=_LOOK_S)[0]
             except subprocess.TimeoutExpired:
                 continue
-    except BaseException:
-        # A terminal's Ctrl-C has reached it too: let it roll back, then insist.
+    except BaseException as stopped:
+        # A terminal's Ctrl-C has reached it too. Of a SIGTERM only we know; many programs roll back at SIGINT alone.
+        # Let it do so, then insist.
+        if str(stopped) == signal.SIGTERM.name:
+            process.send_signal(signal.SIGINT)
         for insist in (process.terminate, process.kill):
             try:
                 process.communicate(timeout=_PATIENCE_S)

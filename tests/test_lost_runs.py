@@ -91,7 +91,7 @@ def test_a_server_that_does_not_come_back(
     rig.undisturbed(empty=False)
     rig.start(empty=False)
     # The beginning of the run, then the first seed.
-    where = Break("to server", 2, "after" if committed else "before", rig.proxy.vanish, "COMMIT")
+    where = Break("to client" if committed else "to server", 2, "before", rig.proxy.vanish, "COMMIT")
     rig.proxy.break_at(where)
     report = apply(rig.folder)
     assert report.exit_code == 3
@@ -139,6 +139,6 @@ def test_forget_without_an_answer_says_so(rig: Rig, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("seedframe.forgetting.RECONNECT_S", 0.2)
     rig.undisturbed(empty=True)
     (rig.folder.path / "seeds/20_second.py").unlink()
-    rig.proxy.break_at(Break("to server", 1, "after", rig.proxy.vanish, "COMMIT"))
+    rig.proxy.break_at(Break("to client", 1, "before", rig.proxy.vanish, "COMMIT"))
     with pytest.raises(OutcomeUnknown, match="its outcome is not known: second may be forgotten"):
         Project.load(rig.folder.path).forget("second")

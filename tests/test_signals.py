@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM in every phase of a run: cancelled, rolled back, entered in the ledger, and nobody left behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -108,6 +109,7 @@ def started(folder: Folder, *arguments: str, **env: str) -> Iterator[Command]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     with process:
         try:
@@ -233,6 +235,46 @@ def test_a_signal_in_a_run_that_writes_nothing(arguments: list[str], folder: Fol
     assert sql("select count(*) from items") == [(0,)]
     assert report.read_text() == "of the last run"
     assert sorted(path.name for path in folder.path.iterdir() if "report" in path.name) == ["report.json"]
+
+
+_MIGRATE: Final = """
+import os, sys, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"], application_name="seedframe shop") as connection:
+    connection.execute("create table made (id int)")
+    connection.execute("select pg_sleep(600)")
+"""
+
+
+@pytest.mark.parametrize(("signum", "code"), _SIGNALS)
+def test_a_signal_in_a_migration(signum: int, code: int, project: ProjectFactory, sql: Sql) -> None:
+    """SIGINT as a terminal sends it, to the whole group; SIGTERM to seedframe alone."""
+    config = '[project]\nname = "shop"\n\n[migrations]\ncommand = "python migrate.py"\n'
+    folder = project({"migrate.py": _MIGRATE, "seeds/10_first.py": _FIRST}, config=config)
+    with started(folder, "db", "init") as command:
+        wait_for(sql, f"exists (select {_OTHERS} and query ~ 'pg_sleep' and state = 'active')")
+        if signum == signal.SIGINT:
+            os.killpg(command.process.pid, signum)
+            command.process.communicate(timeout=_PATIENCE_S)
+            returned = command.process.returncode
+        else:
+            returned, _ = command.stop(signum)
+    assert returned == code
+    nobody_left(sql)
+    assert sql("select to_regclass('made')") == [(None,)]
+
+
+def test_a_signal_while_the_report_is_written(folder: Folder, sql: Sql) -> None:
+    report = folder.path / "report"
+    os.mkfifo(report)
+    with started(folder, "apply", "--output", str(report)) as command:
+        wait_for(sql, "to_regclass('seedframe.run') is not null")
+        wait_for(sql, "exists (select from seedframe.run where finished_at is not null)")
+        nobody_left(sql)
+        time.sleep(0.1)  # it is between the run and its end, or waits for a reader of the report
+        returned, said = command.stop(signal.SIGTERM)
+    assert returned == 143, said
+    assert sql("select status from seedframe.run") == [("changed",)]
+    assert apply(folder).summary.changed == 0
 
 
 def test_a_second_signal_forces(folder: Folder, sql: Sql) -> None:

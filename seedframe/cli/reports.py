@@ -88,6 +88,14 @@ def deliver(report: Report, to: Destination, context: Context) -> int:
 
     Errors: UsageError, when the file cannot be written after all.
     """
+    try:
+        return _deliver(report, to, context)
+    except KeyboardInterrupt as stopped:
+        stopped.add_note("the run was at its end, only its report was not written")
+        raise
+
+
+def _deliver(report: Report, to: Destination, context: Context) -> int:
     form = FORMATS[to.format]
     if to.output is not None:
         write_file(to.output, form.document(report, Page(verbosity=max(-1, min(1, context.verbosity)))))

@@ -1,5 +1,6 @@
 """The engine: from a project's configuration to one open session, waiting for the server where asked to."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def open_target(
             search_path=config.database.search_path,
             lock_timeout_s=config.database.lock_timeout_s,
             statement_timeout_s=config.database.statement_timeout_s,
-            reopen=dial.connect,
+            reopen=dial.connect_again,
         )
         stack.callback(session.close)
         yield OpenTarget(session, host)
@@ -100,6 +101,12 @@ class _Dial:
                 raise _given_up(problem, wait_s) from None
             self._waiting(f"{problem.message}; waiting for it, {left:.0f} s left")
             pauses.pause()
+
+    def connect_again(self, wait_s: float) -> sqlalchemy.Connection:
+        """As `connect`; what waits for an answer waits no longer than that either."""
+        if "connect_timeout" not in self._address.parameters:
+            self._arguments["connect_timeout"] = str(max(2, math.ceil(wait_s)))
+        return self.connect(wait_s)
 
     def _open(self) -> psycopg.Connection[Any]:
         return psycopg.connect(**self._arguments)
