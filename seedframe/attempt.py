@@ -8,28 +8,33 @@ from pathlib import Path
 from typing import Any, Final
 
 from seedframe import hooks
+from seedframe.chain import canonical
 from seedframe.changes import (
     CHECK_RESOURCE,
     Change,
     Changes,
     Finding,
+    Marker,
     Plan,
     PlannedResource,
     Severity,
     Verdict,
     key_text,
 )
+from seedframe.code_digest import code_digest
 from seedframe.database.baselines import Baselines
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
+from seedframe.database.run_log import Audited, storable
 from seedframe.database.session import Session
 from seedframe.errors import ChangedInDatabase, ConstraintViolated, DeclarationError, DoesNotConverge, HookFailed
+from seedframe.history import ChangedRow, ResourceRecord
 from seedframe.limits import Limits
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
-from seedframe.report import Mode, ResourceOutcome
+from seedframe.report import Mode, ResourceOutcome, as_cell
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
@@ -38,7 +43,12 @@ from seedframe.verdicts import CONTESTED, OnConflict, resource_verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What every attempt of a run shares. `on_conflict` is None in verify."""
+    """What every attempt of a run shares.
+
+    Attributes:
+        on_conflict: None in verify.
+        listed: the ledger lists the changed rows of a resource, unless there are more than this.
+    """
 
     session: Session
     baselines: Baselines
@@ -50,6 +60,7 @@ class Scene:
     sample: int
     limits: Limits
     recorder: Recorder | None = None
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Attempt:
             files=seed.files,
             state_dir=scene.state_dir,
             sample=scene.sample,
+            listed=scene.listed,
             rehearsal=scene.mode == "rehearse",
             on_conflict=scene.on_conflict,
             limits=scene.limits,
@@ -103,6 +115,7 @@ class Attempt:
             recorder=scene.recorder,
         )
         self._resources: tuple[Resource, ...] = ()
+        self._outcomes: tuple[ResourceOutcome, ...] = ()
 
     def run(self) -> Attempted:
         """Compare; where the run writes, write, compare again and verify. Errors: SeedError and its kinds."""
@@ -119,6 +132,7 @@ class Attempt:
         else:
             self._write(compared, own, outcomes)
             outcomes = [self._as_written(outcome) for outcome in outcomes]
+        self._outcomes = tuple(outcomes)
         findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []
         findings += [*self._orphaned(), *dict.fromkeys(self._db.notes)]
         if self._scene.mode == "verify":
@@ -177,6 +191,35 @@ class Attempt:
         for name in self._undeclared():
             baselines.drop(seed.name, name)
         return tuple(told)
+
+    def audited(self) -> Audited:
+        """What the ledger's entry tells beside counts: digests, and what was changed, row by row where it is listed."""
+        declared = {resource.name: _declared_digest(resource) for resource in self._resources}
+        resources: list[ResourceRecord] = []
+        rows: list[ChangedRow] = []
+        for outcome in self._outcomes:
+            counts = outcome.changes.counts
+            if counts.changed:
+                listed = self._changed_rows(outcome) if counts.changed <= self._scene.listed else []
+                rows += listed
+                resources.append(ResourceRecord(outcome.resource, counts, max(0, counts.changed - len(listed))))
+        return Audited(
+            code=code_digest(self._seed),
+            data=sha256(canonical(declared).encode()).hexdigest(),
+            resources=tuple(resources),
+            rows=tuple(rows),
+        )
+
+    def _changed_rows(self, outcome: ResourceOutcome) -> list[ChangedRow]:
+        """The changed rows of one resource; what is no row is named as in the report."""
+        named = [resource for resource in self._resources if resource.name == outcome.resource]
+        rowset = next((resource.rowset for resource in named if isinstance(resource, Rows)), None)
+        rows = rowset.changed_rows() if rowset is not None else []
+        return rows + [
+            ChangedRow(outcome.resource, change.action, _key_cells(change), _columns(change))
+            for change in outcome.changes.sample
+            if rowset is None or change.action == "other"
+        ]
 
     # Declaring and comparing
 
@@ -421,6 +464,24 @@ def _not_converged(resource: str, left: Changes, rowset: Rowset | None = None) -
         )
     where = rowset.left_at if rowset is not None else None
     return DoesNotConverge(f"{resource} does not converge: after apply, for {key}, {what}", hint=hint, where=where)
+
+
+def _declared_digest(resource: Resource) -> str:
+    rowset = resource.rowset if isinstance(resource, Rows) else None
+    return rowset.digest if rowset is not None else _digest(resource)
+
+
+def _key_cells(change: Change) -> dict[str, str | None] | None:
+    cells = {storable(str(name)): as_cell(cell) for name, cell in change.key.items()}
+    if any(isinstance(cell, Marker) for cell in cells.values()):
+        return None
+    return {name: None if cell is None else storable(cell) for name, cell in cells.items()}
+
+
+def _columns(change: Change) -> tuple[str, ...] | None:
+    if change.action not in ("update", "other") or change.after is None:
+        return None
+    return tuple(storable(str(name)) for name in change.after)
 
 
 def _digest(resource: Resource) -> str:

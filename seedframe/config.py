@@ -64,6 +64,8 @@ class Config:
         variables: the process environment over `.env`; what settings are read from.
         variable_sources: for each variable that came from elsewhere than the environment, where from.
         baseline_rows: the largest resource whose baseline is kept row by row.
+        changed_rows: the ledger lists the changed rows of a resource, unless there are more than this.
+        keep_unchanged_runs: for so many seconds runs stay in the ledger that changed nothing; None means forever.
         max_delete: how many rows of one resource a run may delete; None means no limit.
         max_update: likewise for updates.
         environments: the names of the overlays that the file has.
@@ -82,6 +84,8 @@ class Config:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_sources: Mapping[str, str] = field(default_factory=dict)
     baseline_rows: int = 10_000
+    changed_rows: int = 1_000
+    keep_unchanged_runs: float | None = 90 * 86_400.0
     max_delete: Limit | None = None
     max_update: Limit | None = None
     environments: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from seedframe.durations import Misfit, parse_duration
+from seedframe.durations import Misfit, parse_age, parse_duration
 from seedframe.errors import did_you_mean
 from seedframe.limits import parse_limit
 
@@ -88,7 +88,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     },
     "migrations": {"command": _command},
     "plugins": {"allow": _texts},
-    "ledger": {"baseline_rows": _whole_number},
+    "ledger": {"baseline_rows": _whole_number, "changed_rows": _whole_number, "keep_unchanged_runs": parse_age},
     "limits": {"max_delete": parse_limit, "max_update": parse_limit},
 }
 SEED_KEYS: Final[Mapping[str, Check]] = {"order": _whole_number, "enabled": _flag, "environments": _texts}

@@ -9,6 +9,8 @@ _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)", re
 # The server keeps timeouts as milliseconds in an int4.
 LONGEST_S: Final = 2_147_483.647
 SHORTEST_S: Final = 0.001
+# An age is taken off the server's clock, which does not go back further than 4713 BC.
+OLDEST_S: Final = 365_000 * 86_400.0
 
 
 class Misfit(ValueError):
@@ -31,6 +33,23 @@ def parse_duration(value: object) -> float:
         raise Misfit("shorter than 1ms, which the server would take for no limit at all")
     if seconds > LONGEST_S:
         raise Misfit("longer than the 24 days that PostgreSQL can wait; 0 means no limit")
+    return float(seconds)
+
+
+def parse_age(value: object) -> float | None:
+    """Seconds, 0 included; None for "forever".
+
+    Raises:
+        Misfit: with a message that says what was expected.
+    """
+    expected = 'expected an age such as "90d", a number of seconds, or "forever"'
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Misfit(expected)
+    if isinstance(value, str) and value.strip() == "forever":
+        return None
+    seconds = _parse_text(value.strip(), expected) if isinstance(value, str) else value
+    if not 0 <= seconds <= OLDEST_S:  # so that NaN fails too
+        raise Misfit(f'{expected}, up to 1000 years ("365000d")')
     return float(seconds)
 
 

@@ -16,7 +16,7 @@ from seedframe.errors import (
     UnknownSeed,
     UsageError,
 )
-from seedframe.history import RunRecord
+from seedframe.history import ChainCheck, ChainHead, RunRecord
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.ordering import arrange, broken, select
@@ -133,12 +133,39 @@ class Project:
         with self._ledger() as ledger:
             return RunLog(ledger).runs(limit=limit)
 
-    def run_record(self, run: int) -> RunRecord:
-        """One run with its seeds. Errors: UsageError when the ledger has no such run; as `history`."""
+    def check_history(self, head: ChainHead | None = None) -> ChainCheck:
+        """Compute every hash of the audit trail again, and compare it with a head that was exported, if one is given.
+
+        Errors: UsageError when the head is of another project or schema; as `history`.
+        """
+        from seedframe.database.audit_trail import AuditTrail
+
+        config = self.config
+        if head is not None and (head.project, head.schema) != (config.project, config.database.schema):
+            raise UsageError(
+                f"the head is of project {head.project!r} and schema {head.schema!r}, not of {config.project!r} and"
+                f" {config.database.schema!r}",
+                hint="give the one that was exported from here",
+            )
+        with self._ledger() as ledger:
+            return AuditTrail(ledger).check(head)
+
+    def history_head(self) -> ChainHead:
+        """The last entry of the audit trail, to be kept elsewhere. Errors: as `history`."""
+        from seedframe.database.audit_trail import AuditTrail
+
+        with self._ledger() as ledger:
+            return AuditTrail(ledger).head()
+
+    def run_record(self, run: int, *, rows: int | None = 20) -> RunRecord:
+        """One run with its seeds, each with so many of its changed rows (None: all).
+
+        Errors: UsageError when the ledger has no such run; as `history`.
+        """
         from seedframe.database.run_log import RunLog
 
         with self._ledger() as ledger:
-            found = RunLog(ledger).runs(run=run)
+            found = RunLog(ledger).runs(run=run, rows=rows)
         if not found:
             raise UsageError(f"there is no run {run} of project {self.config.project!r}", hint="see seedframe history")
         return found[0]

@@ -78,6 +78,7 @@ class Run:
             sample=self.options.sample,
             limits=self.config.limits,
             recorder=self.recorder,
+            listed=self.config.changed_rows if self.mode == "apply" else 0,
         )
         return Attempt(
             scene,

@@ -13,15 +13,17 @@ import psycopg
 from seedframe import __version__
 from seedframe.attempt import Attempt, Attempted
 from seedframe.changes import Finding
+from seedframe.code_digest import code_digest
 from seedframe.database.ledger import Ledger
 from seedframe.database.lock_holders import named
 from seedframe.database.locks import ledger_lock
 from seedframe.database.planned import PlannedRows
-from seedframe.database.run_log import RunLog, RunStart
+from seedframe.database.run_log import Audited, RunLog, RunStart
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedframeError
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
+from seedframe.revision import revision_of
 from seedframe.run import Run
 from seedframe.seed import Seed
 from seedframe.transactions import Commit, Transactions
@@ -95,6 +97,7 @@ class Writing:
                 version=__version__,
                 os_user=_os_user(),
                 host=socket.gethostname(),
+                revision=revision_of(self._run.config.root),
                 arguments={
                     "seeds": list(options.selection.names),
                     "tags": list(options.selection.tags),
@@ -114,6 +117,7 @@ class Writing:
         assert run is not None  # noqa: S101 - the callers looked
         self._session.begin(write=True)
         self._log.finish(run, status=status, duration_s=time.monotonic() - self._run.started, error=error)
+        self._log.forget_unchanged(self._run.config.keep_unchanged_runs, run=run)
         self._transactions.commit(Commit("the end of the run", lambda: self._log.has_end(run)))
 
     def _end_early(self, error: BaseException, *, together: bool) -> str:
@@ -194,7 +198,7 @@ class Writing:
         """The COMMIT of a transaction in which these outcomes were entered."""
         run = self._run.id
         assert run is not None  # noqa: S101 - nothing else is committed
-        done = tuple(outcome.seed for outcome in outcomes if locked)
+        done = tuple(outcome.seed for outcome in outcomes if locked and outcome.status is not Status.FAILED)
         return Commit(what, lambda: self._log.has_outcome(run, outcomes[0].seed), locked, done)
 
     def _write_together(self) -> None:
@@ -224,9 +228,9 @@ class Writing:
             except ConnectionFailed:
                 raise
             except SeedFailedError as failure:
-                outcome = self._run.refused(seed, failure.attempted, started)
+                outcome = self._refused_within(self._run.refused(seed, failure.attempted, started))
             except SeedframeError as error:
-                outcome = self._failed_together(seed, error, started, attempt)
+                outcome = self._refused_within(self._failed_together(seed, error, started, attempt))
             self._run.finish(seed, outcome)
         failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
         if self._run.mode == "rehearse" or failed:
@@ -234,6 +238,12 @@ class Writing:
         else:
             told = self._transactions.commit(self._ending("the run", self._run.outcomes, locked=True))
             self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+
+    def _refused_within(self, outcome: SeedOutcome) -> SeedOutcome:
+        """Enter a failure in the transaction that goes on without it."""
+        if self._run.id is not None:
+            self._record(outcome)
+        return outcome
 
     def _within(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
         """Apply one seed and enter it in the ledger, in the transaction that is open."""
@@ -248,7 +258,7 @@ class Writing:
         if self._run.id is not None:
             told = attempt.record(self._run.id)
             outcome = replace(outcome, findings=(*outcome.findings, *told))
-            self._record(outcome)
+            self._record(outcome, attempt.audited())
         return outcome
 
     def _undone(self, outcome: SeedOutcome) -> SeedOutcome:
@@ -258,7 +268,7 @@ class Writing:
         told = Finding("rolled back with the run, because another seed failed", "info")
         return replace(outcome, status=Status.SKIPPED, resources=(), findings=(*outcome.findings, told))
 
-    def _record(self, outcome: SeedOutcome) -> None:
+    def _record(self, outcome: SeedOutcome, audited: Audited | None = None) -> None:
         assert self._run.id is not None  # noqa: S101 - the caller looked
         self._log.record(
             self._run.id,
@@ -268,7 +278,11 @@ class Writing:
             counts=outcome.counts,
             duration_s=outcome.duration_s,
             error=outcome.error or _error_finding(outcome),
+            audited=audited or Audited(code=self._code_digest(outcome)),
         )
+
+    def _code_digest(self, outcome: SeedOutcome) -> str | None:
+        return next((code_digest(seed) for seed in self._run.job.chosen if seed.label == outcome.seed), None)
 
     def _record_apart(self, outcome: SeedOutcome) -> SeedOutcome:
         """Enter a failure in a transaction of its own, after the rollback that it caused.
@@ -286,9 +300,9 @@ class Writing:
         return outcome
 
     def _enter_apart(self, outcome: SeedOutcome) -> None:
-        self._session.begin(write=True)
+        self._transactions.begin_locked()
         self._record(outcome)
-        self._transactions.commit(self._ending(f"the failure of seed {outcome.seed}", [outcome]))
+        self._transactions.commit(self._ending(f"the failure of seed {outcome.seed}", [outcome], locked=True))
 
     def _recorded_failure(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
         return self._record_apart(self._run.failed(seed, error, started))

@@ -577,6 +577,7 @@ def test_several_observers_are_all_told() -> None:
     outcome = SeedOutcome(seed="20_reference", origin="", status=Status.CHANGED)
     both = Several(Noting(1), Noting(2))
     both.run_started((A_SEED,), "apply")
+    both.step()
     both.waiting("the lock")
     both.seed_started(A_SEED)
     both.rows_read(A_SEED, "rows:codes", 1)

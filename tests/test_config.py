@@ -438,7 +438,10 @@ TABLES = "project, database, migrations, plugins, ledger, limits, seeds"
         ("url = 1", f"1: url: unknown key (known tables: {TABLES}, env)"),
         ("database = 1", "1: database: expected a table, found a whole number (write [database])"),
         ("[database]\nurll = 1", "2: database.urll: unknown key (did you mean 'url'?)"),
-        ("[ledger]\nzzz = 1", "2: ledger.zzz: unknown key (known keys: baseline_rows)"),
+        (
+            "[ledger]\nzzz = 1",
+            "2: ledger.zzz: unknown key (known keys: baseline_rows, changed_rows, keep_unchanged_runs)",
+        ),
         ("[database]\nurl = 1", "2: database.url: expected a text, found a whole number"),
         ('[database]\nurl = " "', "2: database.url: is empty"),
         ('[database]\nurl = "a\\nb"', "2: database.url: has control characters in it"),

@@ -461,6 +461,7 @@ def find_differences(
     hashes: bool,
     limit: int | None = None,
     distinct: bool = False,
+    flags: int = 0,
 ) -> list[Difference]:
     """All rows of the source that differ, repeated and unresolvable ones included, in the order of their lines.
 
@@ -469,9 +470,10 @@ def find_differences(
         hashes: whether they carry the hashes that verdicts are made from.
         limit: at most this many rows.
         distinct: the caller knows that no key of the source is repeated.
+        flags: how many of them say which of their cells differ, at least; those with hashes and cells do.
     """
     if 2 * len(shape.stored) < _WIDE or not room:
-        return _find(session, shape, source, room=room, hashes=hashes, limit=limit, distinct=distinct)
+        return _find(session, shape, source, room=room, hashes=hashes, limit=limit, distinct=distinct, flags=flags)
     found = _find(session, shape, source, room=0, hashes=hashes, limit=limit, distinct=distinct)
     lines = [difference.line for difference in found[:room]]
     if not lines:
@@ -496,6 +498,7 @@ def _find(
     limit: int | None,
     distinct: bool,
     lines: Sequence[int] | None = None,
+    flags: int = 0,
 ) -> list[Difference]:
     """As `find_differences`; with `lines`, only of these, and all of them carry their cells.
 
@@ -526,11 +529,13 @@ def _find(
     own = shape.identity.own
     managed = frozenset(shape.managed)
     wide = 2 * len(stored) >= _WIDE
-    shown: sql.Composable = sql.SQL("row_number() OVER (ORDER BY d.line) <= {}").format(sql.Literal(room))
+    first = sql.SQL("row_number() OVER (ORDER BY d.line) <= {}")
+    shown: sql.Composable = first.format(sql.Literal(room))
+    flagged: sql.Composable = first.format(sql.Literal(max(room, flags)))
     if lines is not None:
         condition = sql.SQL("({}) AND d.line = ANY ({})").format(condition, sql.Literal(list(lines)))
     if wide:
-        shown = sql.SQL("true") if lines is not None else _FALSE
+        shown = flagged = sql.SQL("true") if lines is not None else _FALSE
     statement = sql.SQL(
         "{prefix}{before_fence}SELECT d.line, {absent}, {repeated},"
         " ARRAY[{unresolved}]::boolean[], ARRAY[{ambiguous}]::boolean[],"
@@ -554,7 +559,7 @@ def _find(
         declared=declared_hashes(shape) if hashes else sql.NULL,
         live=cell_hashes(shape, of_table=True) if hashes else sql.NULL,
         shown=shown,
-        flagged=sql.SQL("true") if hashes else shown,
+        flagged=sql.SQL("true") if hashes else flagged,
         after=_COMMA.join([written(field.column, field.desired) for field in stored]),
         before=_COMMA.join([written(field.column, field.target) for field in stored]),
         differing=_COMMA.join([_differs_shown(shape, field, managed) for field in stored]),

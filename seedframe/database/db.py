@@ -47,6 +47,7 @@ class Db:
         files: Traversable | None,
         state_dir: Path,
         sample: int,
+        listed: int = 0,
         rehearsal: bool = False,
         on_conflict: OnConflict | None = None,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
@@ -61,6 +62,7 @@ class Db:
         self._files = files
         self._state_dir = state_dir
         self._sample = sample
+        self._listed = listed
         self._rehearsal = rehearsal
         self._on_conflict = on_conflict
         self._progress = progress
@@ -200,6 +202,7 @@ class Db:
             limits=limits.over(self._limits),
             doomed=self._doomed,
             record=self._recorder.start(self._seed, resource) if self._recorder is not None else None,
+            listed=self._listed,
         )
         validation = Validation(self._session, shape, validate, resource) if validate else None
         return Rowset(self._session, shape, chunks, around, removing, validation)

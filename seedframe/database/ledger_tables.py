@@ -111,14 +111,18 @@ _FIRST: Final[tuple[LiteralString, ...]] = (
 _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
     3: (
         (
-            "ALTER TABLE seedframe.run ADD COLUMN IF NOT EXISTS address text DEFAULT host(inet_client_addr()),"
+            "ALTER TABLE seedframe.run ADD COLUMN IF NOT EXISTS address text,"
             " ADD COLUMN IF NOT EXISTS revision text, ADD COLUMN IF NOT EXISTS backend_pid integer"
         ),
         # Apart, so that runs of the past have none.
-        "ALTER TABLE seedframe.run ALTER COLUMN backend_pid SET DEFAULT pg_backend_pid()",
+        (
+            "ALTER TABLE seedframe.run ALTER COLUMN address SET DEFAULT host(inet_client_addr()),"
+            " ALTER COLUMN backend_pid SET DEFAULT pg_backend_pid()"
+        ),
         # The columns from `project` on are those of an entry of the chain; null in an outcome that is none.
         (
-            "ALTER TABLE seedframe.outcome ADD COLUMN IF NOT EXISTS digest text,"
+            "ALTER TABLE seedframe.outcome ADD COLUMN IF NOT EXISTS code_digest text,"
+            " ADD COLUMN IF NOT EXISTS data_digest text,"
             " ADD COLUMN IF NOT EXISTS resources jsonb,"
             " ADD COLUMN IF NOT EXISTS project text, ADD COLUMN IF NOT EXISTS target_schema text,"
             " ADD COLUMN IF NOT EXISTS form integer, ADD COLUMN IF NOT EXISTS position bigint,"
@@ -135,7 +139,7 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
             resource text NOT NULL,
             action text NOT NULL,
             key jsonb,
-            columns text[] NOT NULL,
+            columns text[],
             PRIMARY KEY (outcome_id, number)
         )""",
         # Without a reference to the run, whose entry may go when it has become old.
@@ -173,6 +177,9 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
             " role, os_user, host, address, revision, arguments, started_at ON seedframe.run"
             " FOR EACH ROW EXECUTE FUNCTION seedframe.refuse_change()"
         ),
+        # Runs that changed nothing are looked for by age.
+        """CREATE INDEX IF NOT EXISTS run_in_sync ON seedframe.run (project, target_schema, started_at)
+            WHERE status = 'in_sync'""",
     ),
 }
 

@@ -370,6 +370,20 @@ class Removal:
             shown.append(Change("delete", key, cells, None, verdict))
         return shown
 
+    def keys(self) -> list[dict[str, str | None]]:
+        """The keys of the rows to go, as text, while they are there."""
+        names = [field.name for field in self._shape.key]
+        rows = self._session.query(
+            sql.SQL("SELECT {} FROM {} JOIN {} AS t ON {} ORDER BY f.n").format(
+                _COMMA.join([written(field.column, field.target) for field in self._shape.key]),
+                placed(),
+                self._shape.table.source,
+                at_place(),
+            ),
+            self._found.ids.parameters(),
+        )
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     # What it does to others, and whether that is too much
 
     def weigh(self, *, going: bool) -> list[Finding]:

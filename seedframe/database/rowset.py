@@ -10,6 +10,7 @@ import psycopg
 
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
 from seedframe.database.baselines import BaselineStore
+from seedframe.database.changed_rows import ChangedRows
 from seedframe.database.compare import (
     Difference,
     Source,
@@ -40,6 +41,7 @@ from seedframe.database.weighing import Given, referring, require_within
 from seedframe.database.whereabouts import Whereabouts
 from seedframe.database.write import Delta
 from seedframe.errors import BadData, ConstraintViolated, PermissionDenied, RefError, SeedframeError
+from seedframe.history import ChangedRow
 from seedframe.limits import Limits
 from seedframe.recorder import ResourceRecord
 from seedframe.verdicts import Judged, LeftRow, OnConflict, resource_verdict, row_verdict
@@ -63,6 +65,7 @@ class Surroundings:
         limits: how many rows may be deleted and updated.
         doomed: the rows that the resources which delete before this one delete.
         record: what a saved plan is bound to; None where none is made or applied.
+        listed: the ledger lists the changed rows, unless there are more than this.
     """
 
     place: Callable[[int], str]
@@ -76,6 +79,7 @@ class Surroundings:
     limits: Limits
     doomed: list[RowIds]
     record: ResourceRecord | None = None
+    listed: int = 0
 
     @property
     def verifying(self) -> bool:
@@ -124,6 +128,7 @@ class Rowset:
         self._counts = Counts()
         self._foresight = Foresight(session, shape)
         self._contest = Contest(shape, around.resource, around.on_conflict)
+        self._changed = ChangedRows(session, shape, around.resource, around.listed)
         self._only: Chunk | None = None
         self._stage: Stage | None = None
         self._delta: Delta | None = None
@@ -282,8 +287,9 @@ class Rowset:
 
             def ask(source: Source = source, room: int = room, distinct: bool = distinct) -> list[Difference]:
                 return find_differences(
-                    self._session, self._shape, source, room=room, hashes=self._by_row, distinct=distinct
-                )
+                    self._session, self._shape, source, room=room, hashes=self._by_row, distinct=distinct,
+                    flags=self._around.listed,
+                )  # fmt: skip
 
             found = self._guarded(chunk, ask)
             self._refuse_misfit(source)
@@ -341,7 +347,8 @@ class Rowset:
             delta.source,
             room=max(1, self._around.sample),
             hashes=self._by_row,
-            limit=None if self._by_row else self._around.sample,
+            limit=None if self._by_row else max(self._around.sample, self._around.listed),
+            flags=self._around.listed,
         )
         remaining = self._take(tally, found)
         self._contest.exclude(self._session, delta.identifier, self._shape)
@@ -610,6 +617,8 @@ class Rowset:
             tally.verdicts.add(verdict)
         if self._recorded is not None and difference.after is not None:
             self._recorded.change(self._change(difference, verdict))
+        if self._around.listed and not difference.missing and difference.differing is not None:
+            self._changed.differs(difference.line, self._differing(difference))
         if len(tally.sample) < self._around.sample and difference.after is not None:
             tally.sample.append(replace(self._change(difference, verdict), reason=self._reason(difference, reason)))
 
@@ -628,6 +637,20 @@ class Rowset:
             difference.live,
             differing=self._contest.differing(difference),
         )
+
+    def _differing(self, difference: Difference) -> list[str]:
+        """The columns in which a row that is there differs, or will once its references are found."""
+        assert difference.differing is not None  # noqa: S101 - the caller looked
+        unresolved = {
+            looked_up.name
+            for (looked_up, _), flag in zip(self._shape.references, difference.unresolved, strict=True)
+            if flag
+        }
+        return [
+            declared.name
+            for declared, differs in zip(self._shape.stored, difference.differing, strict=True)
+            if differs or (declared.name in unresolved and declared.role == "managed")
+        ]
 
     def _change(self, difference: Difference, verdict: Verdict | None) -> Change:
         shape = self._shape
@@ -728,6 +751,8 @@ class Rowset:
     def delete(self) -> None:
         """Delete the rows that are to go. Errors: ConstraintViolated, PermissionDenied, TooManyChanges."""
         if self._removal is not None:
+            if len(self._removal.ids) <= self._around.listed:
+                self._changed.deletes(self._removal.keys())
             self._removal.delete(self._shape, self._at_hand())
 
     # Writing
@@ -758,6 +783,7 @@ class Rowset:
         self._writer = Writer(
             self._session, self._shape, self._delta, self._whereabouts(), self._foresee_at_hand, self._around.planned
         )
+        self._changed.wrote(self._delta)
         self._writer.write()
 
     @property
@@ -774,6 +800,16 @@ class Rowset:
         return self._writer.stuck() if self._writer is not None else None
 
     # What is left behind
+
+    @property
+    def digest(self) -> str:
+        """Of what was declared; no secret column is in it."""
+        return self._digest.hexdigest()
+
+    def changed_rows(self) -> list[ChangedRow]:
+        """The rows that were written or deleted; none where there are more than are to be listed."""
+        rows = self._changed.all()
+        return rows if len(rows) <= self._around.listed else []
 
     def record(self, run: int) -> list[str]:
         """Keep digest, fingerprint and row hashes as the baseline, unless the ledger has just these.

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
 from seedframe.changes import Counts
-from seedframe.history import RunRecord, SeedRecord
+from seedframe.history import ChangedRow, RunRecord, SeedRecord
 from seedframe.report import SCHEMA_VERSION, Mode, Status, counts_dict, problem_dict, utc_text
-from seedframe.reporting.cells import pad, text_width, visible
-from seedframe.reporting.page import Line, Page, Span, Style
+from seedframe.reporting.cells import key_text, pad, text_width, visible
+from seedframe.reporting.page import Line, Page, Span, Style, folded
 from seedframe.reporting.signs import signs_for
 from seedframe.reporting.text import problem_lines
 from seedframe.reporting.words import counts_text, duration, plural
@@ -16,6 +16,13 @@ from seedframe.reporting.words import counts_text, duration, plural
 _TITLES: Final = ("run", "when (UTC)", "env", "mode", "status", "took", "who", "changes")
 _RIGHT: Final = frozenset({"run", "took"})
 _STATUS: Final = _TITLES.index("status")
+_ABRIDGED: Final = 12
+_ACTIONS: Final[dict[str, tuple[str, Style]]] = {
+    "create": ("+", "create"),
+    "update": ("~", "update"),
+    "delete": ("-", "delete"),
+    "other": ("~", "update"),
+}
 _STATUS_STYLES: Final[dict[str, Style]] = {
     Status.IN_SYNC.value: "good",
     Status.CHANGED.value: "good",
@@ -65,14 +72,15 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
     status: Span = (_shown(_status_words(record.status), page), _style(record.status))
     yield [(f"run {record.id}", "strong"), ("  ", "plain"), status]
     ended = _moment(record.finished_at) if record.finished_at is not None else "never: the run was cut off"
-    facts = (
+    facts = [
         ("command", record.command if record.mode == record.command else f"{record.command} ({record.mode})"),
         ("env", record.env),
         ("who", f"{record.who}@{record.host}"),
+        *_whence(record, page),
         ("version", f"seedframe {record.version}"),
         ("started", f"{_moment(record.started_at)} UTC"),
         ("finished", f"{ended} UTC ({_took(record)})" if record.finished_at is not None else ended),
-    )
+    ]
     for title, fact in facts:
         yield [(f"  {pad(title, 8)}  ", "dim"), (_shown(fact, page), "plain")]
     yield []
@@ -89,9 +97,52 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
         ]
         if seed.error is not None:
             yield from problem_lines(seed.error, page, indent="    ")
+        yield from _audit_lines(seed, record, page)
     if record.seeds:
         yield []
     yield [(f"{plural(len(record.seeds), 'seed')}: {_counts_words(record.counts, record.mode)}", "plain")]
+
+
+def _whence(record: RunRecord, page: Page) -> Iterator[tuple[str, str]]:
+    if record.role:
+        yield "role", record.role
+    if record.address is not None:
+        yield "from", record.address
+    if record.revision is not None:
+        yield "revision", _abridged(record.revision, page)
+
+
+def _audit_lines(seed: SeedRecord, record: RunRecord, page: Page) -> Iterator[Line]:
+    """What the audit trail has of a seed: its entry, and what was changed."""
+    if seed.position is None:
+        return
+    digests = [("hash", seed.hash), ("code", seed.code_digest), ("data", seed.data_digest)]
+    parts = [f"entry {seed.position}", *(f"{name} {_abridged(text, page)}" for name, text in digests if text)]
+    yield from folded([("    " + "  ".join(parts), "dim")], page, indent=4)
+    for resource in seed.resources:
+        told = _counts_words(resource.counts, record.mode)
+        unlisted = f" ({plural(resource.unlisted, 'row')} not listed)" if resource.unlisted else ""
+        name = _shown(resource.resource, page)
+        yield from folded([(f"    {name}", "plain"), (f"  {told}{unlisted}", "dim")], page, indent=6)
+        for row in seed.rows:
+            if row.resource == resource.resource:
+                yield from folded(_row_line(row, page), page, indent=8)
+    if seed.rows_omitted:
+        yield [(f"    {signs_for(page).more} {plural(seed.rows_omitted, 'row')} more: -v lists all", "dim")]
+
+
+def _row_line(row: ChangedRow, page: Page) -> Line:
+    sign, style = _ACTIONS.get(row.action, ("?", "plain"))
+    ascii_only = not page.unicode
+    key = "(secret key)" if row.key is None else key_text(row.key, ascii_only=ascii_only)
+    line: Line = [(f"      {sign} ", style), (key, "plain")]
+    if row.columns:
+        line.append((f"  {_shown(', '.join(row.columns), page)}", "dim"))
+    return line
+
+
+def _abridged(text: str, page: Page) -> str:
+    return text if page.verbosity > 0 else _shown(text[:_ABRIDGED], page)
 
 
 def runs_document(records: Sequence[RunRecord]) -> dict[str, Any]:
@@ -117,6 +168,10 @@ def _record_dict(record: RunRecord) -> dict[str, Any]:
         "version": record.version,
         "who": record.who,
         "host": record.host,
+        "role": record.role,
+        "address": record.address,
+        "revision": record.revision,
+        "arguments": dict(record.arguments),
         "duration_s": round(record.duration_s, 6),
         "summary": counts_dict(record.counts),
     }
@@ -129,6 +184,26 @@ def _seed_dict(seed: SeedRecord) -> dict[str, Any]:
         "counts": counts_dict(seed.counts),
         "duration_s": round(seed.duration_s, 6),
         "error": problem_dict(seed.error) if seed.error is not None else None,
+        "origin": seed.origin,
+        "recorded_at": utc_text(seed.recorded_at) if seed.recorded_at is not None else None,
+        "code_digest": seed.code_digest,
+        "data_digest": seed.data_digest,
+        "position": seed.position,
+        "hash": seed.hash,
+        "resources": [
+            {"resource": each.resource, "counts": counts_dict(each.counts), "unlisted": each.unlisted}
+            for each in seed.resources
+        ],
+        "rows": [
+            {
+                "resource": row.resource,
+                "action": row.action,
+                "key": None if row.key is None else dict(row.key),
+                "columns": None if row.columns is None else list(row.columns),
+            }
+            for row in seed.rows
+        ],
+        "rows_omitted": seed.rows_omitted,
     }
 
 
