@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from seedframe import Project
 from seedframe.options import ApplyOptions, Transaction
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.crowd import Task, Victim, victim
@@ -187,7 +188,7 @@ def _after(seconds: float) -> Callable[[Victim], object]:
 
 @pytest.mark.promise(
     "kill -9 at any moment of an apply",
-    "each seed is there whole or not at all, rows and ledger alike; no lock stays, and the next run goes on",
+    "each seed is there whole or not at all, rows, ledger and audit trail alike; no lock stays, the next run goes on",
 )
 def test_a_run_killed_at_any_moment_leaves_each_seed_whole_or_not_at_all(
     project: ProjectFactory, sql: Sql, database: str, rounds: Callable[[int], int], tell: Figures
@@ -209,6 +210,7 @@ def test_a_run_killed_at_any_moment_leaves_each_seed_whole_or_not_at_all(
         after_s = random.uniform(0, takes_s[kind])
         moment = killing.when_seen(phase, number, kind) if seen else _after(after_s)
         killing.kill(number, kind, moment)
+        assert Project.load(killing.folder.path).check_history().broken is None
     met = ", ".join(f"{count} {when}" for when, count in sorted(killing.met.items()))
     tell(f"{kills} kills ({met}), 0 violations")
 
