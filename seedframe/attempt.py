@@ -1,8 +1,8 @@
 """One seed, once: declare, compare, write, compare again, verify. Always inside a transaction that others end."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +32,7 @@ from seedframe.database.session import Session
 from seedframe.errors import ChangedInDatabase, ConstraintViolated, DeclarationError, DoesNotConverge, HookFailed
 from seedframe.history import ChangedRow, ResourceRecord
 from seedframe.limits import Limits
+from seedframe.own_code import OwnCode, is_built_in
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, as_cell
@@ -47,6 +48,7 @@ class Scene:
 
     Attributes:
         on_conflict: None in verify.
+        told: what was said already, of what is said once a run.
         listed: the ledger lists the changed rows of a resource, unless there are more than this.
     """
 
@@ -61,6 +63,7 @@ class Scene:
     limits: Limits
     recorder: Recorder | None = None
     listed: int = 0
+    told: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,12 @@ class Attempt:
         )
         self._resources: tuple[Resource, ...] = ()
         self._outcomes: tuple[ResourceOutcome, ...] = ()
+        self._own = OwnCode(scene.session, seed, scene.plugins, self._db)
 
     def run(self) -> Attempted:
         """Compare; where the run writes, write, compare again and verify. Errors: SeedError and its kinds."""
         self._resources = self._declare()
+        self._own.declare(self._resources)
         compared = [(resource, self._compare(resource)) for resource in self._resources]
         for rowset in self._rowsets():
             rowset.require_met()
@@ -134,6 +139,9 @@ class Attempt:
             outcomes = [self._as_written(outcome) for outcome in outcomes]
         self._outcomes = tuple(outcomes)
         findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []
+        if self._own.uncounted and "track_counts" not in self._scene.told:
+            self._scene.told.add("track_counts")
+            self._db.note("which tables a seed's own code wrote was not checked: track_counts is off")
         findings += [*self._orphaned(), *dict.fromkeys(self._db.notes)]
         if self._scene.mode == "verify":
             outcomes += self._orphans()
@@ -227,9 +235,9 @@ class Attempt:
         """Call a hook in a savepoint; only `apply` may write in it."""
         if not hooks.has_hook(self._seed, hook):
             return []
-        with self._scene.session.savepoint(read_only=hook != "apply"):
+        with self._own.writes(hook) if hook == "apply" else self._own.reads(hook):
             try:
-                returned = hooks.call(
+                return hooks.call(
                     self._seed,
                     self._scene.plugins,
                     hook,
@@ -240,9 +248,6 @@ class Attempt:
                 )
             finally:
                 self._on_step()
-        if hook == "apply":
-            self._scene.session.pin()
-        return returned
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
@@ -285,7 +290,7 @@ class Attempt:
         if isinstance(resource, Rows):
             with self._guarded(f"{resource.name}: diff"):
                 return resource.diff(self._db)
-        with self._scene.session.savepoint(read_only=True):
+        with self._own.reads(f"{resource.name}: diff"):
             with self._guarded(f"{resource.name}: diff"):
                 found = resource.diff(self._db)
             if not isinstance(found, Changes):
@@ -356,7 +361,7 @@ class Attempt:
             return
         for resource, outcome in reversed(compared):
             if outcome.changes.counts.delete:
-                with self._guarded(f"{resource.name}: delete"):
+                with self._writing(resource, "delete"):
                     resource.delete(self._db, outcome.changes)
         for resource, outcome in compared:
             if outcome.changes.counts.create or outcome.changes.counts.update:
@@ -378,17 +383,24 @@ class Attempt:
         return [rowset for rowset in found if rowset is not None]
 
     def _write_one(self, resource: Resource, changes: Changes) -> None:
-        with self._guarded(f"{resource.name}: write"):
+        with self._writing(resource, "write"):
             resource.write(self._db, changes)
 
+    @contextmanager
+    def _writing(self, resource: Resource, what: str) -> Iterator[None]:
+        """What built-in resources write, and triggers and cascades with them, is declared; a seed's own are watched."""
+        what = f"{resource.name}: {what}"
+        with ExitStack() as stack:
+            if not is_built_in(resource):
+                stack.enter_context(self._own.writes(what))
+            stack.enter_context(self._guarded(what))
+            yield
+
     def _settle(self) -> None:
-        found = [self._db.written(name) for resource in self._resources for name in resource.tables]
-        oids = [oid for oid in found if oid is not None]
-        if not oids:
-            return
+        """Have deferred constraints speak while it is known whose rows they are of, and which seed's."""
         try:
             with self._scene.session.savepoint():
-                self._scene.session.make_constraints_immediate(oids)
+                self._scene.session.settle_constraints()
         except ConstraintViolated as error:
             told = (rowset.locate(error) for rowset in self._rowsets())
             raise next((located for located in told if located is not None), error) from error.__cause__
@@ -396,12 +408,14 @@ class Attempt:
     def _require_converged(
         self, compared: Sequence[tuple[Resource, ResourceOutcome]], own: ResourceOutcome | None
     ) -> None:
+        again = False
         for resource, outcome in compared:
             if outcome.changes.skipped_reason is None:
                 left = self._diff(resource)
                 if left and isinstance(resource, Rows):
                     # What another resource wrote may have moved what this one refers to; a second time is its last.
                     self._write_one(resource, left)
+                    again = True
                     left = self._diff(resource)
                 if left:
                     raise _not_converged(resource.name, left, resource.rowset if isinstance(resource, Rows) else None)
@@ -409,6 +423,8 @@ class Attempt:
             left = Changes.of(self._call("check"))
             if left:
                 raise _not_converged(CHECK_RESOURCE, left)
+        if again:
+            self._settle()
 
     # Verifying
 

@@ -18,7 +18,7 @@ ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The hooks of a seed, and what each may ask for."""
 
-CONSTANTS: Final = ("REQUIRES", "TAGS", "ENVIRONMENTS", "CRITICAL", "SETTINGS")
+CONSTANTS: Final = ("REQUIRES", "TAGS", "ENVIRONMENTS", "CRITICAL", "SETTINGS", "WRITES")
 
 Place: TypeAlias = Callable[[object], str | None]
 """Where in the seed's own files a function (or a constant, by name) stands: `seeds/10_x.py:12`."""
@@ -33,6 +33,7 @@ class Constants:
     environments: frozenset[str] | None = None
     critical: bool = True
     settings: tuple[Setting, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 def hook_functions(plugin: object) -> dict[str, list[Callable[..., Any]]]:
@@ -217,6 +218,7 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
         return tuple(value)
 
     requires, tags, environments = texts("REQUIRES", "core"), texts("TAGS", "demo"), texts("ENVIRONMENTS", "production")
+    writes = texts("WRITES", "audit_log")
     if environments == ():
         wrong("ENVIRONMENTS", "is empty: the seed would never run", "name environments, or leave it out to run in all")
         environments = None
@@ -234,6 +236,7 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
         environments=None if environments is None else frozenset(environments),
         critical=critical,
         settings=settings,
+        writes=writes or (),
     )
     return constants, problems
 

@@ -276,6 +276,7 @@ def _with_constants(seed: Seed, constants: Constants) -> Seed:
         environments=constants.environments,
         critical=constants.critical,
         settings=constants.settings,
+        writes=constants.writes,
     )
 
 

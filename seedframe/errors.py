@@ -26,7 +26,9 @@ SeedframeError
     ├── TooManyChanges         more rows would be deleted or updated than is allowed
     ├── ChangedInDatabase      --on-conflict does not let apply replace, or keep, what was changed there
     ├── DoesNotConverge        after apply, check still finds a difference
-    └── HookFailed             a hook raised, ended the transaction, or wrote where it may only read
+    └── HookFailed             a hook raised
+        └── Misbehaved         a seed's own code did what it may not: wrote where it may only read, swallowed an error
+            └── TransactionEnded  it ended the transaction it ran in, or the connection
 """
 
 from collections.abc import Iterable
@@ -264,9 +266,17 @@ class DoesNotConverge(SeedError):
 
 
 class HookFailed(SeedError):
-    """A hook raised, ended the transaction, or wrote where it may only read."""
+    """A hook raised, or did what it may not."""
 
     code = "hook_failed"
+
+
+class Misbehaved(HookFailed):
+    """A seed's own code did what it may not; the message is a predicate until it is known whose code it was."""
+
+
+class TransactionEnded(Misbehaved):
+    """A seed's own code ended the transaction it ran in, or closed its connection: nothing of it can go on."""
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:

@@ -60,6 +60,7 @@ class ExactWriting(Writing):
         assert self._run.id is not None  # noqa: S101 - a plan is applied, not rehearsed
         self._run.start_over()
         self._transactions.begin_locked(snapshot=True)
+        self._guard.set()
         _require_unused(plan, self._ledger)
         self._require_fit(plan)
         try:
@@ -80,6 +81,7 @@ class ExactWriting(Writing):
                 self._run.stopped_by = seed  # critical or not: a plan is made whole or not at all
                 self._session.rollback()
                 return
+        self._guard.lift()
         told = self._transactions.commit(self._ending("the plan", self._run.outcomes, locked=True))
         self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 

@@ -8,7 +8,7 @@ from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
-from seedframe.errors import ConnectionFailed, SeedframeError
+from seedframe.errors import ConnectionFailed, SeedframeError, TransactionEnded
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
 from seedframe.run import Run
 from seedframe.seed import Seed
@@ -26,7 +26,7 @@ class Reading:
     def go(self) -> None:
         """Compare seed by seed; what becomes of each goes into the run. Errors: ConnectionFailed."""
         for seed in self._run.job.chosen:
-            if self._run.stopped_by is None:
+            if self._run.may_go_on_to(seed):
                 self._run.finish(seed, self._read_one(seed))
         if self._run.mode == "verify" and self._run.options.selection.everything:
             self._run.outcomes += self._gone()
@@ -43,6 +43,9 @@ class Reading:
         except SeedframeError as error:
             self._run.observer.step()
             self._session.require_connection(error)
+            if isinstance(error, TransactionEnded):
+                self._session.rollback()
+                self._session.begin(write=False)
             self._planned = planned
             return self._run.failed(seed, error, started)
         if self._ledger.unreadable is not None and not self._run.outcomes:

@@ -190,6 +190,8 @@ def exit_code(report: Report) -> int:
 
 
 def _apply_codes(outcome: SeedOutcome, *, strict: bool) -> set[int]:
+    if outcome.status is Status.SKIPPED and (outcome.critical or strict):
+        return {1}  # another's failure kept it from being done, be that critical or not
     if outcome.status is not Status.FAILED:
         return set()
     code = outcome.error.code if outcome.error is not None else None

@@ -61,6 +61,8 @@ class Run:
         self.outcomes: list[SeedOutcome] = []
         self.id: int | None = None
         self.stopped_by: Seed | None = None
+        self._not_done: dict[str, str] = {}
+        self._told: set[str] = set()
         self.started = time.monotonic()
         self.recorder: Recorder | None = None
         self._settings = _resolve_all(job)
@@ -79,6 +81,7 @@ class Run:
             limits=self.config.limits,
             recorder=self.recorder,
             listed=self.config.changed_rows if self.mode == "apply" else 0,
+            told=self._told,
         )
         return Attempt(
             scene,
@@ -143,6 +146,8 @@ class Run:
         """Keep an outcome and tell of it; the failure of a critical seed stops the run, unless it is to keep going."""
         self.outcomes.append(outcome)
         self.observer.seed_finished(seed, outcome)
+        if outcome.status is Status.FAILED:
+            self._not_done[seed.name] = f"{seed.label}, which it requires, failed"
         failed = outcome.status is Status.FAILED and seed.critical
         if failed and not self.options.keep_going and self.mode != "verify":
             self.stopped_by = seed
@@ -151,6 +156,21 @@ class Run:
         """Forget what became of the seeds: all of them are begun again."""
         self.outcomes.clear()
         self.stopped_by = None
+        self._not_done.clear()
+
+    def may_go_on_to(self, seed: Seed) -> bool:
+        """True when the seed is to be tried; else it has its outcome: one that it requires failed, or was not tried."""
+        if self.stopped_by is not None:
+            return False
+        why = next((self._not_done[name] for name in seed.requires if name in self._not_done), None)
+        if why is None or self.mode == "verify":
+            return True
+        self._not_done[seed.name] = f"{seed.label}, which it requires, was not tried"
+        self.outcomes.append(self._skipped(seed, why))
+        return False
+
+    def _skipped(self, seed: Seed, why: str) -> SeedOutcome:
+        return self._outcome(seed, Status.SKIPPED, findings=(Finding(f"not tried: {why}", "info"),))
 
     def skip_the_rest(self) -> None:
         """Give an outcome to the seeds that were not come to."""
@@ -158,8 +178,7 @@ class Run:
         why = f"{self.stopped_by.label} failed" if self.stopped_by is not None else "the run could not go on"
         for seed in self.job.chosen:
             if seed.label not in reached:
-                told = Finding(f"not tried: {why}", "info")
-                self.outcomes.append(self._outcome(seed, Status.SKIPPED, findings=(told,)))
+                self.outcomes.append(self._skipped(seed, why))
 
 
 def _resolve_all(job: Job) -> Mapping[str, Mapping[str, Any]]:

@@ -25,6 +25,7 @@ class Seed:
         requires: names of seeds that must come earlier.
         environments: the environments it is limited to; None for all.
         settings: the variables it declares.
+        writes: the tables that its own code writes, beside those of its resources.
         config: `[seeds.NAME]` less what is seedframe's own.
         enabled: False when `[seeds.NAME] enabled = false`.
         broken: why it cannot be used; such a seed is listed, and an error to everything else.
@@ -41,6 +42,7 @@ class Seed:
     environments: frozenset[str] | None = None
     critical: bool = True
     settings: tuple["Setting", ...] = ()
+    writes: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     enabled: bool = True
     broken: DiscoveryError | None = None

@@ -14,13 +14,14 @@ from seedframe import __version__
 from seedframe.attempt import Attempt, Attempted
 from seedframe.changes import Finding
 from seedframe.code_digest import code_digest
+from seedframe.database.guard import Guard
 from seedframe.database.ledger import Ledger
 from seedframe.database.lock_holders import named
 from seedframe.database.locks import ledger_lock
 from seedframe.database.planned import PlannedRows
 from seedframe.database.run_log import Audited, RunLog, RunStart
 from seedframe.database.session import Session
-from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedframeError
+from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedframeError, TransactionEnded
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.revision import revision_of
@@ -50,6 +51,7 @@ class Writing:
         self._log = RunLog(ledger)
         self._transactions = Transactions(run, session)
         self._attempt: Attempt | None = None
+        self._guard = Guard(session)
 
     def go(self) -> None:
         """Apply seed by seed; what becomes of each goes into the run. Errors: ConnectionFailed, LockTimeout …"""
@@ -61,7 +63,7 @@ class Writing:
                 self._write_together()
             else:
                 for seed in self._run.job.chosen:
-                    if self._run.stopped_by is None:
+                    if self._run.may_go_on_to(seed):
                         self._run.finish(seed, self._write_one(seed))
             if self._run.id is not None:
                 status = worst_status(outcome.status for outcome in self._run.outcomes).value
@@ -169,7 +171,9 @@ class Writing:
 
     def _write_alone(self, seed: Seed, started: float) -> SeedOutcome:
         self._transactions.begin_locked()
+        self._guard.set()
         outcome = self._within(seed, PlannedRows(), started)
+        self._guard.lift()
         told = self._transactions.commit(self._ending(f"seed {seed.label}", [outcome], locked=True))
         return replace(outcome, findings=(*outcome.findings, *told))
 
@@ -206,7 +210,7 @@ class Writing:
         _, told = self._transactions.again(self._write_all)
         self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
         failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
-        if failed and self._run.mode == "apply":
+        if failed and self._run.options.transaction == "run":
             self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
 
     def _write_all(self, attempt: int) -> None:
@@ -214,11 +218,12 @@ class Writing:
         self._run.start_over()
         self._transactions.begin_locked()
         self._ledger.look()
-        if not self._ledger.exists:
+        if not self._ledger.current:
             self._ledger.make_current()
+        self._guard.set()
         for seed in self._run.job.chosen:
-            if self._run.stopped_by is not None:
-                break
+            if not self._run.may_go_on_to(seed):
+                continue
             self._run.observer.seed_started(seed)
             started = time.monotonic()
             try:
@@ -230,12 +235,19 @@ class Writing:
             except SeedFailedError as failure:
                 outcome = self._refused_within(self._run.refused(seed, failure.attempted, started))
             except SeedframeError as error:
-                outcome = self._refused_within(self._failed_together(seed, error, started, attempt))
+                outcome = self._failed_together(seed, error, started, attempt)
+                if isinstance(error, TransactionEnded):
+                    # It was everybody's: whatever the seed says of itself, nothing of the run is left.
+                    self._run.finish(seed, replace(outcome, critical=True))
+                    self._run.stopped_by = seed
+                    break
+                outcome = self._refused_within(outcome)
             self._run.finish(seed, outcome)
         failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
         if self._run.mode == "rehearse" or failed:
             self._session.rollback()
         else:
+            self._guard.lift()
             told = self._transactions.commit(self._ending("the run", self._run.outcomes, locked=True))
             self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 

@@ -431,7 +431,7 @@ def test_select_and_insert_are_enough_to_append(folder: Folder, sql: Sql) -> Non
     )
     sql(
         "grant update, delete on seedframe.run, seedframe.applied_seed, seedframe.baseline, seedframe.baseline_row,"
-        " seedframe.owned_row, seedframe.extra_row to appender"
+        " seedframe.owned_row, seedframe.extra_row, seedframe.guard to appender"
     )
     url = folder.env["DATABASE_URL"].replace("postgres@", "appender@")
     folder.write({"seeds/10_a.py": seed(a="9", b="9"), "seeds/20_f.py": _FAILS})

@@ -119,6 +119,8 @@ def test_what_is_no_row_is_listed_by_its_name(project: ProjectFactory, sql: Sql,
     own = """
 from seedframe import Change, Extension
 
+WRITES = ["items"]
+
 def resources():
     yield Extension("citext")
 

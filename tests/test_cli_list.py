@@ -88,6 +88,7 @@ def test_json_says_the_same(listed: List) -> None:
         "runs": True,
         "critical": True,
         "settings": [],
+        "writes": [],
         "resources": [
             {"resource": "tables:users", "description": "table users"},
             {"resource": "extension:pgcrypto", "description": "extension pgcrypto (optional)"},

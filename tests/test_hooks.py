@@ -108,6 +108,8 @@ MISTAKES = {
     ),
     "TAGS has a number": (FINE + "TAGS = ['a', 1]\n", "*TAGS has an int in it*"),
     "ENVIRONMENTS is empty": (FINE + "ENVIRONMENTS = []\n", "*ENVIRONMENTS is empty: the seed would never run*"),
+    "WRITES is a text": (FINE + "WRITES = 'log'\n", "*WRITES is a str (write a list of texts: WRITES =*"),
+    "WRITE": (FINE + "WRITE = ['log']\n", "*unknown constant WRITE (did you mean WRITES?*"),
     "CRITICAL is a text": (FINE + "CRITICAL = 'no'\n", "*CRITICAL is a str (write CRITICAL = False*"),
     "SETTINGS is a text": (FINE + "SETTINGS = 'SEED_X'\n", "*SETTINGS is a str*"),
     "SETTINGS has a text": (FINE + "SETTINGS = ['SEED_X']\n", "*SETTINGS has a str in it*"),

@@ -47,6 +47,8 @@ def resources():
     "seeds/30_notes.py": """
 from seedframe import Change
 
+WRITES = ["notes"]
+
 def check(db):
     if db.scalar("select count(*) from notes where round = {number}") < 3:
         yield Change("other", {{"notes": "all"}})
@@ -217,6 +219,8 @@ def test_a_run_killed_at_any_moment_leaves_each_seed_whole_or_not_at_all(
 
 _SLEEPS: Final = """
 from seedframe import Change
+
+WRITES = ["notes"]
 
 def check(db):
     if db.scalar("select count(*) from notes") == 0:

@@ -158,7 +158,7 @@ def test_verify_that_could_not_go_on_is_unknown_unless_it_found_worse() -> None:
 APPLY = {
     "nothing to do": (outcome(), {}, 0),
     "done": (differing(Verdict.PENDING, status=Status.CHANGED), {}, 0),
-    "skipped": (outcome(Status.SKIPPED), {}, 0),
+    "skipped": (outcome(Status.SKIPPED), {}, 1),
     "critical failed": (failed("constraint"), {}, 1),
     "not critical failed": (failed("constraint", critical=False), {}, 0),
     "not critical failed, strict": (failed("constraint", critical=False), {"strict": True}, 1),

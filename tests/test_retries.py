@@ -104,6 +104,8 @@ def test_a_deadlock_with_another_session(folder: Folder, sql: Sql, database: str
     one_by_one = """
 from seedframe import Change
 
+WRITES = ["items"]
+
 def check(db):
     for row in db.rows("select sku from items where n >= 100 or n < 0 or n in (3, 10, 20) order by sku"):
         yield Change("update", {"sku": row["sku"]})

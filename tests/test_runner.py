@@ -135,6 +135,8 @@ def test_a_trigger_that_rewrites_is_reported_as_not_converging(project: ProjectF
 OWN = """
 from seedframe import Change, Finding
 
+WRITES = ["items"]
+
 def check(db):
     if db.scalar("select count(*) from items where n = 1") == 0:
         yield Change("create", {"n": "1"}, None, {"name": "own"})
@@ -165,6 +167,8 @@ def test_a_seed_s_own_check_and_apply(project: ProjectFactory, sql: Sql, table: 
 def test_a_long_check_is_made_whole_and_shown_in_part(project: ProjectFactory, sql: Sql, table: None) -> None:
     body = """
 from seedframe import Change
+
+WRITES = ["items"]
 
 def check(db):
     there = {row["sku"] for row in db.rows("select sku from items")}

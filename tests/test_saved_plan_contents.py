@@ -73,6 +73,8 @@ def resources():
     "seeds/20_second.py": """
 from seedframe import Change, Rows, ref
 
+WRITES = ["log"]
+
 def resources():
     yield Rows("second", key=["first", "n"], rows=[{"first": ref("first", k="a"), "n": 1}])
     yield Rows("second", key=["first", "n"], name="noted", rows=[{"first": ref("first", k="b"), "n": 2, "note": "x"}])

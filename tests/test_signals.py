@@ -32,6 +32,8 @@ _SECOND: Final = """
 import sys, time
 from seedframe import Change, Finding, Rows
 
+WRITES = ["log"]
+
 ROWS = 6000
 
 def reached(point, db):

@@ -31,6 +31,7 @@ from seedframe import Change, Rows
 from tests.terminating import passing
 
 REQUIRES = ["first"]
+WRITES = ["notes"]
 
 def resources(db):
     def rows():

@@ -347,6 +347,8 @@ def test_crossing_the_size(project: ProjectFactory, sql: Sql, items: None) -> No
 OTHERS = """
 from seedframe import Change, Extension, Tables, Rows
 
+WRITES = ["items"]
+
 def resources():
     yield Extension("citext")
     yield Tables("items")

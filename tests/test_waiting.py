@@ -21,6 +21,8 @@ ROWS = (
 ALTERS = """
 from seedframe import Change
 
+WRITES = ["items"]
+
 def check(db):
     if not db.scalar("select 1 from pg_attribute where attrelid = 'items'::regclass and attname = 'x'"):
         yield Change("create", {"column": "x"})

@@ -22,6 +22,7 @@ SEEDS: Final = {
     "seeds/10_first.py": """
 from seedframe import Change, Rows, Setting
 
+WRITES = ["log"]
 SETTINGS = [Setting("SEED_VALUE", int)]
 
 def resources(settings):

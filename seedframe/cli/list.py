@@ -110,6 +110,8 @@ def _notes(seed: Seed, env: str) -> str:
         notes.append(f"requires {', '.join(seed.requires)}")
     if seed.tags:
         notes.append(f"tags {', '.join(sorted(seed.tags))}")
+    if seed.writes:
+        notes.append(f"writes {', '.join(seed.writes)}")
     if not seed.critical:
         notes.append("not critical")
     if not seed.enabled:
@@ -149,6 +151,7 @@ def _seed_document(seed: Seed, declared: _Declared, env: str) -> dict[str, Any]:
         "enabled": seed.enabled,
         "runs": seed.broken is None and seed.runs_in(env),
         "critical": seed.critical,
+        "writes": list(seed.writes),
         "settings": [setting.name for setting in seed.settings],
         "resources": [{"resource": name, "description": text} for name, text in declared.resources] if known else None,
         "broken": seed.broken is not None,

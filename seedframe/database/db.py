@@ -19,7 +19,7 @@ from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
 from seedframe.database.validation import Validation
 from seedframe.database.views import as_table
-from seedframe.errors import DeclarationError, HookFailed
+from seedframe.errors import DeclarationError, HookFailed, SeedframeError
 from seedframe.limits import Limits
 from seedframe.recorder import Recorder
 from seedframe.verdicts import Baseline, OnConflict
@@ -73,6 +73,7 @@ class Db:
         self._notes: list[Finding] = []
         self._absent: set[str] = set()
         self._views: dict[int, Table] = {}
+        self._first_error: SeedframeError | None = None
 
     # For hooks
 
@@ -116,6 +117,11 @@ class Db:
         """True in `apply` and in a rehearsal; False in a dry run and in `verify`."""
         return self._session.writable
 
+    def take_first_error(self) -> SeedframeError | None:
+        """The first error of a statement since this was last asked; it names the one that was swallowed."""
+        first, self._first_error = self._first_error, None
+        return first
+
     # For resources
 
     @property
@@ -157,6 +163,25 @@ class Db:
         if found is None:
             return None
         return self._views.get(found.oid, found).rows_oid
+
+    def writable_oids(self, names: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
+        """The oids of what these names stand for, of a view's table too, and the names that stand for nothing."""
+        oids: set[int] = set()
+        unknown: list[str] = []
+        for name in dict.fromkeys(names):
+            if self._catalog.find(name) is None:
+                self._catalog.forget(name)  # the seed may have made it since
+            found = self._catalog.find(name)
+            if found is None:
+                unknown.append(name)
+                continue
+            oids.add(found.oid)
+            if found.kind == "v":
+                try:
+                    oids.add(self.table(name).rows_oid)
+                except SeedframeError:  # it stands for no one table
+                    continue
+        return frozenset(oids), tuple(unknown)
 
     def mark_absent(self, name: str) -> None:
         """Note that an optional table is not there: resources that need it are skipped."""
@@ -214,15 +239,19 @@ class Db:
 
         refused = forbidden(sql)
         if refused is not None:
-            raise HookFailed(
-                f"{refused}: not for seeds", hint="one statement a call; the transaction is the runner's to control"
-            )
+            hint = "one statement a call; the transaction is the runner's to control"
+            if refused == "SET CONSTRAINTS ALL":
+                hint = "name the constraints: SET CONSTRAINTS a, b IMMEDIATE"
+            raise HookFailed(f"{refused}: not for seeds", hint=hint)
         try:
             return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))
         except DBAPIError as error:
             original = error.orig
             if isinstance(original, psycopg.Error):
-                raise self._session.explained(original) from original
+                explained = self._session.explained(original)
+                if self._first_error is None:
+                    self._first_error = explained
+                raise explained from original
             raise
         except (StatementError, InvalidRequestError) as error:
             wrong = str(error.orig) if isinstance(error, StatementError) and error.orig else str(error)

@@ -12,7 +12,7 @@ _FIRST_VERSION: Final = 2
 _FIRST_TABLES: Final = frozenset(
     {"ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row"}
 )
-_NEW_TABLES: Final = {3: frozenset({"changed_row", "applied_plan"})}
+_NEW_TABLES: Final = {3: frozenset({"changed_row", "applied_plan", "guard"})}
 
 # Version 2. A new ledger is made by this and all steps below it, so that it is no different from an upgraded one.
 _FIRST: Final[tuple[LiteralString, ...]] = (
@@ -147,6 +147,13 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
             id text PRIMARY KEY,
             run_id bigint NOT NULL,
             applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        )""",
+        # Empty whenever anybody looks: see database/guard.py.
+        """CREATE TABLE IF NOT EXISTS seedframe.guard (
+            id bigint PRIMARY KEY,
+            unmet bigint NOT NULL,
+            CONSTRAINT only_seedframe_commits FOREIGN KEY (unmet) REFERENCES seedframe.guard
+                DEFERRABLE INITIALLY DEFERRED
         )""",
         # Whoever may alter the tables can switch these off: they are against slips, the hashes are against the rest.
         """CREATE OR REPLACE FUNCTION seedframe.refuse_change() RETURNS trigger

@@ -12,8 +12,8 @@ from seedframe.errors import (
     ConnectionLost,
     ConstraintViolated,
     DeclarationError,
-    HookFailed,
     LockTimeout,
+    Misbehaved,
     MissingTable,
     OutcomeUnknown,
     PermissionDenied,
@@ -75,10 +75,15 @@ def is_of_rules(error: SeedframeError) -> bool:
     return isinstance(cause, psycopg.Error) and cause.sqlstate in ("23502", "23505", "23514")
 
 
-def swallowed() -> HookFailed:
-    """The error of a hook that went on after an SQL error, in a transaction that is void since then."""
-    return HookFailed(
-        "went on after an SQL error that it swallowed", hint="let the error of the first failed statement out"
+def swallowed(first: SeedframeError | None = None) -> Misbehaved:
+    """The error of a hook that went on after an SQL error, in a transaction that is void since then.
+
+    Args:
+        first: that error, where it is known.
+    """
+    what = f": {first.message}" if first is not None else ""
+    return Misbehaved(
+        f"went on after an SQL error that it swallowed{what}", hint="let the error of the first failed statement out"
     )
 
 
@@ -129,7 +134,7 @@ def explain(
             f"the server ended the statement: {primary}", hint="raise statement_timeout if it is too short"
         )
     if state == "25006":
-        return HookFailed(
+        return Misbehaved(
             f"wrote where it may only read: {primary}",
             hint="only `apply` may write; declare rows as resources, or make the change in `apply`",
         )

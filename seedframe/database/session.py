@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from seedframe.database.problems import explain, standby, swallowed
-from seedframe.errors import ConnectionFailed, ConnectionLost, HookFailed, SeedframeError
+from seedframe.errors import ConnectionFailed, ConnectionLost, Misbehaved, SeedframeError, TransactionEnded
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -109,6 +109,7 @@ class Session:
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
         # Kept, because SQLAlchemy hands it out no more once it was lost, and what is undone then must not hide why.
         self._raw: psycopg.Connection[Any] = driver
+        self._spoilt = False
         self.server_version_num: int = driver.info.server_version
 
     @property
@@ -118,7 +119,7 @@ class Session:
 
     def require_connection(self, error: SeedframeError) -> None:
         """Raise what is behind an error that a seed's own code made of a lost connection. Errors: ConnectionLost."""
-        if self.lost and not isinstance(error, ConnectionFailed):
+        if self.lost and not isinstance(error, ConnectionFailed | TransactionEnded):
             raise ConnectionLost("the connection to the server was lost", hint="run the command again") from error
 
     def reconnect(self, wait_s: float) -> None:
@@ -170,6 +171,8 @@ class Session:
 
         Errors: ConnectionFailed, also where the server is a standby and this is to write.
         """
+        if self._spoilt:
+            self.reconnect(0.0)
         raw = self._raw
         try:
             raw.isolation_level = (
@@ -177,13 +180,16 @@ class Session:
                 if write and not snapshot
                 else psycopg.IsolationLevel.REPEATABLE_READ
             )
-            raw.read_only = not write
+            # What writes says so below: a transaction that psycopg begins unasked, after a stray ROLLBACK, only reads.
+            raw.read_only = True
         except psycopg.Error as error:  # of a connection that was lost before, and is only found out now
             raise self.explained(error) from error
         self._writable = write
         self.transaction_id = None
         self._connection.begin()
         try:
+            if write:
+                self.execute("SET TRANSACTION READ WRITE")
             self.pin()
         except SeedframeError as error:
             # The first statement brings BEGIN along, and only a standby has this to say to it.
@@ -234,8 +240,26 @@ class Session:
     def _transaction(self) -> Any:
         transaction = self._connection.get_transaction()
         if transaction is None:
-            raise HookFailed("ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe")
+            raise self._ended()
         return transaction
+
+    @property
+    def aborted(self) -> bool:
+        """True when a statement failed in the open transaction, and nothing was rolled back since."""
+        return self._raw.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+
+    def _ended(self) -> TransactionEnded:
+        """The error of who ended the transaction; what is left of the connection is not used again."""
+        self._spoilt = True
+        if self._closed_by_hand:
+            return TransactionEnded(
+                "closed the connection it ran on", hint="leave the connection and its transaction to seedframe"
+            )
+        return TransactionEnded("ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe")
+
+    @property
+    def _closed_by_hand(self) -> bool:
+        return self._raw.closed and not self._raw.broken
 
     @contextmanager
     def savepoint(self, *, read_only: bool = False) -> Iterator[None]:
@@ -252,18 +276,21 @@ class Session:
             yield
             if read_only:
                 self._require_sound()
-        except BaseException:
-            self._undo(name)
+        except TransactionEnded:
+            raise
+        except BaseException as error:
+            if not self._undo(name) and isinstance(error, Exception):
+                raise self._ended() from error
             raise
         try:
             if read_only:
                 self._raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
             self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
         except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction) as error:
-            raise HookFailed(
-                "ended the transaction it ran in", hint="leave COMMIT and ROLLBACK to seedframe"
-            ) from error
+            raise self._ended() from error
         except psycopg.Error as error:
+            if self._closed_by_hand:
+                raise self._ended() from error
             raise self.explained(error) from error
 
     @contextmanager
@@ -278,10 +305,10 @@ class Session:
 
     def _require_sound(self) -> None:
         """Nothing was swallowed, and read-only is still on. Errors: HookFailed."""
-        if self._raw.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+        if self.aborted:
             raise swallowed()
         if self.scalar("SHOW transaction_read_only") != "on":
-            raise HookFailed("turned off read-only", hint="only `apply` may write")
+            raise Misbehaved("turned off read-only", hint="only `apply` may write")
 
     def accepts(self, attempt: Callable[[], object]) -> SeedframeError | None:
         """Try something and undo it either way: None when the server takes it, else why not."""
@@ -294,13 +321,17 @@ class Session:
         except SeedframeError as error:
             return error
 
-    def _undo(self, name: sql.Identifier) -> None:
+    def _undo(self, name: sql.Identifier) -> bool:
+        """Undo what was done since; False when somebody has ended the transaction."""
         # Never hides the first error: when the transaction or the connection is gone there is nothing left to undo.
         try:
             self._raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
             self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+        except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction):
+            return False
         except psycopg.Error:
-            return
+            return not self._closed_by_hand
+        return True
 
     # Statements
 
@@ -402,16 +433,27 @@ class Session:
         return found is not None
 
     def defer_constraint(self, schema: str, name: str) -> None:
-        """Have a deferrable constraint wait, until `make_constraints_immediate` or COMMIT."""
+        """Have a deferrable constraint wait, until `settle_constraints` or COMMIT."""
         self.execute(sql.SQL("SET CONSTRAINTS {} DEFERRED").format(sql.Identifier(schema, name)))
 
-    def make_constraints_immediate(self, tables: Sequence[int]) -> None:
-        """Have the deferred constraints of, and references to, these tables speak now rather than at COMMIT."""
-        names = self.query(
-            "SELECT DISTINCT n.nspname, c.conname FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace"
-            " WHERE c.condeferrable AND (c.conrelid = ANY ($1::oid[]) OR c.confrelid = ANY ($1::oid[])) ORDER BY 1, 2",
-            [list(tables)],
+    def settle_constraints(self) -> None:
+        """Have all deferred constraints speak now rather than at COMMIT; later statements find them as they were.
+
+        Errors: ConstraintViolated, and whatever a constraint trigger raises.
+        """
+        # By name, as SET CONSTRAINTS ALL would also set off the guard, and could not be taken back.
+        found = self.query(
+            "SELECT n.nspname, c.conname, bool_or(c.condeferred) FROM pg_constraint c"
+            " JOIN pg_namespace n ON n.oid = c.connamespace"
+            " WHERE c.condeferrable AND n.nspname <> 'seedframe' AND has_schema_privilege(n.oid, 'USAGE')"
+            " GROUP BY 1, 2 ORDER BY 1, 2"
         )
-        if names:
-            listed = sql.SQL(", ").join([sql.Identifier(schema, name) for schema, name in names])
-            self.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(listed))
+        if found:
+            self._set_constraints("IMMEDIATE", [(schema, name) for schema, name, _ in found])
+        deferred = [(schema, name) for schema, name, initially in found if initially]
+        if deferred:
+            self._set_constraints("DEFERRED", deferred)
+
+    def _set_constraints(self, when: LiteralString, names: Sequence[tuple[str, str]]) -> None:
+        listed = sql.SQL(", ").join([sql.Identifier(schema, name) for schema, name in names])
+        self.execute(sql.SQL("SET CONSTRAINTS {} {}").format(listed, sql.SQL(when)))

@@ -23,7 +23,7 @@ _LOWER: Final = str.maketrans({chr(code): chr(code + 32) for code in range(ord("
 _CONTROL: Final = re.compile(
     r"(begin|start transaction|commit|end|rollback|abort|savepoint|release|prepare transaction"
     r"|set (local )?transaction|set session characteristics|set (session )?authorization"
-    r"|set (local |session )?(transaction_read_only|default_transaction_read_only))\b"
+    r"|set (local |session )?(transaction_read_only|default_transaction_read_only)|set constraints all)\b"
 )
 
 

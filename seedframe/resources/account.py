@@ -133,6 +133,11 @@ class Account:
         return self._name
 
     @property
+    def backend(self) -> AccountBackend:
+        """Where it is kept."""
+        return self._backend
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """The tables of the backend."""
         return self._backend.tables

@@ -1,0 +1,142 @@
+"""A seed's own code at work: in a savepoint, and with a look at what it left of the transaction and did to tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from seedframe.database.db import Db
+from seedframe.database.problems import swallowed
+from seedframe.database.session import Session
+from seedframe.database.touched import Touched, not_within, table_states, touched_since
+from seedframe.errors import ConnectionFailed, Misbehaved, SeedframeError, TransactionEnded
+from seedframe.plugins import SeedManager
+from seedframe.resources.protocol import Resource
+from seedframe.seed import Seed
+
+_LEDGER_SCHEMA: Final = "seedframe"
+# Sources: PostgreSQL's appendix "Error Codes". The second is that of leaving read-only, too.
+_VOID: Final = "25P02"
+_NOT_IN_A_TRANSACTION: Final = "25001"
+
+
+class OwnCode:
+    """Watches over the code of one seed, in one attempt.
+
+    Attributes:
+        uncounted: it wrote, and the server does not count what is written to which table.
+    """
+
+    def __init__(self, session: Session, seed: Seed, plugins: SeedManager, db: Db) -> None:
+        self._session = session
+        self._seed = seed
+        self._plugins = plugins
+        self._db = db
+        self._tables: tuple[str, ...] = ()
+        self.uncounted = False
+
+    def declare(self, resources: tuple[Resource, ...]) -> None:
+        """What the seed's resources are: it may write their tables."""
+        self._tables = tuple(name for resource in resources for name in resource.tables)
+
+    @contextmanager
+    def reads(self, what: str) -> Iterator[None]:
+        """Run code that may only read. `what` is its name: "check", "own:thing: diff".
+
+        Raises:
+            HookFailed: it wrote, swallowed an SQL error, or ended the transaction.
+        """
+        with self._named(what), self._session.savepoint(read_only=True):
+            yield
+            self._require_no_error()
+
+    @contextmanager
+    def writes(self, what: str) -> Iterator[None]:
+        """Run code that may write, and what it set ends with it.
+
+        Raises:
+            HookFailed: it wrote what the seed does not declare, swallowed an SQL error, or ended the transaction.
+        """
+        with self._named(what), self._session.savepoint():
+            before = table_states(self._session)
+            yield
+            self._require_no_error()
+            self._session.pin()
+            self.uncounted = self.uncounted or any(not state.counted for state in before.values())
+            touched = touched_since(self._session, before)
+            if touched:
+                self._require_declared(touched)
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Puts the subject before what is said of the code, and the place behind it."""
+        self._db.take_first_error()
+        try:
+            yield
+        except ConnectionFailed:
+            raise
+        except Misbehaved as error:
+            raise self._of(what, error) from (None if isinstance(error, TransactionEnded) else error.__cause__)
+        except SeedframeError as error:
+            cause = error.__cause__
+            if isinstance(cause, psycopg.Error) and cause.sqlstate == _VOID:
+                raise self._of(what, self._swallowed()) from cause
+            if isinstance(cause, psycopg.Error) and cause.sqlstate == _NOT_IN_A_TRANSACTION:
+                refused = Misbehaved(f"asked for what its transaction does not allow: {cause.diag.message_primary}")
+                raise self._of(what, refused) from cause
+            raise
+
+    def _of(self, what: str, error: Misbehaved) -> Misbehaved:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error) and cause.sqlstate == _VOID:
+            error = self._swallowed()
+        where = error.where or (self._place(cause) if cause is not None else None) or self._place(error)
+        return type(error)(f"`{what}` of seed {self._seed.label} {error.message}", hint=error.hint, where=where)
+
+    def _place(self, error: BaseException) -> str | None:
+        return self._plugins.own_files(self._seed.plugin).raised_at(error)
+
+    def _require_no_error(self) -> None:
+        if self._session.aborted:
+            raise self._swallowed()
+
+    def _swallowed(self) -> Misbehaved:
+        first = self._db.take_first_error()
+        error = swallowed(first)
+        error.where = self._place(first) if first is not None else None
+        return error
+
+    def _require_declared(self, touched: list[Touched]) -> None:
+        if any(table.schema == _LEDGER_SCHEMA for table in touched):
+            raise Misbehaved("wrote seedframe's own tables", hint="they are seedframe's to write")
+        declared, unknown = self._db.writable_oids((*self._tables, *self._seed.writes))
+        # By name, too: what was dropped cannot be found any more.
+        allowed = {*self._tables, *self._seed.writes}
+        names = [
+            name
+            for table in not_within(self._session, touched, declared)
+            if not allowed.intersection({name := self._name(table), f"{table.schema}.{table.name}"})
+        ]
+        if not names:
+            return
+        listed = ", ".join(f'"{name}"' for name in names)
+        missing = [name for name in unknown if name in self._seed.writes]
+        known = f"; {', '.join(missing)} in WRITES does not exist" if missing else ""
+        raise Misbehaved(
+            f"changed tables that the seed does not declare: {', '.join(names)}",
+            hint=f"declare their rows, or that it writes them: WRITES = [{listed}]{known}",
+        )
+
+    def _name(self, table: Touched) -> str:
+        return table.name if table.schema == self._session.schema else f"{table.schema}.{table.name}"
+
+
+def is_built_in(resource: Resource) -> bool:
+    """True for what is seedframe's own code, account backends included: what it writes is what was declared."""
+    backend = getattr(resource, "backend", None)
+    return all(
+        type(part).__module__.partition(".")[0] == __name__.partition(".")[0]
+        for part in (resource, backend)
+        if part is not None
+    )

@@ -1,0 +1,500 @@
+"""Guards: hooks that commit, roll back, close, swallow errors, or write what they may not or do not declare."""
+
+from typing import Any
+
+import pytest
+
+from seedframe.report import Report, Status
+from tests.conftest import Folder, ProjectFactory, Sql
+from tests.running import apply, dry_run, error, only, verify
+
+TABLES = """
+create table items (sku text primary key, name text);
+create table others (sku text primary key);
+create procedure commits() language plpgsql as $$ begin insert into others values ('p'); commit; end $$;
+create function writes() returns int language plpgsql as $$ begin insert into others values ('f'); return 1; end $$;
+create sequence numbers;
+"""
+
+SEED = """
+from seedframe import Change, Rows
+from tests.hostile import alchemy, found, raw
+
+WRITES = ["items"]
+
+def resources():
+    yield Rows("items", key="sku", rows=[{{"sku": "{sku}"}}])
+
+def check(db):
+    if not db.scalar("select count(*) from items where sku = '{sku}-own'"):
+        yield Change("create", {{"sku": "{sku}-own"}})
+
+def apply(db):
+    db.execute("insert into items values ('{sku}-own')")
+    {body}
+"""
+
+
+def seed(sku: str, body: str = "pass", more: str = "") -> str:
+    return more + SEED.format(sku=sku, body=body.replace("\n", "\n    "))
+
+
+FINE = "from seedframe import Rows\n\ndef resources():\n    yield Rows('items', key='sku', rows=[{'sku': 'fine'}])\n"
+
+SWALLOWED = "try:\n    {}\nexcept Exception:\n    pass"
+
+ENDINGS = {
+    "commit of psycopg": "raw(db).commit()",
+    "commit of psycopg, found by gc": "found(db).commit()",
+    "COMMIT as a statement": "raw(db).execute('commit')",
+    "COMMIT AND CHAIN": "raw(db).execute('commit and chain')",
+    "commit of SQLAlchemy": "alchemy(db).commit()",
+    "commit of SQLAlchemy's transaction": "alchemy(db).get_transaction().commit()",
+    "PREPARE TRANSACTION": "raw(db).execute(\"prepare transaction 'x'\")",
+    "by libpq": "raw(db).pgconn.exec_(b'commit')",
+    "in disguise": (
+        "db.execute('set local standard_conforming_strings = off')\n"
+        r"""db.execute("select '\\'' ; commit; --'")"""
+    ),
+    "rollback of psycopg": "raw(db).rollback()",
+    "rollback, and a transaction of its own": (
+        "raw(db).rollback()\nraw(db).execute(\"insert into others values ('stray')\")\nraw(db).commit()"
+    ),
+    "rollback of SQLAlchemy": "alchemy(db).rollback()",
+    "autocommit": "raw(db).rollback()\nraw(db).autocommit = True",
+    "close of psycopg": "raw(db).close()",
+    "close of SQLAlchemy": "alchemy(db).close()",
+    "invalidate": "alchemy(db).invalidate()",
+}
+
+
+@pytest.fixture
+def tables(sql: Sql) -> None:
+    sql(TABLES)
+
+
+def kept(sql: Sql) -> list[tuple[Any, ...]]:
+    assert sql("select count(*) from seedframe.guard") == [(0,)]
+    return sql("select sku from items union all select sku from others order by 1")
+
+
+@pytest.mark.promise(
+    "a hook commits, rolls back or closes the transaction",
+    "the server refuses every COMMIT but seedframe's; the hook is named, nothing of the seed stays, later ones run",
+)
+@pytest.mark.parametrize("swallowed", [False, True], ids=["", "swallowed"])
+@pytest.mark.parametrize("way", ENDINGS)
+def test_a_hook_that_ends_the_transaction(
+    way: str, swallowed: bool, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    body = ENDINGS[way]
+    if swallowed:
+        body = SWALLOWED.format(body.replace("\n", "\n    "))
+    folder = project({"seeds/10_bad.py": seed("bad", body), "seeds/20_fine.py": FINE})
+    report = apply(folder, keep_going=True)
+    assert [outcome.status for outcome in report.seeds] == [Status.FAILED, Status.CHANGED], report.as_dict()
+    assert (report.exit_code, report.error) == (1, None)
+    told = error(report)
+    what = (
+        "closed the connection it ran on" if way.startswith(("close", "inval")) else "ended the transaction it ran in"
+    )
+    assert f"`apply` of seed 10_bad {what}" in told
+    assert kept(sql) == [("fine",)]
+    assert sql("select seed, status from seedframe.outcome order by id") == [
+        ("10_bad", "failed"),
+        ("20_fine", "changed"),
+    ]
+
+
+@pytest.mark.parametrize("hook", ["resources", "check", "verify"])
+@pytest.mark.parametrize("way", ["commit of psycopg", "rollback of psycopg", "close of psycopg"])
+def test_any_hook_that_ends_the_transaction(
+    hook: str, way: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    body = f"from tests.hostile import raw\n\ndef {hook}(db):\n    {ENDINGS[way]}\n    return []\n"
+    folder = project({"seeds/10_bad.py": body, "seeds/20_fine.py": FINE})
+    for report in (dry_run(folder, keep_going=True), apply(folder, keep_going=True), verify(folder)):
+        if hook == "verify" and report.mode == "dry_run":
+            continue
+        assert f"`{hook}` of seed 10_bad " in error(report)
+        assert report.seeds[0].status is Status.FAILED
+        assert report.seeds[1].error is None
+    assert kept(sql) == [("fine",)]
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_whoever_ends_the_transaction_of_all_undoes_the_run(
+    critical: bool, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    files = {
+        "seeds/10_fine.py": FINE,
+        "seeds/20_bad.py": seed("bad", "raw(db).rollback()", f"CRITICAL = {critical}\n"),
+        "seeds/30_a.py": seed("a"),
+    }
+    report = apply(project(files), transaction="run", keep_going=True)
+    assert [outcome.status for outcome in report.seeds] == [Status.SKIPPED, Status.FAILED, Status.SKIPPED]
+    assert report.exit_code == 1
+    assert kept(sql) == []
+
+
+def test_constraints_are_named_when_they_are_to_speak(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    report = apply(project({"seeds/10_a.py": seed("a", "db.execute('set  constraints all immediate')")}))
+    assert "SET CONSTRAINTS ALL: not for seeds (name the constraints" in error(report)
+
+
+@pytest.mark.parametrize("statement", ["call commits()", "do $$ begin commit; end $$"], ids=["procedure", "block"])
+def test_a_commit_on_the_server(statement: str, project: ProjectFactory, sql: Sql, tables: None) -> None:
+    report = apply(project({"seeds/10_a.py": seed("a", f'db.execute("{statement}")')}))
+    assert "invalid transaction termination" in error(report)
+    assert kept(sql) == []
+
+
+# Swallowed errors
+
+
+@pytest.mark.promise(
+    "a plugin swallows an SQL error", "it is noticed when the hook is left, named with its place, and rolled back"
+)
+@pytest.mark.parametrize("after", ["pass", "db.execute('select 1')", "raise ValueError('x')"])
+@pytest.mark.parametrize("hook", ["resources", "check", "apply", "verify"])
+def test_a_swallowed_error_is_named_in_every_hook(
+    hook: str, after: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    body = SWALLOWED.format("db.scalar('select 1/0')") + f"\n{after}"
+    if hook == "apply":
+        text = seed("a", body)
+    else:
+        text = f"def {hook}(db):\n    " + body.replace("\n", "\n    ") + "\n    return []\n"
+    report = apply(project({"seeds/10_a.py": text}))
+    line = next(n for n, each in enumerate(text.splitlines(), start=1) if "1/0" in each)
+    if after.startswith("raise"):
+        assert "ValueError: x" in error(report)
+    else:
+        assert f"seeds/10_a.py:{line}: `{hook}` of seed 10_a went on after an SQL error that it swallowed:" in error(
+            report
+        )
+        assert "division by zero" in error(report)
+    assert sql("select count(*) from items") == [(0,)]
+
+
+OWN = """
+from seedframe import Changes, Change
+
+class Own:
+    name, tables = "own:thing", ("items",)
+    def describe(self): return "own"
+    def diff(self, db):
+        {diff}
+        there = db.scalar("select count(*) from items where sku = 'own'")
+        return Changes() if there else Changes.of([Change("create", {{"sku": "own"}})])
+    def delete(self, db, changes): pass
+    def write(self, db, changes):
+        db.execute("insert into items values ('own')")
+        {write}
+
+def resources():
+    yield Own()
+"""
+
+
+def own(write: str = "pass", diff: str = "pass") -> str:
+    return OWN.format(write=write.replace("\n", "\n        "), diff=diff.replace("\n", "\n        "))
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (SWALLOWED.format("db.scalar('select 1/0')"), "went on after an SQL error that it swallowed: "),
+        ("from tests.hostile import raw; raw(db).commit()", "ended the transaction it ran in"),
+        ("db.execute(\"insert into others values ('x')\")", "changed tables that the seed does not declare: others"),
+        ("db.execute('truncate others')", "changed tables that the seed does not declare: others"),
+    ],
+    ids=["swallows", "commits", "writes another table", "empties another table"],
+)
+def test_a_resource_of_a_seed_is_watched_too(
+    write: str, expected: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    folder = project({"seeds/10_a.py": own(write)})
+    for report in (apply(folder, rehearse=True), apply(folder)):
+        assert f"`own:thing: write` of seed 10_a {expected}" in error(report)
+        assert report.exit_code == 1
+    assert kept(sql) == []
+    folder.write({"seeds/10_a.py": own()})
+    assert apply(folder).exit_code == 0
+
+
+# Reading
+
+FORBIDDEN = {
+    "a statement": "db.execute(\"insert into others values ('x')\")",
+    "a function": "db.scalar('select writes()')",
+    "a sequence": "db.scalar(\"select nextval('numbers')\")",
+    "a temporary table": "db.execute('create temp table t (a int)')",
+    "a setting": "db.scalar(\"select set_config('transaction_read_only', 'off', true)\")",
+    "a setting, by psycopg": "raw(db).execute('set transaction read write')",
+    "a setting in a savepoint": "raw(db).execute('savepoint mine')\nraw(db).execute('set transaction read write')",
+    "COPY": "raw(db).execute(\"copy others from program 'echo x'\")",
+    "psycopg": "raw(db).execute(\"insert into others values ('x')\")",
+    "DDL": "db.execute('create table made (a int)')",
+    "a lock on rows": "db.execute('select * from items for update')",
+    "TRUNCATE": "db.execute('truncate items')",
+}
+UNDONE = {
+    "a large object": "db.scalar('select lo_create(0)')",
+    "NOTIFY": "db.execute('notify x')",
+    "a lock": "db.scalar('select pg_advisory_xact_lock(42)')",
+}
+
+
+def reading(hook: str, body: str) -> str:
+    if hook == "diff":
+        return "from tests.hostile import raw\n" + own(diff=body)
+    inner = body.replace("\n", "\n    ")
+    return f"from tests.hostile import raw\n\ndef {hook}(db):\n    {inner}\n    return []\n"
+
+
+@pytest.mark.promise("a `check` or `verify` hook writes", "the server refuses it, by whatever way; the hook is named")
+@pytest.mark.parametrize("way", FORBIDDEN)
+@pytest.mark.parametrize("hook", ["resources", "check", "verify", "diff"])
+def test_what_reads_cannot_write(hook: str, way: str, project: ProjectFactory, sql: Sql, tables: None) -> None:
+    folder = project({"seeds/10_a.py": reading(hook, FORBIDDEN[way])})
+    report = apply(folder)
+    name = "own:thing: diff" if hook == "diff" else hook
+    assert f"`{name}` of seed 10_a " in error(report), error(report)
+    assert report.exit_code == 1
+    assert kept(sql) == []
+    assert sql("select last_value, is_called from numbers") == [(1, False)]
+    assert verify(folder).exit_code == 3
+
+
+@pytest.mark.parametrize("way", UNDONE)
+@pytest.mark.parametrize("hook", ["resources", "check", "verify"])
+def test_what_the_server_lets_a_reader_do_is_undone(
+    hook: str, way: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    apply(project({"seeds/10_a.py": reading(hook, UNDONE[way])}))
+    assert sql("select count(*) from pg_largeobject_metadata") == [(0,)]
+    assert sql("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
+
+
+# Tables that are not declared
+
+TOUCHES = {
+    "a table": ("db.execute(\"insert into others values ('x')\")", "others"),
+    "a table, by a function": ("db.scalar('select writes()')", "others"),
+    "TRUNCATE": ("db.execute('truncate others')", "others"),
+    "DROP": ("db.execute('drop table others')", "others"),
+    "ALTER": ("db.execute('alter table others add extra int')", "others"),
+    "COPY": ("raw(db).execute(\"copy others from program 'echo x'\")", "others"),
+    "a new table": ("db.execute('create table made as select 1 as a')", "made"),
+    "another schema": ("db.execute('insert into far.away values (1)')", "far.away"),
+    "a partition": ("db.execute('insert into parted values (1)')", "parted_1"),
+    "rows that go along": ("db.execute('delete from parents')", "children"),
+    "a trigger's": ('db.execute("insert into parents values (5)")', "log"),
+}
+MORE = """
+create schema far; create table far.away (a int);
+create table parted (a int) partition by list (a); create table parted_1 partition of parted for values in (1);
+create table parents (id int primary key); create table children (p int references parents on delete cascade);
+insert into parents values (1); insert into children values (1);
+create table log (t text);
+create function logs() returns trigger language plpgsql as $$ begin insert into log values ('x'); return new; end $$;
+create trigger logs after insert on parents for each row execute function logs();
+"""
+
+
+@pytest.mark.promise(
+    "a seed writes tables it did not declare",
+    "refused, with the tables by name: by cascades, triggers, TRUNCATE and DDL in its own code, too",
+)
+@pytest.mark.parametrize("way", TOUCHES)
+def test_a_table_that_is_not_declared(way: str, project: ProjectFactory, sql: Sql, tables: None) -> None:
+    sql(MORE)
+    body, name = TOUCHES[way]
+    text = seed("a", body)
+    if "parents" in body:
+        text = text.replace('WRITES = ["items"]', 'WRITES = ["items", "parents"]')
+    folder = project({"seeds/10_a.py": text})
+    report = apply(folder)
+    assert f"`apply` of seed 10_a changed tables that the seed does not declare: {name} (declare" in error(report)
+    assert f'WRITES = ["{name}"]' in error(report)
+    assert report.exit_code == 1
+    assert kept(sql) == []
+    assert sql("select count(*) from children") == [(1,)]
+    declared = "parted" if name == "parted_1" else name
+    folder.write({"seeds/10_a.py": text.replace('WRITES = ["items"', f'WRITES = ["{declared}", "items"')})
+    assert apply(folder).exit_code == 0
+
+
+def test_what_built_in_resources_set_off_is_the_database_s_own_doing(project: ProjectFactory, sql: Sql) -> None:
+    sql(MORE)
+    body = "from seedframe import Rows\n\ndef resources():\n    yield Rows('parents', key='id', rows=[{'id': 7}])\n"
+    assert apply(project({"seeds/10_a.py": body})).exit_code == 0
+    assert sql("select count(*) from log") == [(1,)]
+
+
+def test_the_ledger_is_nobody_s_to_write(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    text = seed("a", "db.execute('delete from seedframe.guard')", "").replace(
+        '["items"]', '["items", "seedframe.guard"]'
+    )
+    report = apply(project({"seeds/10_a.py": text}))
+    assert "`apply` of seed 10_a wrote seedframe's own tables" in error(report)
+    assert kept(sql) == []
+
+
+def test_temporary_tables_and_views_of_declared_tables(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    sql("create view v as select * from others")
+    body = "db.execute('create temp table t as select 1 as a')\ndb.execute(\"insert into v values ('x')\")"
+    text = seed("a", body).replace('["items"]', '["items", "v"]')
+    report = apply(project({"seeds/10_a.py": text}))
+    assert report.exit_code == 0, report.as_dict()
+
+
+def test_a_name_in_writes_that_does_not_exist_is_told(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    text = seed("a", "db.scalar('select writes()')").replace('["items"]', '["items", "othres"]')
+    assert "othres in WRITES does not exist" in error(apply(project({"seeds/10_a.py": text})))
+
+
+def test_a_server_that_does_not_count_is_told_of_once(
+    project: ProjectFactory, sql: Sql, tables: None, database: str
+) -> None:
+    sql(f"alter database {database.rpartition('/')[2].partition('?')[0]} set track_counts = off")
+    folder = project({"seeds/10_a.py": seed("a", "db.scalar('select writes()')"), "seeds/20_b.py": seed("b")})
+    report = apply(folder)
+    assert report.exit_code == 0
+    told = [finding.text for outcome in report.seeds for finding in outcome.findings]
+    assert told == ["which tables a seed's own code wrote was not checked: track_counts is off"]
+
+
+# Every place where a seed can fail, in every way to run it
+
+DEFERRED = (
+    "alter table others add column parent text, add constraint kin foreign key (parent) references items"
+    " deferrable initially deferred; create table later (a text primary key, b text references items (sku)"
+    " deferrable initially deferred)"
+)
+
+PLACES: dict[str, tuple[str, str]] = {
+    "resources": ("def resources():\n    raise ValueError('boom')\n", "boom"),
+    "check": ("def check(db):\n    raise ValueError('boom')\n", "boom"),
+    "write": (
+        FINE.replace("fine", "f1")
+        + "    yield Rows('items', key='sku', name='x', rows=[{'sku': 'f2', 'nothing': 1}])\n",
+        "nothing",
+    ),
+    "own write": (own("raise ValueError('boom')"), "boom"),
+    "not converging": (own("db.execute('delete from items')"), "does not converge"),
+    "verify": (FINE.replace("fine", "f1") + "\ndef verify(db):\n    yield 'boom'\n", "boom"),
+    "deferred constraint": (
+        FINE.replace(
+            "'items', key='sku', rows=[{'sku': 'fine'}]", "'later', key='a', rows=[{'a': 'f', 'b': 'nobody'}]"
+        ),
+        "later_b_fkey",
+    ),
+    "deferred constraint of another table": (
+        own("db.execute(\"insert into later values ('f1', 'nobody')\")").replace('("items",)', '("items", "later")'),
+        "later_b_fkey",
+    ),
+}
+
+
+def failing(place: str, critical: bool) -> dict[str, str]:
+    return {
+        "seeds/10_a.py": FINE.replace("fine", "a"),
+        "seeds/20_f.py": f"CRITICAL = {critical}\n" + PLACES[place][0],
+        "seeds/30_b.py": FINE.replace("fine", "b"),
+        "seeds/40_c.py": 'REQUIRES = ["f"]\nCRITICAL = False\n' + FINE.replace("fine", "c"),
+    }
+
+
+def expected(critical: bool, transaction: str, keep_going: bool) -> tuple[list[Status], list[tuple[str]]]:
+    goes_on = keep_going or not critical
+    undone = critical and transaction == "run"
+    later = (Status.SKIPPED if undone else Status.CHANGED) if goes_on else Status.SKIPPED
+    first = Status.SKIPPED if undone else Status.CHANGED
+    rows = [] if undone else [("a",), ("b",)] if goes_on else [("a",)]
+    return [first, Status.FAILED, later, Status.SKIPPED], rows
+
+
+def statuses(report: Report) -> list[Status]:
+    return [outcome.status for outcome in report.seeds]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("critical", [True, False], ids=["critical", "not critical"])
+@pytest.mark.promise(
+    "a seed fails, wherever, however the run is told to go on",
+    "a rehearsal foretells it; rows, ledger, report and exit code agree, for one transaction a seed and one for all",
+)
+def test_every_way_to_fail(critical: bool, place: str, project: ProjectFactory, sql: Sql) -> None:
+    folder: Folder = project(failing(place, critical))
+    for transaction in ("seed", "run"):
+        for keep_going in (False, True):
+            sql("drop schema if exists seedframe cascade; drop table if exists later, others, items")
+            sql("create table items (sku text primary key, name text); create table others (sku text)")
+            sql(DEFERRED)
+            wanted, rows = expected(critical, transaction, keep_going)
+            for rehearse in (True, False):
+                report = apply(folder, transaction=transaction, keep_going=keep_going, rehearse=rehearse)
+                case = (transaction, keep_going, rehearse, report.as_dict())
+                assert statuses(report) == wanted, case
+                assert report.exit_code == (1 if critical else 0), case
+                failed = report.seeds[1]
+                text = str(failed.error) if failed.error is not None else failed.findings[0].text
+                assert PLACES[place][1] in text, case
+                assert sql("select sku from items order by 1") == ([] if rehearse else rows), case
+                assert sql("select count(*) from later") == [(0,)]
+                if keep_going or not critical:
+                    assert report.seeds[3].findings[0].text == "not tried: 20_f, which it requires, failed"
+            assert sql("select distinct seed from seedframe.outcome where status = 'failed'") == [("20_f",)]
+            entered = sql("select seed from seedframe.applied_seed order by 1")
+            assert entered == rows, case
+
+
+def test_a_seed_that_cannot_be_imported_keeps_the_run_from_starting(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table items (sku text primary key)")
+    folder = project({"seeds/10_a.py": FINE, "seeds/20_f.py": "CRITICAL = False\n1 / 0\n"})
+    for options in ((), ("--keep-going",), ("--transaction", "run"), ("--rehearse",)):
+        assert folder.run("apply", *options).returncode == 3
+    assert sql("select count(*) from items") == [(0,)]
+
+
+def test_a_critical_seed_that_could_not_be_tried_is_a_failure(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    folder = project(
+        {
+            "seeds/10_f.py": "CRITICAL = False\ndef check():\n    raise ValueError('boom')\n",
+            "seeds/20_a.py": 'REQUIRES = ["f"]\nCRITICAL = False\n' + FINE,
+            "seeds/30_b.py": 'REQUIRES = ["a"]\n' + FINE,
+        }
+    )
+    report = apply(folder)
+    assert statuses(report) == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
+    assert report.seeds[2].findings[0].text == "not tried: 20_a, which it requires, was not tried"
+    assert report.exit_code == 1
+
+
+def test_constraints_are_deferred_again_for_the_next_seed(project: ProjectFactory, sql: Sql) -> None:
+    """In one transaction for all, what is settled for one seed leaves the next as it would be alone."""
+    sql("create table items (sku text primary key, name text)")
+    sql("create table kin (a text primary key, b text references items deferrable initially deferred)")
+    late = own(
+        "db.execute(\"insert into kin values ('k', 'late')\")\ndb.execute(\"insert into items values ('late')\")"
+    )
+    late = late.replace('("items",)', '("items", "kin")')
+    first = (
+        "from seedframe import Rows\n\ndef resources():\n    yield Rows('kin', key='a', rows=[{'a': 'x', 'b': None}])\n"
+    )
+    report = apply(project({"seeds/10_k.py": first, "seeds/20_late.py": late}), transaction="run")
+    assert report.exit_code == 0, report.as_dict()
+    assert only_last(report) is Status.CHANGED
+
+
+def only_last(report: Report) -> Status:
+    return report.seeds[-1].status
+
+
+def test_the_guard_stands_in_a_rehearsal_on_an_empty_database(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    report = apply(project({"seeds/10_a.py": own("from tests.hostile import raw; raw(db).commit()")}), rehearse=True)
+    assert "ended the transaction it ran in" in error(report)
+    assert only(report).status is Status.FAILED
+    assert sql("select to_regnamespace('seedframe'), count(*) from items") == [(None, 0)]
