@@ -375,6 +375,8 @@ class Attempt:
                     where=self._seed.origin,
                 )
             self._call("apply", plan=plan)
+        elif own is not None and own.changes:
+            self._db.note("its `apply` is not called in a rehearsal: whether that works is not known")
         self._settle()
         self._require_converged(compared, own)
 

@@ -101,6 +101,7 @@ class RunRecord:
         address: the client's address, as the server saw it; None over a unix socket.
         revision: the commit of the project's git repository; None where there is none.
         arguments: what it was told, without secrets.
+        error: what ended the run itself, where that was no seed's failure.
     """
 
     id: int
@@ -120,6 +121,7 @@ class RunRecord:
     address: str | None = None
     revision: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    error: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

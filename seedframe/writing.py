@@ -150,7 +150,9 @@ class Writing:
             done += sent.seeds if committed else ()
         if len(done) == len(self._run.job.chosen):
             return "all seeds are done"
-        return f"the seed at work was rolled back; {_kept(done)}"
+        reached = {outcome.seed for outcome in self._run.outcomes}
+        at_work = next((f"seed {seed.label}" for seed in self._run.job.chosen if seed.label not in reached), "")
+        return f"{at_work if at_work and not together else 'the run'} was rolled back; {_kept(done)}"
 
     def _write_one(self, seed: Seed) -> SeedOutcome:
         """One seed in a transaction of its own, again from its top when that may help."""

@@ -175,7 +175,7 @@ def test_a_signal_in_a_seed(point: str, wait: str, folder: Folder, sql: Sql, req
             wait_for(sql, f"exists (select {_OTHERS} and query ~ 'pg_sleep' and state = 'active')")
         returned, said = command.stop(signum)
     name = signal.Signals(signum).name
-    assert (returned, said) == (code, f"stopped by {name}: the seed at work was rolled back; 10_first is done\n")
+    assert (returned, said) == (code, f"stopped by {name}: seed 20_second was rolled back; 10_first is done\n")
     only_the_first(sql)
     folder.write({"seeds/20_second.py": _SECOND.format(point="", wait=_SLEEP)})
     assert apply(folder).exit_code == 0
@@ -196,7 +196,7 @@ def test_a_signal_in_a_commit_that_waits(signum: int, code: int, folder: Folder,
     with started(folder, "apply") as command:
         wait_for(sql, f"exists (select {_OTHERS} and query = 'COMMIT' and state = 'active')")
         returned, said = command.stop(signum)
-    assert (returned, "the seed at work was rolled back; 10_first is done" in said) == (code, True), said
+    assert (returned, "seed 20_second was rolled back; 10_first is done" in said) == (code, True), said
     only_the_first(sql)
 
 
@@ -209,7 +209,7 @@ def test_a_signal_while_it_waits_for_the_lock(folder: Folder, sql: Sql, connect:
             " 60 s left\n"
         )
         returned, said = command.stop(signal.SIGTERM)
-    assert (returned, said) == (143, "stopped by SIGTERM: the seed at work was rolled back; nothing was changed\n")
+    assert (returned, said) == (143, "stopped by SIGTERM: seed 10_first was rolled back; nothing was changed\n")
     nobody_left(sql)
     assert sql("select status from seedframe.run") == [("interrupted",)]
 

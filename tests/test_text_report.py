@@ -601,6 +601,17 @@ def test_one_run_in_detail() -> None:
     )
 
 
+def test_what_ended_a_run_itself_and_what_it_was_told() -> None:
+    told = record(
+        seeds=(),
+        error=Problem("lock", "another run is at work", "wait for it"),
+        arguments={"seeds": ["a", "b"], "transaction": "run", "on_conflict": "seed", "keep_going": True, "tags": []},
+    )
+    shown = shown_lines(record_lines(told, Page()))
+    assert "  with      seeds a, b; transaction run; keep going\n" in shown
+    assert "  error: another run is at work\n   hint: wait for it\n" in shown
+
+
 def test_a_run_that_never_ended_says_so() -> None:
     shown = shown_lines(record_lines(record(finished_at=None, status="running", seeds=()), Page()))
     assert "  finished  never: the run was cut off\n" in shown

@@ -16,7 +16,11 @@ from seedframe.verdicts import OnConflict
 
 @click.command("apply")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing, take no lock.")
-@click.option("--rehearse", is_flag=True, help="Do all of it, constraints and triggers too, then roll it back.")
+@click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Write it all, constraints and triggers too, but for own `apply` hooks; then roll it back.",
+)
 @click.option(
     "--transaction",
     type=click.Choice(["seed", "run"]),

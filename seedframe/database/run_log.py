@@ -33,7 +33,7 @@ SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env,
                AND (l.classid::bigint << 32) | l.objid::bigint = $5
        ) THEN 'lost' ELSE r.status END AS status,
        r.version,
-       r.os_user AS who, r.host, r.role, r.arguments, coalesce(r.duration_s, 0) AS duration_s,
+       r.os_user AS who, r.host, r.role, r.arguments, r.error, coalesce(r.duration_s, 0) AS duration_s,
        to_jsonb(r) ->> 'address' AS address, to_jsonb(r) ->> 'revision' AS revision,
        coalesce(sum(o.created), 0)::bigint AS created, coalesce(sum(o.updated), 0)::bigint AS updated,
        coalesce(sum(o.deleted), 0)::bigint AS deleted, coalesce(sum(o.unchanged), 0)::bigint AS unchanged
@@ -223,7 +223,8 @@ class RunLog:
         lock = run_lock(self._ledger.project, self._ledger.schema)
         for row in self._session.dicts(_RUNS, [self._ledger.project, self._ledger.schema, run, limit, lock]):
             seeds = self._seeds_of(row["id"], rows) if run is not None else ()
-            records.append(RunRecord(**_with_counts(row), seeds=seeds))
+            error = row.pop("error")
+            records.append(RunRecord(**_with_counts(row), seeds=seeds, error=Problem(**error) if error else None))
         return records
 
     def _seeds_of(self, run: int, rows: int | None) -> tuple[SeedRecord, ...]:

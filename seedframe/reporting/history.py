@@ -74,6 +74,7 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
     ended = _moment(record.finished_at) if record.finished_at is not None else "never: the run was cut off"
     facts = [
         ("command", record.command if record.mode == record.command else f"{record.command} ({record.mode})"),
+        *_told(record),
         ("env", record.env),
         ("who", f"{record.who}@{record.host}"),
         *_whence(record, page),
@@ -83,6 +84,8 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
     ]
     for title, fact in facts:
         yield [(f"  {pad(title, 8)}  ", "dim"), (_shown(fact, page), "plain")]
+    if record.error is not None:
+        yield from problem_lines(record.error, page, indent="  ")
     yield []
     labels = [_shown(seed.seed, page) for seed in record.seeds]
     label_columns = max(map(text_width, labels), default=0)
@@ -101,6 +104,18 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
     if record.seeds:
         yield []
     yield [(f"{plural(len(record.seeds), 'seed')}: {_counts_words(record.counts, record.mode)}", "plain")]
+
+
+def _told(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """What the run was told, beyond what it would have done anyway."""
+    usual = {"transaction": "seed", "on_conflict": "seed"}
+    told = []
+    for name, value in record.arguments.items():
+        if value and value != usual.get(name):
+            words = "" if value is True else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            told.append(f"{name.replace('_', ' ')} {words}".rstrip())
+    if told:
+        yield "with", "; ".join(told)
 
 
 def _whence(record: RunRecord, page: Page) -> Iterator[tuple[str, str]]:
@@ -174,6 +189,7 @@ def _record_dict(record: RunRecord) -> dict[str, Any]:
         "arguments": dict(record.arguments),
         "duration_s": round(record.duration_s, 6),
         "summary": counts_dict(record.counts),
+        "error": problem_dict(record.error) if record.error is not None else None,
     }
 
 
