@@ -242,6 +242,8 @@ class Db:
             hint = "one statement a call; the transaction is the runner's to control"
             if refused == "SET CONSTRAINTS ALL":
                 hint = "name the constraints: SET CONSTRAINTS a, b IMMEDIATE"
+            elif refused.startswith("COPY "):
+                hint = "declare what is in a file with Rows(…, file=…), and read with db.rows"
             raise HookFailed(f"{refused}: not for seeds", hint=hint)
         try:
             return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))

@@ -25,6 +25,8 @@ _CONTROL: Final = re.compile(
     r"|set (local )?transaction|set session characteristics|set (session )?authorization"
     r"|set (local |session )?(transaction_read_only|default_transaction_read_only)|set constraints all)\b"
 )
+# Either name goes with either direction.
+_COPYING: Final = re.compile(r"copy\b.* ((?:to|from) (?:stdin|stdout))\b")
 
 
 def forbidden(statement: str) -> str | None:
@@ -33,7 +35,9 @@ def forbidden(statement: str) -> str | None:
     Source of the rules: PostgreSQL's documentation, "Lexical Structure".
     """
     words: list[str] = []
+    outer: list[str] = []
     ended = False
+    depth = 0
     for match in _tokens(statement):
         if match["end"]:
             ended = bool(words)
@@ -41,8 +45,14 @@ def forbidden(statement: str) -> str | None:
         if ended:
             return "several statements at once"
         words.append(match[0].lower() if match["name"] else "?")
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if not depth:
+            outer.append(words[-1])
     control = _CONTROL.match(" ".join(words[:4]))
-    return control[1].upper() if control is not None else None
+    if control is not None:
+        return control[1].upper()
+    copying = _COPYING.match(" ".join(outer))
+    return f"COPY {copying[1].upper()}" if copying is not None else None
 
 
 def unfit_expression(expression: str) -> str | None:

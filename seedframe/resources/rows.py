@@ -1,6 +1,6 @@
 """Rows: rows of one table that must be there, from the seed itself or from a file next to it."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, get_args
 
@@ -15,6 +15,7 @@ from seedframe.limits import Limit, Limits, parse_limit
 from seedframe.resources.binding import Binding, RowsSpec, without_rows
 from seedframe.resources.values import Moved, Ref, Removed
 from seedframe.sources.files import open_file
+from seedframe.sources.one_shot import was_read
 from seedframe.sources.records import Records, records_of
 
 
@@ -25,7 +26,7 @@ class Rows:
         table: `name`, `schema.name`, a SQLAlchemy `Table` or a mapped class.
         key: the column or columns that identify a row; a unique index must cover them.
         rows: dicts, dataclasses or named tuples, all with the same fields; or a callable that returns them.
-            An iterator is streamed.
+            An iterator is streamed, once: a second attempt or run needs a callable or a list.
         file: a CSV, TSV, JSON, JSON Lines or TOML file below the seed's folder, plain, .gz, .bz2 or .xz.
         mode: "upsert" adds and updates; "insert" adds what is missing and never touches what is there; "sync" holds the
             table, or the part of it that `where` selects, to exactly these rows.
@@ -261,8 +262,15 @@ class Rows:
     def _open(self, db: Db) -> Records:
         if self._spec.file is not None:
             return open_file(db.files, self._spec.file, shown=db.shown_file(self._spec.file), null=self._null)
-        rows = self._rows() if callable(self._rows) else self._rows
-        return records_of(rows or (), lambda number: f"{self.name} row {number}")
+        rows = (self._rows() if callable(self._rows) else self._rows) or ()
+        if isinstance(rows, Iterator) and was_read(rows):
+            raise DeclarationError(
+                "rows= is an iterator, which was read already, by an earlier attempt or declaration, and has no"
+                " beginning any more",
+                hint="give rows= a function or a list, so that it can be read again",
+                where=self.name,
+            )
+        return records_of(rows, lambda number: f"{self.name} row {number}")
 
 
 def _limit(value: int | str | None, name: str, where: str) -> Limit | None:
