@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from seedframe.database.statements import forbidden
 from seedframe.report import Report, Status
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import apply, dry_run, error, only, verify
@@ -52,10 +53,6 @@ ENDINGS = {
     "commit of SQLAlchemy's transaction": "alchemy(db).get_transaction().commit()",
     "PREPARE TRANSACTION": "raw(db).execute(\"prepare transaction 'x'\")",
     "by libpq": "raw(db).pgconn.exec_(b'commit')",
-    "in disguise": (
-        "db.execute('set local standard_conforming_strings = off')\n"
-        r"""db.execute("select '\\'' ; commit; --'")"""
-    ),
     "rollback of psycopg": "raw(db).rollback()",
     "rollback, and a transaction of its own": (
         "raw(db).rollback()\nraw(db).execute(\"insert into others values ('stray')\")\nraw(db).commit()"
@@ -104,6 +101,64 @@ def test_a_hook_that_ends_the_transaction(
         ("10_bad", "failed"),
         ("20_fine", "changed"),
     ]
+
+
+_OFF = "db.scalar(\"select set_config('standard_conforming_strings', 'off', true)\")\n"
+_REST = "{}; insert into others values ('stray'); commit; begin; savepoint x; set transaction read only"
+DISGUISES = {
+    "a comment that a CR ends": rf'db.execute("select 1 --\r; {_REST}")',
+    "a name that hides a quote": rf'db.execute("select 1 as \U00010400$$; {_REST} --$$")',
+    "a name that hides a quote, with a space of other scripts": rf'db.execute("select 1 as a\u00a0$$; {_REST} --$$")',
+    "a backslash in a string": rf"""{_OFF}db.execute("select '\\'' ; {_REST}; --'")""",
+    "a string that goes on": rf"""db.execute("select E'a'\n'\\'' ; {_REST}; --'")""",
+    "by psycopg": f'raw(db).execute("select 1; {_REST}")',
+    "by psycopg's cursor": f'raw(db).cursor().execute("select 1; {_REST}", ())',
+    "by SQLAlchemy": f'alchemy(db).exec_driver_sql("select 1; {_REST}")',
+    "nothing before it": f'db.execute(";/*/**/;*/; {_REST}")',
+}
+
+
+@pytest.mark.promise(
+    "a hook hides a second statement, such as COMMIT, in a text",
+    "the server takes one statement at a time, and says no",
+)
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+@pytest.mark.parametrize("way", DISGUISES)
+def test_no_statement_hides_another(way: str, ending: str, project: ProjectFactory, sql: Sql, tables: None) -> None:
+    body = DISGUISES[way].format(f"{ending}; begin")
+    hidden = f"from tests.hostile import alchemy, raw\n\ndef verify(db):\n    {body}\n".replace("\ndb", "\n    db")
+    sql("insert into items values ('bad-own')")
+    for report in (
+        apply(project({"seeds/10_bad.py": hidden})),
+        verify(project({"seeds/10_bad.py": hidden})),
+        dry_run(project({"seeds/10_bad.py": hidden.replace("def verify", "def check")})),
+    ):
+        assert report.exit_code != 0
+        told = str(report.as_dict())
+        assert "several statements at once" in told or "multiple commands" in told, told
+    sql("delete from items")
+    report = apply(project({"seeds/10_bad.py": seed("bad", body)}))
+    assert report.exit_code == 1
+    assert kept(sql) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffcommit",
+        "\u00a0commit",
+        "select 'x'\u2003from t",
+        "select 1 --\u2028; commit",
+        "select E'a'\n  -- b\n  '\\';'",
+    ],
+)
+def test_what_is_one_statement_is_left_to_the_server(text: str) -> None:
+    assert forbidden(text) is None
+
+
+@pytest.mark.parametrize("text", ["commit", " ;; COMMIT", "/* /* */ */ --x\r commit", "\vcommit", "COMMIT;"])
+def test_a_commit_is_seen_whatever_stands_before_it(text: str) -> None:
+    assert forbidden(text) == "COMMIT"
 
 
 @pytest.mark.parametrize("hook", ["resources", "check", "verify"])

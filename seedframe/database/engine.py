@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from seedframe.config import Config
 from seedframe.database import embedded
 from seedframe.database.address import Address, configured_address, connection_problem, parse_address
+from seedframe.database.one_statement import OneStatementCursor
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed
 from seedframe.retrying import Pauses
@@ -109,7 +110,7 @@ class _Dial:
         return self.connect(wait_s)
 
     def _open(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(**self._arguments)
+        return psycopg.connect(**self._arguments, cursor_factory=OneStatementCursor)
 
 
 def _given_up(problem: ConnectionFailed, wait_s: float) -> ConnectionFailed:

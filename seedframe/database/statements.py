@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from typing import Final
 
 # PostgreSQL's lexical rules, as far as they tell where a statement ends: comments (block comments nest), strings with
-# and without backslash escapes, quoted names, dollar quotes, names (which may hold a $), anything else.
+# and without backslash escapes, quoted names, dollar quotes, names (which may hold a $), anything else. To the server
+# any character beyond ASCII is one of names, also what is a space elsewhere. A string that goes on in a later line is
+# read as it began.
 _TOKEN: Final = re.compile(
     r"""
-      (?P<space>\s+|--[^\n]*)
+      (?P<space>[ \t\n\r\f\v]+|--[^\n\r]*)
     | (?P<block>/\*)
-    | (?P<string>[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*")
+    | (?P<string>[eE]'(?:[^'\\]|\\.|'')*+'
+                 (?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+'(?:[^'\\]|\\.|'')*+')*+
+               | '(?:[^']|'')*' | "(?:[^"]|"")*")
     | (?P<parameter>\$[0-9]+)
-    | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\uffff][A-Za-z0-9_\x80-\uffff]*)?\$)
-    | (?P<name>[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)
+    | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\$)
+    | (?P<name>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)
     | (?P<end>;)
     | (?P<other>.)
     """,
@@ -23,7 +27,8 @@ _LOWER: Final = str.maketrans({chr(code): chr(code + 32) for code in range(ord("
 _CONTROL: Final = re.compile(
     r"(begin|start transaction|commit|end|rollback|abort|savepoint|release|prepare transaction"
     r"|set (local )?transaction|set session characteristics|set (session )?authorization"
-    r"|set (local |session )?(transaction_read_only|default_transaction_read_only)|set constraints all)\b"
+    r"|set (local |session )?(transaction_read_only|default_transaction_read_only"
+    r"|standard_conforming_strings)|reset transaction_read_only|listen|set constraints all)\b"
 )
 # Either name goes with either direction.
 _COPYING: Final = re.compile(r"copy\b.* ((?:to|from) (?:stdin|stdout))\b")
@@ -44,7 +49,7 @@ def forbidden(statement: str) -> str | None:
             continue
         if ended:
             return "several statements at once"
-        words.append(match[0].lower() if match["name"] else "?")
+        words.append(match[0].translate(_LOWER) if match["name"] else "?")
         depth += {"(": 1, ")": -1}.get(match[0], 0)
         if not depth:
             outer.append(words[-1])
