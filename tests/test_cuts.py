@@ -1,33 +1,22 @@
 """A connection that ends at any message of an apply: what is reported is true, and the next run has the rest to do."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from seedframe.report import Report
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.figures import Figures
-from tests.proxy import DIRECTIONS, Direction, Message, Proxy, places, proxied
+from tests.proxy import DIRECTIONS, Direction, Message, places
 from tests.running import dry_run, verify
 from tests.servers import Server
-from tests.two_seeds import SEEDS, TABLES, Rig
+from tests.two_seeds import Rig, rigged
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[tuple[Proxy, Path]]:
-    with proxied(server.socket_dir) as relay:
-        yield relay
-
-
-@pytest.fixture
-def rig(
-    project: ProjectFactory, sql: Sql, proxy: tuple[Proxy, Path], database: str, monkeypatch: pytest.MonkeyPatch
-) -> Rig:
-    sql(TABLES)
-    relay, folder = proxy
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{database.split('/')[3].split('?')[0]}?host={folder}")
-    return Rig(project(SEEDS), sql, relay, monkeypatch)
+def rig(project: ProjectFactory, sql: Sql, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with rigged(project, sql, server, monkeypatch) as made:
+        yield made
 
 
 def greetings(messages: list[Message]) -> dict[Direction, int]:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,10 @@ from seedframe.database.locks import run_lock
 from seedframe.errors import OutcomeUnknown, UnknownSeed
 from tests.conftest import Connect, Folder, ProjectFactory, Sql, clean_variables
 from tests.figures import Figures
-from tests.proxy import DIRECTIONS, MOMENTS, Break, Direction, Moment, Proxy, proxied
+from tests.proxy import DIRECTIONS, MOMENTS, Break, Direction, Moment
 from tests.running import apply, verify
 from tests.servers import Server
-from tests.two_seeds import SEEDS, TABLES, Rig
+from tests.two_seeds import Rig, rigged
 
 _WAITING = """
 import sys, time
@@ -64,19 +63,9 @@ def test_a_run_without_an_end_is_told_from_one_at_work(project: ProjectFactory, 
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[tuple[Proxy, Path]]:
-    with proxied(server.socket_dir) as relay:
-        yield relay
-
-
-@pytest.fixture
-def rig(
-    project: ProjectFactory, sql: Sql, proxy: tuple[Proxy, Path], database: str, monkeypatch: pytest.MonkeyPatch
-) -> Rig:
-    sql(TABLES)
-    relay, folder = proxy
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{database.split('/')[3].split('?')[0]}?host={folder}")
-    return Rig(project(SEEDS), sql, relay, monkeypatch)
+def rig(project: ProjectFactory, sql: Sql, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with rigged(project, sql, server, monkeypatch) as made:
+        yield made
 
 
 @pytest.mark.promise(

@@ -1,33 +1,22 @@
 """A connection that ends while a saved plan is applied: all of the plan is made, once, or nothing of it."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from seedframe.errors import PlanRefused
 from tests.conftest import ProjectFactory, Sql
 from tests.figures import Figures
-from tests.proxy import Proxy, places, proxied
+from tests.proxy import places
 from tests.servers import Server
 from tests.test_saved_plans import make, plan
-from tests.two_seeds import SEEDS, TABLES, Rig
+from tests.two_seeds import Rig, rigged
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[tuple[Proxy, Path]]:
-    with proxied(server.socket_dir) as relay:
-        yield relay
-
-
-@pytest.fixture
-def rig(
-    project: ProjectFactory, sql: Sql, proxy: tuple[Proxy, Path], database: str, monkeypatch: pytest.MonkeyPatch
-) -> Rig:
-    sql(TABLES)
-    relay, folder = proxy
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{database.split('/')[3].split('?')[0]}?host={folder}")
-    return Rig(project(SEEDS), sql, relay, monkeypatch)
+def rig(project: ProjectFactory, sql: Sql, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with rigged(project, sql, server, monkeypatch) as made:
+        yield made
 
 
 def fresh_plan(rig: Rig) -> None:

@@ -1,15 +1,17 @@
 """A small project of two seeds behind a proxy, and whether what a run said of it is what is in the database."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import pytest
 
 from seedframe.report import Report, Status
-from tests.conftest import Folder
-from tests.proxy import Break, Message, Proxy
+from tests.conftest import Folder, ProjectFactory, Sql
+from tests.proxy import Break, Message, Proxy, proxied
 from tests.running import apply
+from tests.servers import Server
 
 Query: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 
@@ -128,3 +130,13 @@ class Rig:
             assert all(done.values())
         else:
             assert (report.exit_code, report.error is None) == (3, False), report.as_dict()
+
+
+@contextmanager
+def rigged(project: ProjectFactory, sql: Sql, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """The project over a connection that can be cut."""
+    sql(TABLES)
+    with proxied(server.socket_dir) as (relay, folder):
+        ((name,),) = sql("select current_database()")
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{name}?host={folder}")
+        yield Rig(project(SEEDS), sql, relay, monkeypatch)
