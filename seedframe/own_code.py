@@ -9,7 +9,14 @@ import psycopg
 from seedframe.database.db import Db
 from seedframe.database.problems import swallowed
 from seedframe.database.session import Session
-from seedframe.database.touched import Touched, not_within, table_states, touched_since
+from seedframe.database.touched import (
+    Touched,
+    WritingLocks,
+    not_within,
+    table_states,
+    touched_since,
+    writing_locks,
+)
 from seedframe.errors import ConnectionFailed, Misbehaved, SeedframeError, TransactionEnded
 from seedframe.plugins import SeedManager
 from seedframe.resources.protocol import Resource
@@ -48,8 +55,10 @@ class OwnCode:
             HookFailed: it wrote, swallowed an SQL error, or ended the transaction.
         """
         with self._named(what), self._session.savepoint(read_only=True):
+            before = writing_locks(self._session)
             yield
             self._require_no_error()
+            self._require_nothing_written(before)
 
     @contextmanager
     def writes(self, what: str) -> Iterator[None]:
@@ -100,6 +109,19 @@ class OwnCode:
     def _require_no_error(self) -> None:
         if self._session.aborted:
             raise self._swallowed()
+
+    def _require_nothing_written(self, before: WritingLocks) -> None:
+        after = writing_locks(self._session)
+        if after.ids <= before.ids:
+            return
+        names = sorted(
+            name if schema == self._session.schema else f"{schema}.{name}"
+            for oid, (schema, name) in after.tables.items()
+            if oid not in before.tables and not schema.startswith("pg_")
+        )
+        raise Misbehaved(
+            "wrote to the database" + (f": {', '.join(names)}" if names else ""), hint="only `apply` may write"
+        )
 
     def _swallowed(self) -> Misbehaved:
         first = self._db.take_first_error()

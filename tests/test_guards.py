@@ -332,6 +332,45 @@ def test_what_the_server_lets_a_reader_do_is_undone(
     assert sql("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
 
 
+_SNEAKED = 'db.execute("do $$ begin reset transaction_read_only; {}; set transaction_read_only = on; end $$")'
+SNEAKED = {
+    "a table": (_SNEAKED.format("insert into others values ('x')"), ": others"),
+    "a table, its error caught": (
+        _SNEAKED.format("begin insert into others values ('x'); perform 1/0; exception when others then null; end"),
+        "",
+    ),
+    "a large object": ("db.scalar('select lo_create(0)')", ""),
+    "a transaction id": ("db.scalar('select pg_current_xact_id()')", ""),
+}
+
+
+@pytest.mark.promise(
+    "a hook that may only read writes behind a read-only that it turns off and on again",
+    "it is undone, and told by name",
+)
+@pytest.mark.parametrize("way", SNEAKED)
+@pytest.mark.parametrize("hook", ["resources", "check", "verify", "diff"])
+def test_what_was_written_though_read_only_is_told(
+    hook: str, way: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    body, named = SNEAKED[way]
+    folder = project({"seeds/10_a.py": reading(hook, body)})
+    name = "own:thing: diff" if hook == "diff" else hook
+    reports = [verify(folder)]
+    if way != "a transaction id":  # which apply has before
+        reports.append(apply(folder))
+    if hook != "verify":
+        reports.append(dry_run(folder))
+    for report in reports:
+        told = error(report)
+        if "cannot be reset" in told:  # as newer servers have it
+            continue
+        assert f"`{name}` of seed 10_a wrote to the database{named}" in told
+        assert report.exit_code != 0
+    assert kept(sql) == []
+    assert sql("select count(*) from pg_largeobject_metadata") == [(0,)]
+
+
 # Tables that are not declared
 
 TOUCHES = {

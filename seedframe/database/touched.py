@@ -28,6 +28,24 @@ WITH RECURSIVE up (oid, above) AS (
 SELECT DISTINCT oid FROM up WHERE above = ANY ($2::oid[])
 """
 
+# Whatever writes has a transaction id, and each id is locked by who has it; a savepoint's own id is seen nowhere else.
+_WRITING: Final[LiteralString] = """
+SELECT l.locktype, l.relation::bigint, l.transactionid::text, n.nspname::text, c.relname::text
+  FROM pg_catalog.pg_locks l
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p', 'm') AND l.database <> 0
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND l.mode <> 'AccessShareLock'
+   AND l.locktype IN ('transactionid', 'relation')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WritingLocks:
+    """What shows that something was written: transaction ids, and tables by oid with schema and name."""
+
+    ids: frozenset[str]
+    tables: Mapping[int, tuple[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class TableState:
@@ -48,6 +66,15 @@ class Touched:
     oid: int
     schema: str
     name: str
+
+
+def writing_locks(session: Session) -> WritingLocks:
+    """The locks of the open transaction, and of the savepoint, that only who writes has."""
+    rows = session.query(_WRITING)
+    return WritingLocks(
+        frozenset(row[2] for row in rows if row[0] == "transactionid"),
+        {row[1]: (row[3], row[4]) for row in rows if row[0] == "relation" and row[4] is not None},
+    )
 
 
 def table_states(session: Session) -> Mapping[int, TableState]:
