@@ -1,7 +1,6 @@
 """A run that makes exactly what a saved plan says, or nothing: all of it in one transaction, and one snapshot."""
 
 import time
-from dataclasses import replace
 
 from seedframe.database.applied_plans import AppliedPlan, enter_applied, find_applied
 from seedframe.database.ledger import Ledger
@@ -49,10 +48,9 @@ class ExactWriting(Writing):
     """
 
     def _write_together(self) -> None:
-        _, told = self._transactions.again(self._write_all)
-        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+        self._write_all_again()
         if any(outcome.status is Status.FAILED for outcome in self._run.outcomes):
-            self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
+            self._undo_all("because another seed failed")
 
     def _write_all(self, attempt: int) -> None:
         plan = self._run.job.plan
@@ -82,8 +80,7 @@ class ExactWriting(Writing):
                 self._session.rollback()
                 return
         self._guard.lift()
-        told = self._transactions.commit(self._ending("the plan", self._run.outcomes, locked=True))
-        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+        self._commit_all("the plan")
 
     def _require_fit(self, plan: SavedPlan) -> None:
         """Errors: PlanRefused, with everything that moved."""

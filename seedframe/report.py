@@ -169,6 +169,8 @@ _COULD_NOT_RUN_CODES: Final = frozenset(
     }
 )
 _SEVERE_VERDICTS: Final = frozenset({Verdict.DRIFT, Verdict.CONFLICT, Verdict.ORPHAN})
+# Of the run itself: its COMMIT was refused for what its seeds hold.
+_REFUSED_CODE: Final = "constraint"
 _SEVERE_STATUSES: Final = frozenset({Status.DRIFT, Status.CONFLICT, Status.ORPHAN})
 
 
@@ -177,7 +179,9 @@ def exit_code(report: Report) -> int:
 
     A report without seeds is never 0: nothing was proven.
     """
-    codes = {3} if report.error is not None or not report.seeds else set()
+    codes = {3} if not report.seeds else set()
+    if report.error is not None:
+        codes.add(1 if report.error.code == _REFUSED_CODE else 3)
     if report.command == "verify":
         for outcome in report.seeds:
             codes |= _verify_codes(outcome)

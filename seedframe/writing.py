@@ -21,7 +21,7 @@ from seedframe.database.locks import ledger_lock
 from seedframe.database.planned import PlannedRows
 from seedframe.database.run_log import Audited, RunLog, RunStart
 from seedframe.database.session import Session
-from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedframeError, TransactionEnded
+from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedError, SeedframeError, TransactionEnded
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.revision import revision_of
@@ -39,6 +39,14 @@ class SeedFailedError(Exception):
     def __init__(self, attempted: Attempted) -> None:
         super().__init__("verify found an error")
         self.attempted = attempted
+
+
+class CommitRefusedError(Exception):
+    """The server refused the COMMIT of a transaction of all seeds: nothing of it is there."""
+
+    def __init__(self, error: SeedError) -> None:
+        super().__init__("the COMMIT was refused")
+        self.error = error
 
 
 class Writing:
@@ -209,11 +217,39 @@ class Writing:
 
     def _write_together(self) -> None:
         """All seeds in one transaction, again from its top when that may help."""
-        _, told = self._transactions.again(self._write_all)
-        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+        self._write_all_again()
         failed = any(outcome.status is Status.FAILED and outcome.critical for outcome in self._run.outcomes)
         if failed and self._run.options.transaction == "run":
-            self._run.outcomes = [self._record_apart(self._undone(outcome)) for outcome in self._run.outcomes]
+            self._undo_all("because another seed failed")
+
+    def _write_all_again(self) -> None:
+        """What is one transaction, again from its top when that may help. Errors: SeedError of a refused COMMIT."""
+        try:
+            _, told = self._transactions.again(self._write_all)
+        except CommitRefusedError as refusal:
+            self._session.rollback()
+            self._undo_all("as its COMMIT was refused")
+            error = refusal.error
+            raise type(error)(
+                f"the COMMIT of all seeds was refused, and nothing of them is there: {error.message}",
+                hint=error.hint,
+                where=error.where,
+            ) from error.__cause__
+        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+
+    def _undo_all(self, why: str) -> None:
+        """Enter what becomes of each seed when the transaction that they shared was rolled back."""
+        self._run.outcomes = [self._record_apart(self._undone(outcome, why)) for outcome in self._run.outcomes]
+
+    def _commit_all(self, what: str) -> None:
+        """Errors: CommitRefusedError, unless all of it may go through another time; ConnectionFailed …"""
+        try:
+            told = self._transactions.commit(self._ending(what, self._run.outcomes, locked=True))
+        except SeedError as error:
+            if may_succeed_again(error):
+                raise
+            raise CommitRefusedError(error) from error
+        self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 
     def _write_all(self, attempt: int) -> None:
         """All seeds in one transaction; a savepoint for each lets one fail alone, where it may."""
@@ -250,8 +286,7 @@ class Writing:
             self._session.rollback()
         else:
             self._guard.lift()
-            told = self._transactions.commit(self._ending("the run", self._run.outcomes, locked=True))
-            self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
+            self._commit_all("the run")
 
     def _refused_within(self, outcome: SeedOutcome) -> SeedOutcome:
         """Enter a failure in the transaction that goes on without it."""
@@ -275,11 +310,11 @@ class Writing:
             self._record(outcome, attempt.audited())
         return outcome
 
-    def _undone(self, outcome: SeedOutcome) -> SeedOutcome:
-        """What a seed's outcome becomes when the transaction it shared was rolled back for another's failure."""
+    def _undone(self, outcome: SeedOutcome, why: str) -> SeedOutcome:
+        """What a seed's outcome becomes when the transaction it shared was rolled back through no fault of its own."""
         if outcome.status is not Status.CHANGED:
             return outcome
-        told = Finding("rolled back with the run, because another seed failed", "info")
+        told = Finding(f"rolled back with the run, {why}", "info")
         return replace(outcome, status=Status.SKIPPED, resources=(), findings=(*outcome.findings, told))
 
     def _record(self, outcome: SeedOutcome, audited: Audited | None = None) -> None:
