@@ -104,6 +104,12 @@ class UsageError(SeedframeError):
     code = "usage"
 
 
+class ReportNotWritten(SeedframeError):
+    """A run was done, and its report could not be written."""
+
+    code = "os"
+
+
 class ConfigError(SeedframeError):
     """The configuration does not fit. All mistakes are collected before this is raised."""
 

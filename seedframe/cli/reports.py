@@ -9,13 +9,16 @@ from typing import Any, Final
 
 import click
 
+from seedframe.cli.closed import ClosedOutput
 from seedframe.cli.options import Context
 from seedframe.durations import Misfit, parse_duration
+from seedframe.errors import ReportNotWritten, UsageError
 from seedframe.report import Report
 from seedframe.reporting.formats import FORMATS
 from seedframe.reporting.output import check_writable, page_for, print_text, print_utf8, write_file
 from seedframe.reporting.page import Page
 
+_CANNOT: Final = "cannot write it: "
 _DEFAULT_FORMAT: Final = next(iter(FORMATS))
 
 
@@ -86,13 +89,33 @@ def deliver(report: Report, to: Destination, context: Context) -> int:
 
     A file is written in silence, unless there is something to worry about, which a line on stderr then says.
 
-    Errors: UsageError, when the file cannot be written after all.
+    Where standard output is closed, nobody wants the report; a line on stderr says that it was not written.
+
+    Errors: ReportNotWritten, BrokenPipeError.
     """
     try:
         return _deliver(report, to, context)
+    except BrokenPipeError:
+        raise  # whoever read it has gone
+    except UsageError as error:
+        raise _not_written(report, error.message, error.where) from error
+    except OSError as error:
+        if to.output is None and isinstance(sys.stdout, ClosedOutput):
+            click.echo("the report was not written: standard output is closed", err=True)
+            return report.exit_code
+        raise _not_written(report, error.strerror or str(error), None) from error
     except KeyboardInterrupt as stopped:
         stopped.add_note("the run was at its end, only its report was not written")
         raise
+
+
+def _not_written(report: Report, why: str, where: str | None) -> ReportNotWritten:
+    entered = "; see seedframe history" if report.run is not None else ""
+    return ReportNotWritten(
+        f"the report could not be written: {why.removeprefix(_CANNOT)}",
+        hint=f"the run itself was done: exit code {report.exit_code} otherwise{entered}",
+        where=where,
+    )
 
 
 def _deliver(report: Report, to: Destination, context: Context) -> int:
