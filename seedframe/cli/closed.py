@@ -22,8 +22,6 @@ def stand_in() -> None:
     Python has None for them, and the next file or connection would get their descriptors: what is printed by others,
     such as a child process, would go there.
     """
-    if None not in (sys.stdin, sys.stdout, sys.stderr):
-        return
     descriptor = os.open(os.devnull, os.O_RDWR)
     while descriptor < _STANDARD:
         os.set_inheritable(descriptor, True)

@@ -10,7 +10,6 @@ from typing import Final, TextIO
 import click
 
 from seedframe import __version__
-from seedframe.cli.closed import stand_in
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
 
@@ -84,7 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, what the command says, 3 when it could not run, 130 or 143 when it was stopped.
     """
-    stand_in()
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from seedframe.cli.closed import stand_in
+
+        stand_in()
     _never_fail_to_encode(sys.stdout)
     code = _run(list(sys.argv[1:] if argv is None else argv))
     try:
