@@ -32,6 +32,7 @@ from seedframe.database.session import Session
 from seedframe.errors import ChangedInDatabase, ConstraintViolated, DeclarationError, DoesNotConverge, HookFailed
 from seedframe.history import ChangedRow, ResourceRecord
 from seedframe.limits import Limits
+from seedframe.masked_report import masked_resource
 from seedframe.own_code import OwnCode, is_built_in
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
@@ -282,7 +283,8 @@ class Attempt:
         """Tell of a resource that was compared."""
         recorder = self._scene.recorder
         if recorder is not None:
-            recorder.finish(self._seed.name, outcome.resource, outcome.changes, description=description, listed=listed)
+            changes = masked_resource(outcome).changes if listed else outcome.changes
+            recorder.finish(self._seed.name, outcome.resource, changes, description=description, listed=listed)
         self._on_planned(outcome)
 
     def _diff(self, resource: Resource) -> Changes:

@@ -2,23 +2,27 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
 from seedframe.config import Config
+from seedframe.database.address import configured_address
 from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.errors import ConfigError, Problem, SeedframeError
+from seedframe.masked_report import masked_outcome, masked_resource
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
 from seedframe.saved_plan import SavedPlan
+from seedframe.secrets import Secret
 from seedframe.seed import Seed
 from seedframe.settings import declaration_problems, resolve
 
@@ -89,7 +93,7 @@ class Run:
             self._settings[seed.name],
             planned,
             on_rows=lambda resource, rows: self.observer.rows_read(seed, resource, rows),
-            on_planned=lambda outcome: self.observer.resource_planned(seed, outcome),
+            on_planned=lambda outcome: self.observer.resource_planned(seed, masked_resource(outcome)),
             on_step=self.observer.step,
         )
 
@@ -126,7 +130,7 @@ class Run:
         findings: tuple[Finding, ...] = (),
         error: Problem | None = None,
     ) -> SeedOutcome:
-        return SeedOutcome(
+        outcome = SeedOutcome(
             seed=seed.label,
             origin=seed.origin,
             status=status,
@@ -136,14 +140,26 @@ class Run:
             findings=findings,
             error=error,
         )
+        return masked_outcome(outcome)
 
     @property
     def settings(self) -> Mapping[str, Mapping[str, Any]]:
         """The settings of each chosen seed, by its name."""
         return self._settings
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text that leaves the run may hold: secret settings, and the database's password."""
+        values = [value for settings in self._settings.values() for value in settings.values()]
+        found = [value.reveal() for value in values if isinstance(value, Secret)]
+        if not self.config.database.embedded:
+            with suppress(ConfigError):  # of a malformed address, which is told when it is to be opened
+                found += configured_address(self.config.database).passwords
+        return tuple(found)
+
     def finish(self, seed: Seed, outcome: SeedOutcome) -> None:
         """Keep an outcome and tell of it; the failure of a critical seed stops the run, unless it is to keep going."""
+        outcome = masked_outcome(outcome)
         self.outcomes.append(outcome)
         self.observer.seed_finished(seed, outcome)
         if outcome.status is Status.FAILED:

@@ -11,6 +11,8 @@ from seedframe.database.problems import standby
 from seedframe.database.session import Session
 from seedframe.errors import ConfigError, DiscoveryError, PlanRefused, Problem, SeedframeError
 from seedframe.exactly import ExactWriting, require_bound
+from seedframe.masked_report import masked_outcome, masked_problem
+from seedframe.masking import hiding
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, VerifyOptions
 from seedframe.ordering import missing_requirements
@@ -49,6 +51,10 @@ class _Runner:
 
     def report(self) -> Report:
         """Run it, and report: an error of the run itself is in the report, one of the configuration is raised."""
+        with hiding(self._run.secrets):
+            return self._report()
+
+    def _report(self) -> Report:
         try:
             if self._run.mode in ("verify", "dry_run"):
                 self._reread()
@@ -64,7 +70,7 @@ class _Runner:
                 stopped.add_note("nothing was changed")
             raise
         except SeedframeError as error:
-            self._error = error.problems[0]
+            self._error = masked_problem(error.problems[0])
         self._run.skip_the_rest()
         report = Report(
             command=self._run.command,
@@ -72,7 +78,7 @@ class _Runner:
             env=self._run.config.env,
             version=__version__,
             target=self._target,
-            seeds=tuple(self._run.outcomes),
+            seeds=tuple(map(masked_outcome, self._run.outcomes)),
             started_at=self._started_at,
             duration_s=time.monotonic() - self._run.started,
             run=self._run.id,

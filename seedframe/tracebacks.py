@@ -9,6 +9,7 @@ from typing import Final
 
 import seedframe
 from seedframe.errors import did_you_mean
+from seedframe.masking import masked
 
 # Their messages carry rows: DETAIL and CONTEXT lines, and the parameters of the statement.
 _DATABASE_MODULES: Final = ("psycopg", "sqlalchemy")
@@ -21,7 +22,7 @@ _UNEXPECTED: Final = re.compile(
 
 def one_line(text: str) -> str:
     """The text with line breaks and runs of space made one space, cut after 500 characters."""
-    flat = " ".join(text.split())
+    flat = " ".join(masked(text).split())  # before it is cut, so that no part of a secret is left
     return flat if len(flat) <= _MESSAGE_LIMIT else flat[: _MESSAGE_LIMIT - 1] + "…"
 
 

@@ -22,6 +22,7 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.run_log import Audited, RunLog, RunStart
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedError, SeedframeError, TransactionEnded
+from seedframe.masked_report import masked_outcome, masked_problem, masked_row
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.revision import revision_of
@@ -143,7 +144,7 @@ class Writing:
         committed: bool | None = False
         if self._run.id is not None and not isinstance(error, ConnectionFailed):
             committed = None
-            problem = error.problems[0] if isinstance(error, SeedframeError) else None
+            problem = masked_problem(error.problems[0]) if isinstance(error, SeedframeError) else None
             with suppress(SeedframeError, psycopg.Error):
                 if self._session.lost:
                     self._session.reconnect(_SOON_S)
@@ -319,6 +320,9 @@ class Writing:
 
     def _record(self, outcome: SeedOutcome, audited: Audited | None = None) -> None:
         assert self._run.id is not None  # noqa: S101 - the caller looked
+        outcome = masked_outcome(outcome)
+        if audited is not None:
+            audited = replace(audited, rows=tuple(map(masked_row, audited.rows)))
         self._log.record(
             self._run.id,
             seed=outcome.seed,

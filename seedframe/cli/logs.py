@@ -11,6 +11,7 @@ import click
 
 from seedframe.errors import Problem, UsageError
 from seedframe.log import NAMESPACE, logger
+from seedframe.masking import masked, masked_document
 from seedframe.observer import Observer
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
 from seedframe.reporting.cells import visible
@@ -86,7 +87,7 @@ def _is_no_event(record: "Record") -> bool:
 
 def _text_sink(stream: TextIO, *, color: bool) -> "Callable[[Message], None]":
     def write(message: "Message") -> None:
-        click.echo(text_of(message.record, color=color), file=stream, color=color)
+        click.echo(masked(text_of(message.record, color=color)), file=stream, color=color)
 
     return write
 
@@ -138,7 +139,8 @@ def json_of(record: "Record") -> str:
         "message": record["message"],
     }
     document |= {key: value for key, value in _details(record).items() if key not in document}
-    return json.dumps(document, ensure_ascii=False, default=_json_value)
+    plain = json.loads(json.dumps(document, ensure_ascii=False, default=_json_value))
+    return json.dumps(masked_document(plain), ensure_ascii=False)
 
 
 def _json_value(value: object) -> object:

@@ -12,6 +12,7 @@ import click
 from seedframe import __version__
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
+from seedframe.masking import masked, one_command
 
 # Help is given from this table, so that it imports no command.
 COMMANDS: Final = {
@@ -88,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         stand_in()
     _never_fail_to_encode(sys.stdout)
-    code = _run(list(sys.argv[1:] if argv is None else argv))
+    with one_command():
+        code = _run(list(sys.argv[1:] if argv is None else argv))
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -132,7 +134,7 @@ def _discard_output() -> None:
 
 
 def _stopped(text: str, stopped: BaseException) -> int:
-    click.echo(": ".join([text, *getattr(stopped, "__notes__", ())]), err=True)
+    click.echo(masked(": ".join([text, *getattr(stopped, "__notes__", ())])), err=True)
     return stopped.exit_code if isinstance(stopped, Stopped) else 130
 
 

@@ -9,6 +9,7 @@ import click
 
 from seedframe.cli.options import Context
 from seedframe.errors import Problem, SeedframeError
+from seedframe.masked_report import masked_problem
 from seedframe.reporting.cells import visible
 from seedframe.tracebacks import deepest, describe, render
 
@@ -41,6 +42,10 @@ def _painted(line: str) -> str:
 
 def explain(error: Exception, context: Context) -> tuple[Problem, ...]:
     """What the user is told of an exception that ended a command; with -v, a bug's traceback is printed first."""
+    return tuple(map(masked_problem, _explained(error, context)))
+
+
+def _explained(error: Exception, context: Context) -> tuple[Problem, ...]:
     if isinstance(error, SeedframeError):
         return error.problems
     if isinstance(error, click.ClickException):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from seedframe.cli.options import Context
 from seedframe.cli.signals import require_going
+from seedframe.masking import masked
 from seedframe.observer import Observer
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome
 from seedframe.reporting.cells import visible
@@ -65,7 +66,7 @@ class WaitingLine(Observer):
     def waiting(self, what: str) -> None:
         if not self._said:
             self._said = True
-            print(f"waiting: {visible(what)}", file=self._stream, flush=True)
+            print(f"waiting: {visible(masked(what))}", file=self._stream, flush=True)
 
 
 class Several(Observer):
@@ -156,7 +157,7 @@ class ProgressBar(Observer):
         self._update("starting", seeds=len(seeds), done=-self._done)
 
     def waiting(self, what: str) -> None:
-        self._update(f"waiting: {what}")
+        self._update(f"waiting: {masked(what)}")
 
     def seed_started(self, seed: Seed) -> None:
         self._update(seed.label)
