@@ -290,7 +290,8 @@ class Attempt:
     def _diff(self, resource: Resource) -> Changes:
         """Compare one resource. Only `Rows`, which may stage its rows in a temporary table, is not held to reading."""
         if isinstance(resource, Rows):
-            with self._guarded(f"{resource.name}: diff"):
+            what = f"{resource.name}: diff"
+            with self._own.supplies(what, by_code=resource.is_supplied_by_code), self._guarded(what):
                 return resource.diff(self._db)
         with self._own.reads(f"{resource.name}: diff"):
             with self._guarded(f"{resource.name}: diff"):
@@ -397,6 +398,8 @@ class Attempt:
         with ExitStack() as stack:
             if not is_built_in(resource):
                 stack.enter_context(self._own.writes(what))
+            elif not isinstance(resource, Rows):
+                stack.enter_context(self._db.at_work())
             stack.enter_context(self._guarded(what))
             yield
 

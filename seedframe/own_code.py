@@ -54,7 +54,7 @@ class OwnCode:
         Raises:
             HookFailed: it wrote, swallowed an SQL error, or ended the transaction.
         """
-        with self._named(what), self._session.savepoint(read_only=True):
+        with self._named(what), self._session.savepoint(read_only=True), self._db.at_work():
             before = writing_locks(self._session)
             yield
             self._require_no_error()
@@ -67,7 +67,7 @@ class OwnCode:
         Raises:
             HookFailed: it wrote what the seed does not declare, swallowed an SQL error, or ended the transaction.
         """
-        with self._named(what), self._session.savepoint():
+        with self._named(what), self._session.savepoint(), self._db.at_work():
             before = table_states(self._session)
             yield
             self._require_no_error()
@@ -76,6 +76,21 @@ class OwnCode:
             touched = touched_since(self._session, before)
             if touched:
                 self._require_declared(touched)
+
+    @contextmanager
+    def supplies(self, what: str, *, by_code: bool) -> Iterator[None]:
+        """Run seedframe's own code that asks the seed for its rows; `by_code` when a generator or function has them.
+
+        Raises:
+            HookFailed: that swallowed an SQL error, or ended the transaction.
+        """
+        if not by_code:
+            yield
+            return
+        with self._named(what), self._session.savepoint():
+            yield
+            self._require_no_error()
+            self._session.pin()
 
     @contextmanager
     def _named(self, what: str) -> Iterator[None]:

@@ -372,6 +372,93 @@ def test_what_was_written_though_read_only_is_told(
     assert sql("select count(*) from pg_largeobject_metadata") == [(0,)]
 
 
+# Code of a seed that is no hook
+
+SUPPLIES = """
+from seedframe import Rows
+from tests.hostile import raw
+
+def resources(db):
+    def rows():
+        for n in range({rows}):
+            if n == {at}:
+                {body}
+            yield {{"sku": n, "name": db.scalar("select :n + 1", n=n) if n % 1000 == 0 else 0}}
+    yield Rows("items", key="sku", rows={given})
+"""
+
+
+def supplies(body: str, rows: int, given: str = "rows()") -> str:
+    return SUPPLIES.format(rows=rows, at=rows - 1, body=body.replace("\n", "\n                "), given=given)
+
+
+@pytest.mark.parametrize("rows", [10, 12_000], ids=["small", "staged"])
+@pytest.mark.parametrize("given", ["rows()", "rows"])
+def test_what_supplies_rows_may_ask_the_database(
+    given: str, rows: int, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    sql("create table log (t text)")
+    sql(
+        "create function logs() returns trigger language plpgsql as $$ begin insert into log values ('x');"
+        " return null; end $$"
+    )
+    sql("create trigger t after insert on items execute function logs()")
+    body = "db.scalar(\"select set_config('session_replication_role', 'replica', false)\")\n"
+    body += "raw(db).execute('set session_replication_role = replica')"
+    folder = project({"seeds/10_a.py": supplies(body, rows, given)})
+    assert dry_run(folder).seeds[0].counts.create == rows
+    assert apply(folder).exit_code == 0
+    assert sql("select count(*) from items") == [(rows,)]
+    assert sql("select count(*) from log") != [(0,)]
+
+
+WRITING_SOURCES = ["a statement", "a function", "a sequence", "a temporary table", "DDL", "TRUNCATE"]
+
+
+@pytest.mark.promise("what yields the rows of `rows=` writes", "the server refuses it, and nothing of the seed stays")
+@pytest.mark.parametrize("rows", [10, 12_000], ids=["small", "staged"])
+@pytest.mark.parametrize("way", WRITING_SOURCES)
+def test_what_supplies_rows_cannot_write(way: str, rows: int, project: ProjectFactory, sql: Sql, tables: None) -> None:
+    folder = project({"seeds/10_a.py": supplies(FORBIDDEN[way], rows)})
+    for report in (apply(folder), dry_run(folder)):
+        assert "read-only" in error(report)
+    assert kept(sql) == []
+    assert sql("select last_value, is_called from numbers") == [(1, False)]
+    sneaked = supplies(SNEAKED["a table"][0], rows)
+    apply(project({"seeds/10_a.py": sneaked}))
+    assert sql("select count(*) from others") == [(0,)]
+
+
+def test_what_ends_the_transaction_while_rows_are_read_is_named(
+    project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    report = apply(project({"seeds/10_a.py": supplies("raw(db).rollback()", 10)}))
+    assert "`rows:items: diff` of seed 10_a ended the transaction it ran in" in error(report)
+    assert kept(sql) == []
+
+
+@pytest.mark.parametrize("what", ["describe", "tables", "name"])
+def test_a_resource_that_writes_while_it_is_asked_what_it_is(
+    what: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    text = own().replace("class Own:\n", "class Own:\n    def __init__(self, db): self.db = db\n")
+    text = text.replace("yield Own()", "yield Own(db)").replace("def resources():", "def resources(db):")
+    write = "self.db.execute(\"insert into others values ('x')\")"
+    if what == "describe":
+        text = text.replace('return "own"', f'{write}; return "own"')
+    else:
+        values = {"name": '"own:thing"', "tables": '("items",)'}
+        other = "tables" if what == "name" else "name"
+        text = text.replace(
+            'name, tables = "own:thing", ("items",)',
+            f"{other} = {values[other]}\n    @property\n    def {what}(self):\n        {write}\n"
+            f"        return {values[what]}",
+        )
+    report = apply(project({"seeds/10_a.py": text}))
+    assert "read-only" in error(report)
+    assert kept(sql) == []
+
+
 # Tables that are not declared
 
 TOUCHES = {

@@ -1,6 +1,7 @@
 """Db: what hooks and resources are given to talk to the database with."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,7 @@ class Db:
         self._absent: set[str] = set()
         self._views: dict[int, Table] = {}
         self._first_error: SeedframeError | None = None
+        self._at_work = False
 
     # For hooks
 
@@ -121,6 +123,19 @@ class Db:
         """The first error of a statement since this was last asked; it names the one that was swallowed."""
         first, self._first_error = self._first_error, None
         return first
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While a hook or a resource is at work, its statements are as writable as the transaction is.
+
+        At any other time the code of a seed runs in the midst of seedframe's own, as what yields rows does: each of its
+        statements is read-only for itself, and what it set is undone.
+        """
+        before, self._at_work = self._at_work, True
+        try:
+            yield
+        finally:
+            self._at_work = before
 
     # For resources
 
@@ -246,7 +261,8 @@ class Db:
                 hint = "declare what is in a file with Rows(…, file=…), and read with db.rows"
             raise HookFailed(f"{refused}: not for seeds", hint=hint)
         try:
-            return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))
+            with nullcontext() if self._at_work else self._session.savepoint(read_only=True):
+                return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))
         except DBAPIError as error:
             original = error.orig
             if isinstance(original, psycopg.Error):

@@ -243,6 +243,11 @@ class Rows:
             self._rowset.write()
 
     @property
+    def is_supplied_by_code(self) -> bool:
+        """True when a function or an iterator of the seed supplies the rows."""
+        return callable(self._rows) or isinstance(self._rows, Iterator)
+
+    @property
     def rowset(self) -> "Rowset | None":
         """The declared rows on their way through this attempt; None before `diff`, and where nothing is compared."""
         return self._rowset
