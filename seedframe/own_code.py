@@ -54,7 +54,7 @@ class OwnCode:
         Raises:
             HookFailed: it wrote, swallowed an SQL error, or ended the transaction.
         """
-        with self._named(what), self._session.savepoint(read_only=True), self._db.at_work():
+        with self._tidied(), self._named(what), self._session.savepoint(read_only=True), self._db.at_work():
             before = writing_locks(self._session)
             yield
             self._require_no_error()
@@ -67,7 +67,7 @@ class OwnCode:
         Raises:
             HookFailed: it wrote what the seed does not declare, swallowed an SQL error, or ended the transaction.
         """
-        with self._named(what), self._session.savepoint(), self._db.at_work():
+        with self._tidied(), self._named(what), self._session.savepoint(), self._db.at_work():
             before = table_states(self._session)
             yield
             self._require_no_error()
@@ -87,10 +87,17 @@ class OwnCode:
         if not by_code:
             yield
             return
-        with self._named(what), self._session.savepoint():
+        with self._tidied(), self._named(what), self._session.savepoint():
             yield
             self._require_no_error()
             self._session.pin()
+
+    @contextmanager
+    def _tidied(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._session.tidy()
 
     @contextmanager
     def _named(self, what: str) -> Iterator[None]:

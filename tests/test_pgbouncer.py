@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ProjectFactory, Sql
-from tests.running import applied, apply, dry_run
+from tests.running import applied, apply, dry_run, verify
 
 _POOL: Final = 4
 
@@ -69,3 +69,50 @@ def test_nothing_of_a_run_is_left_in_a_session(
         for client in clients:
             for name, query in _OWN.items():
                 assert set(client.execute(query.encode()).fetchall()) ^ before[name] == set(), name
+
+
+_TAKES: Final = """
+from seedframe import Change, Rows
+
+def _take(db, n):
+    db.scalar("select pg_advisory_lock(:n)", n=n)
+    db.execute(f"prepare seed_{n} as select 1")
+
+def resources(db):
+    _take(db, 1)
+    def rows():
+        _take(db, 2)
+        yield {"code": 1}
+    yield Rows("parts", key="code", rows=rows())
+
+def check(db):
+    _take(db, 3 if db.writable else 4)
+    if db.scalar("select count(*) from parts") < 2:
+        yield Change("create", {"code": "2"})
+
+WRITES = ["parts"]
+
+def apply(db):
+    _take(db, 5)
+    db.execute("insert into parts values (2)")
+    FAILS
+
+def verify(db):
+    _take(db, 6)
+"""
+
+
+@pytest.mark.parametrize("fails", ["pass", "raise ValueError('x')", "db.scalar('select 1/0')"])
+def test_nothing_that_a_hook_took_is_left_in_a_session(
+    fails: str, project: ProjectFactory, sql: Sql, pooled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql("create table parts (code int primary key, price numeric)")
+    folder = project({"seeds/10_parts.py": _TAKES.replace("FAILS", fails)})
+    monkeypatch.setenv("DATABASE_URL", pooled)
+    for run in (dry_run, apply, verify):
+        report = run(folder)
+        assert "pg_advisory" not in str(report.as_dict())
+    with _all_sessions(pooled) as clients:
+        for client in clients:
+            for name in ("prepared statements", "locks"):
+                assert client.execute(_OWN[name].encode()).fetchall() == [], name

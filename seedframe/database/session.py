@@ -333,6 +333,15 @@ class Session:
             return not self._closed_by_hand
         return True
 
+    def tidy(self) -> None:
+        """Give back what outlives a transaction and a seed's own code may have taken: locks of the session, prepared
+        statements. Behind a pooler the session goes to others.
+        """
+        if self._raw.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            return
+        if self.scalar("SELECT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements), pg_advisory_unlock_all()"):
+            self.execute("DEALLOCATE ALL")
+
     # Statements
 
     def explained(self, error: psycopg.Error, *, committing: bool = False) -> SeedframeError:
