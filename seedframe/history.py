@@ -148,15 +148,16 @@ class Broken:
 
     Attributes:
         kind: "edited" (the entry), "run" (what its run was started as), "rows" (its changed rows), "gone" (entries),
-            "order", "rewritten" (it is not the one that was exported).
-        position: of the entry, or of the first one that is gone.
+            "order", "rewritten" (it is not the one that was exported), "unchained" (an outcome that ought to be an
+            entry and is none), "status" (a run ended otherwise than its outcomes), "version" (of the ledger).
+        position: of the entry, or of the first one that is gone; None for what is no entry.
         run: its run; None for entries that are gone.
         seed: likewise.
         text: one line for a person.
     """
 
-    kind: Literal["edited", "run", "rows", "gone", "order", "rewritten"]
-    position: int
+    kind: Literal["edited", "run", "rows", "gone", "order", "rewritten", "unchained", "status", "version"]
+    position: int | None
     run: int | None
     seed: str | None
     text: str

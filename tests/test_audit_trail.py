@@ -227,6 +227,30 @@ _TAMPERED = {
         "changed rows",
     ),
     "all changed rows gone": ("truncate seedframe.changed_row", "rows", 1, "changed rows"),
+    "another version": ("update seedframe.ledger set version = 2", "version", None, "of version 2"),
+    "no positions": ("update seedframe.outcome set position = null", "unchained", None, "ought to be an entry"),
+    "no last position": (
+        "update seedframe.outcome set position = null where position = 5", "unchained", None, "run 4, seed 10_a"
+    ),
+    "no trace of having been the last": (
+        ("update seedframe.outcome set position = null, hash = null, previous_hash = null, run_digest = null,"
+        " rows_digest = null, resources = null where position = 5"),
+        "unchained",
+        None,
+        "ought to be an entry",
+    ),
+    "an outcome more": (
+        ("insert into seedframe.outcome (run_id, seed, origin, status, created, updated, deleted, unchanged,"
+        " duration_s)"
+        " values (5, 'x', 'x', 'changed', 1, 0, 0, 0, 1)"),
+        "unchained",
+        None,
+        "run 5, seed x, has an outcome (changed)",
+    ),
+    "a failed run made good": (
+        "update seedframe.run set status = 'changed', error = null where id = 3", "status", None, "run 3 is entered as"
+    ),
+    "a run made idle": ("update seedframe.run set status = 'in_sync' where id = 1", "status", None, "seed 10_a"),
     "a link to another": (
         "update seedframe.outcome set previous_hash = repeat('0', 64) where position = 4", "edited", 4, "was edited"
     ),
@@ -234,7 +258,7 @@ _TAMPERED = {
 
 
 @pytest.mark.promise(
-    "somebody edits, removes, adds or moves entries of the audit trail",
+    "somebody edits, removes, adds, moves or unchains entries of the audit trail",
     "`seedframe history --check` names the first link that does not fit: entry, run, seed, and what is wrong",
 )
 @pytest.mark.parametrize("what", _TAMPERED)
@@ -249,6 +273,7 @@ def test_what_was_tampered_with_is_named(folder: Folder, sql: Sql, what: str) ->
     assert shown.returncode == 1, shown
     assert text in shown.stdout.replace("\n  ", " ")
     assert max(map(len, shown.stdout.splitlines())) <= 120
+    assert "compare it with a backup" in shown.stdout
     document = json.loads(folder.run("history", "--check", "--format", "json").stdout)["check"]
     assert (document["ok"], document["broken"]["kind"]) == (False, kind)
 
@@ -387,6 +412,14 @@ def test_a_head_survives_its_text(folder: Folder) -> None:
     assert parse_head(head_line(found)) == found
 
 
+def test_what_ought_to_be_chained_and_is_not_is_marked(folder: Folder, sql: Sql) -> None:
+    assert "not in the audit trail" not in folder.run("history", "4").stdout
+    tamper(sql, "update seedframe.outcome set position = null where position = 5")
+    assert "not in the audit trail" in folder.run("history", "4").stdout
+    done = folder.run("history", "x")
+    assert (done.returncode, "RUN is a number, not 'x'" in done.stderr) == (3, True), done
+
+
 def test_options_that_do_not_go_together(folder: Folder) -> None:
     for arguments in (
         ["3", "--check"],
@@ -502,6 +535,7 @@ def test_before_the_first_entry_there_is_nothing_to_check(project: ProjectFactor
     for _ in range(2):
         done = folder.run("history", "--check")
         assert (done.returncode, "No entry is chained yet" in done.stdout) == (0, True), done
+        assert "is seen with --head" in done.stdout
         exported = folder.run("history", "--export-head").stdout
         assert (json.loads(exported)["position"], json.loads(exported)["hash"]) == (0, None)
         assert check(folder, exported) is None

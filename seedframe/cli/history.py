@@ -1,7 +1,7 @@
 """`seedframe history`: what was applied, when, by whom, and with what outcome; and whether that was tampered with."""
 
 import sys
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import click
 
@@ -18,8 +18,18 @@ _SHOWN_ROWS = 20
 _LONGEST_HEAD = 100_000
 
 
+class _RunNumber(click.IntRange):
+    """The number of a run."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            raise UsageError(f"RUN is a number, not {value!r}", hint="seedframe history lists the runs") from None
+
+
 @click.command("history")
-@click.argument("run", type=click.IntRange(1, 2**63 - 1), required=False)
+@click.argument("run", type=_RunNumber(1, 2**63 - 1), required=False)
 @click.option("--limit", type=click.IntRange(1, 1_000_000), metavar="N", help="How many runs to list.  [default: 20]")
 @click.option("--check", is_flag=True, help="Look for entries that were changed, moved or removed.")
 @click.option(

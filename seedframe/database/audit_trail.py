@@ -56,6 +56,28 @@ SELECT o.position, o.hash FROM seedframe.outcome o
  WHERE o.project = $1 AND o.target_schema = $2 AND o.position IS NOT NULL ORDER BY o.position DESC LIMIT 1
 """
 
+# Outcomes from before there was a chain have no list of resources, are of a run whose session is not known, and were
+# numbered before all entries.
+_UNCHAINED: Final[LiteralString] = """
+SELECT o.run_id, o.seed, o.status
+  FROM seedframe.outcome o LEFT JOIN seedframe.run r ON r.id = o.run_id
+ WHERE coalesce(r.project, o.project) = $1 AND coalesce(r.target_schema, o.target_schema) = $2 AND o.position IS NULL
+   AND (coalesce(o.hash, o.previous_hash, o.run_digest, o.rows_digest) IS NOT NULL
+        OR ((o.created > 0 OR o.updated > 0 OR o.deleted > 0 OR o.status IN ('changed', 'failed'))
+            AND NOT (o.resources IS NULL AND r.backend_pid IS NULL
+                     AND NOT EXISTS (SELECT FROM seedframe.outcome e WHERE e.position IS NOT NULL AND e.id < o.id))))
+ ORDER BY o.id LIMIT 1
+"""
+
+# How a run ended is no part of an entry, but it cannot be better than what became of its seeds.
+_ENDED_OTHERWISE: Final[LiteralString] = """
+SELECT r.id, o.seed, o.status, r.status
+  FROM seedframe.run r JOIN seedframe.outcome o ON o.run_id = r.id
+ WHERE r.project = $1 AND r.target_schema = $2 AND r.status IN ('changed', 'in_sync', 'skipped')
+   AND (o.status = 'failed' OR o.status = 'changed' AND r.status <> 'changed')
+ ORDER BY o.id LIMIT 1
+"""
+
 
 class AuditTrail:
     """The chained entries of one project and one schema."""
@@ -133,7 +155,7 @@ class AuditTrail:
     @property
     def _there(self) -> bool:
         """A ledger that was not upgraded yet has no chain."""
-        return self._ledger.current
+        return self._ledger.readable and self._ledger.chained
 
     def _as_head(self, position: int, hashed: str | None) -> ChainHead:
         database, at = self._session.query("SELECT current_database(), clock_timestamp()")[0]
@@ -145,8 +167,28 @@ class AuditTrail:
     def check(self, head: ChainHead | None = None) -> ChainCheck:
         """Compute every hash again, up to the first link that does not fit."""
         inspection = Inspection(head)
-        broken = self._first_broken(inspection) or inspection.end()
+        broken = self._first_broken(inspection) or self._beside() or inspection.end()
         return ChainCheck(self._as_head(inspection.entries, inspection.last_hash), broken, head)
+
+    def _beside(self) -> Broken | None:
+        """What does not fit the chain, and is no entry of it."""
+        if not self._there:
+            return None
+        if not self._ledger.current:
+            text = f"the ledger says that it is of version {self._ledger.version}, and has the columns of a later one"
+            return Broken("version", None, None, None, text)
+        parameters = [self._ledger.project, self._ledger.schema]
+        unchained = self._session.first(_UNCHAINED, parameters)
+        if unchained is not None:
+            run, seed, status = unchained
+            text = f"run {run}, seed {seed}, has an outcome ({status}) that ought to be an entry and is none"
+            return Broken("unchained", None, run, seed, text)
+        ended = self._session.first(_ENDED_OTHERWISE, parameters)
+        if ended is not None:
+            run, seed, status, of_run = ended
+            text = f"run {run} is entered as {of_run}, though its seed {seed} is entered as {status}"
+            return Broken("status", None, run, seed, text)
+        return None
 
     def _first_broken(self, inspection: Inspection) -> Broken | None:
         for link in self._links():

@@ -13,6 +13,7 @@ class Ledger:
         incomplete: some of its tables are there, and some are not.
         repaired: it was incomplete, and was made whole by this run.
         unreadable: why it cannot be read; None where it can, or is not there.
+        chained: its outcomes have the columns of the chain, whatever its version says.
         version: of its tables; None where that cannot be told. What reads it works with all that are known.
     """
 
@@ -26,12 +27,13 @@ class Ledger:
         self.repaired = False
         self.unreadable: str | None = None
         self.version: int | None = None
+        self.chained = False
 
     def look(self) -> None:
         """Find out whether there is a ledger and whether this role can read it. Errors: LedgerError (its version)."""
         state = ledger_tables.look(self.session)
         self.exists, self.incomplete, self.unreadable = state.exists, state.incomplete, state.unreadable
-        self.version = state.version
+        self.version, self.chained = state.version, state.chained
 
     @property
     def readable(self) -> bool:

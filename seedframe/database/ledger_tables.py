@@ -194,6 +194,8 @@ _STATE: Final[LiteralString] = """
 SELECT n.oid IS NOT NULL AS schema_exists,
        coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS usable,
        ARRAY(SELECT o.relname::text FROM pg_class o WHERE o.relnamespace = n.oid AND o.relkind = 'r') AS tables,
+       EXISTS (SELECT FROM pg_attribute a JOIN pg_class o ON o.oid = a.attrelid
+                WHERE o.relnamespace = n.oid AND o.relname = 'outcome' AND a.attname = 'position') AS chained,
        coalesce((SELECT bool_and(has_table_privilege(o.oid, 'SELECT')) FROM pg_class o
                   WHERE o.relnamespace = n.oid AND o.relkind = 'r'), false) AS readable
   FROM (SELECT 1) AS one
@@ -210,12 +212,14 @@ class LedgerState:
         incomplete: only some are.
         unreadable: why it cannot be read; None where it can, or is not there.
         version: of its tables; None where that cannot be told.
+        chained: its outcomes have what an entry of the chain has, whatever its version says.
     """
 
     exists: bool
     incomplete: bool
     unreadable: str | None
     version: int | None
+    chained: bool = False
 
     @property
     def outdated(self) -> bool:
@@ -242,7 +246,7 @@ def look(session: Session) -> LedgerState:
         unreadable = "some of its tables are gone; `seedframe apply` makes them again"
     elif exists and not state["readable"]:
         unreadable = f"{session.role} has no SELECT on all tables of schema seedframe"
-    return LedgerState(exists, incomplete, unreadable, version)
+    return LedgerState(exists, incomplete, unreadable, version, state["chained"])
 
 
 def tables(version: int) -> frozenset[str]:

@@ -13,6 +13,8 @@ from seedframe.reporting.signs import signs_for
 from seedframe.reporting.words import plural
 
 _HASH_LENGTH: Final = 64
+_WITHOUT_HEAD: Final = "  that none is missing at the end is seen with --head, a head that was exported before"
+_NEXT_STEP: Final = "  compare it with a backup of schema seedframe; apply and verify go on, they do not depend on it"
 
 
 def check_lines(check: ChainCheck, page: Page) -> Iterator[Line]:
@@ -23,10 +25,14 @@ def check_lines(check: ChainCheck, page: Page) -> Iterator[Line]:
         what = visible(check.broken.text, ascii_only=not page.unicode)
         yield from folded([(f"{signs.bad} ", "bad"), (what, "strong")], page, indent=2)
         if check.head.position:
-            yield [(f"  the {fine} before that {'is' if check.head.position == 1 else 'are'} as made", "plain")]
+            which = "before that" if check.broken.position is not None else "of the chain"
+            yield [(f"  the {fine} {which} {'is' if check.head.position == 1 else 'are'} as made", "plain")]
+        yield from folded([(_NEXT_STEP, "dim")], page, indent=2)
         return
     if not check.head.position:
         yield [("No entry is chained yet: the first run that changes something, or fails, makes one.", "plain")]
+        if check.compared is None:
+            yield from folded([(_WITHOUT_HEAD, "dim")], page, indent=2)
         return
     yield [(f"{signs.good} ", "good"), (f"{fine}, each as it was made", "strong")]
     yield [("  the last is ", "plain"), (check.head.hash or "", "dim")]
@@ -34,10 +40,7 @@ def check_lines(check: ChainCheck, page: Page) -> Iterator[Line]:
         at = f"{check.compared.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         yield [(f"  entry {check.compared.position} is the one that was exported on {at}", "plain")]
     else:
-        yield from folded(
-            [("  that none is missing at the end is seen with --head, a head that was exported before", "dim")],
-            page, indent=2,
-        )  # fmt: skip
+        yield from folded([(_WITHOUT_HEAD, "dim")], page, indent=2)
 
 
 def check_document(check: ChainCheck) -> dict[str, Any]:

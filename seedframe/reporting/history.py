@@ -130,6 +130,8 @@ def _whence(record: RunRecord, page: Page) -> Iterator[tuple[str, str]]:
 def _audit_lines(seed: SeedRecord, record: RunRecord, page: Page) -> Iterator[Line]:
     """What the audit trail has of a seed: its entry, and what was changed."""
     if seed.position is None:
+        if seed.counts.changed or seed.status in (Status.CHANGED.value, Status.FAILED.value):
+            yield [("    not in the audit trail", "warn")]
         return
     digests = [("hash", seed.hash), ("code", seed.code_digest), ("data", seed.data_digest)]
     parts = [f"entry {seed.position}", *(f"{name} {_abridged(text, page)}" for name, text in digests if text)]
