@@ -96,6 +96,8 @@ def _what(then: SavedResource, now: SavedResource) -> str:
     before, after = _count(then), _count(now)
     if before != after:
         return f"{before:,} changes were planned, it would be {after:,} by now"
+    if before == len(planned) and then.shown["counts"]["delete"]:
+        return "a row that is to be deleted was written anew, in columns that are not declared"
     return "in a change that the plan has no room to show"
 
 

@@ -33,6 +33,10 @@ class ResourceRecord:
         cells = (change.key, change.before, change.after)
         self._changes.update(_bytes([change.action, change.verdict, *map(_cells, cells)]))
 
+    def bind(self, version: str) -> None:
+        """A row that is to go, as it is by now; what it holds besides declared columns is not told."""
+        self._changes.update(_bytes(version))
+
     def finish(self, changes: Changes) -> None:
         """What is told of the resource as a whole."""
         counts = changes.counts

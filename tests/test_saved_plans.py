@@ -22,7 +22,7 @@ TABLES = """
 create table items (id int generated always as identity primary key, sku text not null unique, name text, n int,
     token text);
 create table parts (code text primary key, item int not null references items, note text default 'none');
-create table gone (k text primary key, v text)
+create table gone (k text primary key, v text, remark text)
 """
 
 ITEMS = """
@@ -196,8 +196,15 @@ MOVES: dict[str, tuple[Callable[[Folder, Sql], object], str]] = {
         _sql("update gone set v = 'precious' where k = 'going'"),
         "seed 20_parts: rows:gone moved in the database since the plan was made: k=going, column v (make a new plan)",
     ),
+    "a column that nobody declares, of a row that is to be deleted": (
+        _sql("update gone set remark = 'precious' where k = 'going'"),
+        (
+            "seed 20_parts: rows:gone moved in the database since the plan was made: a row that is to be deleted was"
+            " written anew, in columns that are not declared (make a new plan)"
+        ),
+    ),
     "one more row to be deleted": (
-        _sql("insert into gone values ('new', null)"),
+        _sql("insert into gone values ('new', null, null)"),
         ("seed 20_parts: rows:gone moved in the database since the plan was made: k=new is to be deleted by now"
         " (make a new plan)"),
     ),

@@ -324,6 +324,20 @@ class Removal:
             stop = start + _PAGE
             yield from self._shown(self._found.ids.parameters(start, stop), self._judged[start:stop])
 
+    def versions(self) -> Iterator[str]:
+        """Which transaction wrote each row that is to go: another one when any column of it is written again.
+
+        Not its contents: what nobody declares may be secret, and a digest of something short can be guessed at.
+        """
+        for start in range(0, len(self._found), _PAGE):
+            rows = self._session.query(
+                sql.SQL("SELECT t.xmin::text FROM {} JOIN {} AS t ON {} ORDER BY f.n").format(
+                    placed(), self._shape.table.source, at_place()
+                ),
+                self._found.ids.parameters(start, start + _PAGE),
+            )
+            yield from (row[0] for row in rows)
+
     def _verdicts(self, whole: Callable[[], Verdict], *, same_digest: bool) -> Sequence[Verdict]:
         store, found = self._given.store, self._found
         by_row = store.baseline is not None and store.baseline.by_row and store.baseline.comparable

@@ -180,6 +180,8 @@ class Rowset:
         if self._recorded is not None:
             for change in removal.each():
                 self._recorded.change(change)
+            for version in removal.versions():
+                self._recorded.bind(version)
         if len(removal.ids):
             self._around.planned.add_removed(self._shape.table.oid, removal.ids)
         return changes
