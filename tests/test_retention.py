@@ -80,7 +80,8 @@ def test_who_may_not_delete_removes_none(project: ProjectFactory, sql: Sql) -> N
     sql(
         "drop role if exists keeper; create role keeper login; grant all on items to keeper;"
         " grant usage on schema seedframe to keeper;"
-        " grant select, insert, update on all tables in schema seedframe to keeper"
+        " grant select, insert, update, delete on all tables in schema seedframe to keeper;"
+        " revoke delete on seedframe.run from keeper"
     )
     done = folder.run("apply", env={"DATABASE_URL": folder.env["DATABASE_URL"].replace("postgres@", "keeper@")})
     assert done.returncode == 0, done
