@@ -166,6 +166,7 @@ _COULD_NOT_RUN_CODES: Final = frozenset(
         "ledger",
         "plan",
         "migration",
+        "os",
     }
 )
 _SEVERE_VERDICTS: Final = frozenset({Verdict.DRIFT, Verdict.CONFLICT, Verdict.ORPHAN})
