@@ -281,11 +281,13 @@ def test_a_signal_while_the_report_is_written(folder: Folder, sql: Sql) -> None:
 
 
 def test_a_second_signal_forces(folder: Folder, sql: Sql) -> None:
-    stubborn = "    while True:\n        try:\n            time.sleep(600)\n        except BaseException:\n"
+    stubborn = "    while True:\n        try:\n            print('asleep', file=sys.stderr, flush=True)\n"
+    stubborn += "            time.sleep(600)\n        except BaseException:\n"
     stubborn += "            print('stubborn', file=sys.stderr, flush=True)\n"
     folder.write({"seeds/20_second.py": _SECOND.format(point="apply", wait=stubborn)})
     with started(folder, "apply") as command:
         command.reads("reached\n")
+        command.reads("asleep\n")
         command.process.send_signal(signal.SIGTERM)
         command.reads("stubborn\n")
         returned, _ = command.stop(signal.SIGTERM)
