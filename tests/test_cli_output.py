@@ -182,7 +182,7 @@ def test_no_server_is_one_line_on_stderr(shop: Folder) -> None:
         (["verify", "--output", "no/such/folder/report"], "there is no folder"),
         (["verify", "--output", "."], "it is a folder"),
         (["apply", "refrence"], "no seed is called 'refrence'"),
-        (["history", "0"], "0 is not in the range"),
+        (["history", "0"], "RUN is a number"),
         (["history", "1", "--limit", "3"], "--limit goes with the list of runs"),
         (["forget"], "missing argument 'NAME'"),
     ],
