@@ -417,7 +417,7 @@ def test_what_ought_to_be_chained_and_is_not_is_marked(folder: Folder, sql: Sql)
     tamper(sql, "update seedframe.outcome set position = null where position = 5")
     assert "not in the audit trail" in folder.run("history", "4").stdout
     done = folder.run("history", "x")
-    assert (done.returncode, "RUN is a number, not 'x'" in done.stderr) == (3, True), done
+    assert (done.returncode, "RUN is a number from 1 on, not 'x'" in done.stderr) == (3, True), done
 
 
 def test_options_that_do_not_go_together(folder: Folder) -> None:

@@ -25,7 +25,9 @@ class _RunNumber(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            raise UsageError(f"RUN is a number from 1 on, not {value!r}", hint="seedframe history lists the runs") from None
+            raise UsageError(
+                f"RUN is a number from 1 on, not {value!r}", hint="seedframe history lists the runs"
+            ) from None
 
 
 @click.command("history")
