@@ -196,7 +196,7 @@ class Attempt:
             elif _keeps_baseline(resource):
                 self._db.store(resource.name).save_plain(_digest(resource), run=run)
         if hooks.has_hook(seed, "check"):
-            self._db.store(CHECK_RESOURCE).save_plain(_code_digest(seed), run=run)
+            self._db.store(CHECK_RESOURCE).save_plain(_check_digest(seed), run=run)
         for name in self._undeclared():
             baselines.drop(seed.name, name)
         return tuple(told)
@@ -307,7 +307,7 @@ class Attempt:
     def _check(self) -> ResourceOutcome | None:
         if not hooks.has_hook(self._seed, "check"):
             return None
-        outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), _code_digest(self._seed))
+        outcome = self._judged(CHECK_RESOURCE, Changes.of(self._call("check")), _check_digest(self._seed))
         self._contest(outcome)
         self._told(outcome, "", listed=True)
         return outcome
@@ -511,11 +511,9 @@ def _digest(resource: Resource) -> str:
     return sha256(resource.describe().encode()).hexdigest()
 
 
-def _code_digest(seed: Seed) -> str:
+def _check_digest(seed: Seed) -> str:
     """What a seed's own `check` declares is its code and its configuration: when they move, the seed has moved on."""
-    file = getattr(seed.plugin, "__file__", None)
-    code = Path(file).read_bytes() if isinstance(file, str) and Path(file).is_file() else b""
-    return sha256(code + repr(sorted(seed.config.items())).encode()).hexdigest()
+    return sha256((code_digest(seed) + repr(sorted(seed.config.items()))).encode()).hexdigest()
 
 
 def _keeps_baseline(resource: Resource) -> bool:
