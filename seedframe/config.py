@@ -19,6 +19,7 @@ from seedframe.variables import ENVIRONMENT, Variable, find_variable
 EMBEDDED: Final = "embedded"
 DEFAULT_ENV: Final = "development"
 DOTENV: Final = ".env"
+_PRODUCTION: Final = ("production", "prod")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Config:
         file: the file it was read from; None when there is none.
         project: the name that keys the ledger.
         env: the name of the environment.
+        production: it is one where a mistake is dear, and caution the default.
         seeds_dir: the folder of local seeds.
         migrations: the migration command, split into arguments; empty when there is none.
         plugins_allow: requirement lines (`"seedframe-iso>=1,<2"`); None when the project has no such list.
@@ -77,6 +79,7 @@ class Config:
     env: str
     database: DatabaseConfig
     seeds_dir: Path
+    production: bool = False
     migrations: tuple[str, ...] = ()
     plugins_allow: tuple[str, ...] | None = None
     plugins_disabled: frozenset[str] = frozenset()
@@ -146,6 +149,7 @@ def load_config(
         env=name,
         database=database,
         seeds_dir=root / merged.get("project", {}).get("seeds", "seeds"),
+        production=merged.get("project", {}).get("production", name.lower() in _PRODUCTION),
         migrations=merged.get("migrations", {}).get("command", ()),
         plugins_allow=merged.get("plugins", {}).get("allow"),
         plugins_disabled=frozenset(disabled),

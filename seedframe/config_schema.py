@@ -77,7 +77,7 @@ def _flag(value: object) -> bool:
 
 
 TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
-    "project": {"name": _text, "seeds": _text},
+    "project": {"name": _text, "seeds": _text, "production": _flag},
     "database": {
         "url": _text,
         "schema": _identifier,

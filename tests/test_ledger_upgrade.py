@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from seedframe import Project
 from seedframe.changes import Verdict
-from tests.conftest import Connect, Folder, ProjectFactory, Sql
+from tests.conftest import Folder, ProjectFactory, Sql
 from tests.crowd import Task, crowd
 from tests.running import applied, apply, counts, dry_run, only, verify
 
-_VERSION_2 = Path(__file__).parent / "data" / "ledger_version_2.sql"
+_DATA = Path(__file__).parent / "data"
+_NEWEST = 4
 
 _SEED = """
 from seedframe import Rows
@@ -27,11 +29,17 @@ def seed(**rows: str) -> dict[str, str]:
     }
 
 
+@pytest.fixture(params=[2, 3])
+def earlier(request: pytest.FixtureRequest) -> int:
+    """The version of the ledger that is there."""
+    return int(request.param)
+
+
 @pytest.fixture
-def folder(project: ProjectFactory, sql: Sql) -> Folder:
-    """A project whose seed made a and b, by a seedframe that left a ledger of version 2."""
+def folder(project: ProjectFactory, sql: Sql, earlier: int) -> Folder:
+    """A project whose seed made a and b, by a seedframe that left a ledger of an earlier version."""
     sql("create table items (sku text primary key, name text); insert into items values ('a', '1'), ('b', '1')")
-    sql(_VERSION_2.read_text())
+    sql((_DATA / f"ledger_version_{earlier}.sql").read_text())
     return project(seed(a="1", b="1"))
 
 
@@ -65,12 +73,13 @@ def test_apply_upgrades_and_loses_nothing(folder: Folder, sql: Sql) -> None:
     folder.write(seed(a="2"))
     assert counts(apply(folder)) == (0, 1, 1, 0)  # b is known to be the seed's own, and goes
     assert sql("select * from items") == [("a", "2")]
-    assert version(sql) == 3
+    assert version(sql) == _NEWEST
     for table in ("run", "outcome"):
         for (row,) in before[table]:
             kept = sql(f"select to_jsonb(t) from seedframe.{table} t where t.id = %s", [row["id"]])
             assert kept == [({**kept[0][0], **row},)]
     assert [run.id for run in Project.load(folder.path).history()] == [3, 2, 1]
+    assert folder.run("history", "--check").returncode == 0
     applied(folder)
 
 
@@ -82,7 +91,7 @@ def test_an_upgraded_ledger_is_like_a_new_one(folder: Folder, sql: Sql) -> None:
     assert upgraded == sql(_SHAPE)
 
 
-def test_reading_needs_no_upgrade_and_makes_none(folder: Folder, sql: Sql) -> None:
+def test_reading_needs_no_upgrade_and_makes_none(folder: Folder, sql: Sql, earlier: int) -> None:
     sql("update items set name = 'hand' where sku = 'a'")
     before = sql(_SHAPE)
     assert only(verify(folder)).verdict is Verdict.DRIFT
@@ -93,15 +102,15 @@ def test_reading_needs_no_upgrade_and_makes_none(folder: Folder, sql: Sql) -> No
     shown = folder.run("history", "1")
     assert (shown.returncode, "ValueError: no" in shown.stdout) == (0, True), shown
     assert sql(_SHAPE) == before
-    assert version(sql) == 2
+    assert version(sql) == earlier
 
 
-def test_forget_works_before_the_upgrade(folder: Folder, sql: Sql) -> None:
+def test_forget_works_before_the_upgrade(folder: Folder, sql: Sql, earlier: int) -> None:
     (folder.path / "seeds/10_a.py").unlink()
     folder.write({"seeds/20_b.py": "def verify():\n    return ()\n"})
     assert folder.run("forget", "a").returncode == 0
     assert sql("select count(*) from seedframe.applied_seed") == [(0,)]
-    assert version(sql) == 2
+    assert version(sql) == earlier
 
 
 def test_several_upgrade_at_once(folder: Folder, sql: Sql, database: str) -> None:
@@ -110,27 +119,31 @@ def test_several_upgrade_at_once(folder: Folder, sql: Sql, database: str) -> Non
         reports = processes.apply(Task(folder.path, database))
     assert [report["exit_code"] for report in reports] == [0] * 8, reports
     assert sorted(report["status"] for report in reports) == ["changed"] + ["in_sync"] * 7
-    assert version(sql) == 3
+    assert version(sql) == _NEWEST
 
 
-def test_an_upgrade_that_fails_leaves_the_ledger_as_it_was(folder: Folder, sql: Sql) -> None:
+def test_an_upgrade_that_fails_leaves_the_ledger_as_it_was(folder: Folder, sql: Sql, earlier: int) -> None:
     before = sql(_SHAPE)
-    sql("create function refuse() returns event_trigger language plpgsql as $$ begin raise 'no triggers here'; end $$")
-    sql("create event trigger refuse on ddl_command_end when tag in ('CREATE TRIGGER') execute function refuse()")
+    # In the midst of the steps, whichever they are: the last thing that is made.
+    sql(
+        "create function refuse() returns event_trigger language plpgsql as $$ begin"
+        " if to_regclass('seedframe.account') is not null then raise 'no accounts here'; end if; end $$"
+    )
+    sql("create event trigger refuse on ddl_command_end when tag in ('CREATE TABLE') execute function refuse()")
     report = apply(folder)
-    assert (report.exit_code, report.error is not None and "no triggers here" in report.error.message) == (3, True)
-    assert (sql(_SHAPE), version(sql)) == (before, 2)
+    assert (report.exit_code, report.error is not None and "no accounts here" in report.error.message) == (3, True)
+    assert (sql(_SHAPE), version(sql)) == (before, earlier)
     assert sql("select count(*) from seedframe.run") == [(2,)]
 
 
-def test_a_role_that_may_not_alter_is_told_who_may(folder: Folder, sql: Sql, connect: Connect) -> None:
+def test_a_role_that_may_not_alter_is_told_who_may(folder: Folder, sql: Sql, earlier: int) -> None:
     sql("drop role if exists upgrader; create role upgrader login")
     sql("grant usage on schema seedframe to upgrader; grant all on items to upgrader")
     sql("grant select, insert, update, delete on all tables in schema seedframe to upgrader")
     user = {"PGUSER": "upgrader", "DATABASE_URL": folder.env["DATABASE_URL"].replace("postgres@", "upgrader@")}
     done = folder.run("apply", env=user)
     assert done.returncode == 3, done
-    assert "has version 2 and cannot be upgraded to 3" in done.stderr
+    assert f"has version {earlier} and cannot be upgraded to {_NEWEST}" in done.stderr
     assert "run `seedframe apply` once as postgres" in done.stderr
     assert folder.run("verify", env=user).returncode == 0
     applied(folder)
@@ -139,7 +152,7 @@ def test_a_role_that_may_not_alter_is_told_who_may(folder: Folder, sql: Sql, con
     sql("drop owned by upgrader; drop role upgrader")
 
 
-@pytest.mark.parametrize("table", ["changed_row", "outcome", "ledger"])
+@pytest.mark.parametrize("table", ["changed_row", "outcome", "ledger", "environment", "account"])
 def test_parts_that_are_gone_are_made_again(folder: Folder, sql: Sql, table: str) -> None:
     apply(folder)
     upgraded = sql(_SHAPE)
@@ -147,13 +160,38 @@ def test_parts_that_are_gone_are_made_again(folder: Folder, sql: Sql, table: str
     assert any("some of its tables are gone" in finding.text for finding in only(verify(folder)).findings)
     applied(folder)
     assert sorted(sql(_SHAPE), key=str) == sorted(upgraded, key=str)
-    assert version(sql) == 3
+    assert version(sql) == _NEWEST
 
 
 @pytest.mark.promise("the ledger is of a later seedframe", "refused, with its version, by whatever would use it")
 def test_a_later_version_is_refused_even_where_tables_are_gone(folder: Folder, sql: Sql) -> None:
-    sql("update seedframe.ledger set version = 4; drop table seedframe.extra_row")
+    sql(f"update seedframe.ledger set version = {_NEWEST + 1}; drop table seedframe.extra_row")
     for report in (apply(folder), dry_run(folder), verify(folder)):
         assert report.error is not None
-        assert "has version 4, this seedframe knows 3" in report.error.message
+        assert f"has version {_NEWEST + 1}, this seedframe knows {_NEWEST}" in report.error.message
     assert sql("select to_regclass('seedframe.extra_row')") == [(None,)]
+
+
+def test_forget_drops_what_is_known_of_a_seeds_accounts(folder: Folder, sql: Sql) -> None:
+    apply(folder)
+    sql(
+        "insert into seedframe.account (project, target_schema, seed, resource, password_version)"
+        " values ('shop', 'public', 'a', 'account:x', 1), ('shop', 'public', 'other', 'account:x', 1),"
+        " ('shop', 'elsewhere', 'a', 'account:x', 1), ('other', 'public', 'a', 'account:x', 1)"
+    )
+    (folder.path / "seeds/10_a.py").unlink()
+    folder.write({"seeds/20_b.py": "def verify():\n    return ()\n"})
+    assert folder.run("forget", "a").returncode == 0
+    assert sql("select project, target_schema, seed from seedframe.account order by 1, 2, 3") == [
+        ("other", "public", "a"),
+        ("shop", "elsewhere", "a"),
+        ("shop", "public", "other"),
+    ]
+
+
+def test_a_database_has_one_environment(folder: Folder, sql: Sql) -> None:
+    apply(folder)
+    sql("delete from seedframe.environment; insert into seedframe.environment (env, project) values ('a', 'shop')")
+    for second in ("(true, 'b', 'shop')", "(false, 'b', 'shop')", "(null, 'b', 'shop')"):
+        with pytest.raises(psycopg.errors.IntegrityError):
+            sql(f"insert into seedframe.environment (single, env, project) values {second}")

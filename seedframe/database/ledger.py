@@ -95,7 +95,7 @@ class Ledger:
         )
 
     def forget(self, seed: str) -> int:
-        """Drop a seed and its baselines; how many baselines there were. Its rows stay."""
+        """Drop a seed, its baselines and its accounts' versions; how many baselines there were. Its rows stay."""
         baselines = int(
             self.session.scalar(
                 "SELECT count(*) FROM seedframe.baseline WHERE project = $1 AND target_schema = $2 AND seed = $3",
@@ -106,4 +106,9 @@ class Ledger:
             "DELETE FROM seedframe.applied_seed WHERE project = $1 AND target_schema = $2 AND seed = $3",
             [self.project, self.schema, seed],
         )
+        if self.current:
+            self.session.execute(
+                "DELETE FROM seedframe.account WHERE project = $1 AND target_schema = $2 AND seed = $3",
+                [self.project, self.schema, seed],
+            )
         return baselines

@@ -6,13 +6,16 @@ from typing import Final, LiteralString
 from seedframe.database.session import Session
 from seedframe.errors import LedgerError, PermissionDenied
 
-LEDGER_VERSION: Final = 3
+LEDGER_VERSION: Final = 4
 
 _FIRST_VERSION: Final = 2
 _FIRST_TABLES: Final = frozenset(
     {"ledger", "run", "outcome", "applied_seed", "baseline", "baseline_row", "owned_row", "extra_row"}
 )
-_NEW_TABLES: Final = {3: frozenset({"changed_row", "applied_plan", "guard"})}
+_NEW_TABLES: Final = {
+    3: frozenset({"changed_row", "applied_plan", "guard"}),
+    4: frozenset({"environment", "account"}),
+}
 
 # Version 2. A new ledger is made by this and all steps below it, so that it is no different from an upgraded one.
 _FIRST: Final[tuple[LiteralString, ...]] = (
@@ -187,6 +190,27 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
         # Runs that changed nothing are looked for by age.
         """CREATE INDEX IF NOT EXISTS run_in_sync ON seedframe.run (project, target_schema, started_at)
             WHERE status = 'in_sync'""",
+    ),
+    4: (
+        # The name of the environment that the whole database is of: one row, or none.
+        """CREATE TABLE IF NOT EXISTS seedframe.environment (
+            single boolean PRIMARY KEY DEFAULT true CONSTRAINT one_row CHECK (single),
+            env text NOT NULL,
+            marked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            marked_by text NOT NULL DEFAULT current_user,
+            project text NOT NULL
+        )""",
+        # Without a reference to the run, whose entry may go when it has become old.
+        """CREATE TABLE IF NOT EXISTS seedframe.account (
+            project text NOT NULL,
+            target_schema text NOT NULL,
+            seed text NOT NULL,
+            resource text NOT NULL,
+            password_version integer NOT NULL,
+            changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            run_id bigint,
+            PRIMARY KEY (project, target_schema, seed, resource)
+        )""",
     ),
 }
 
