@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from seedframe.accounts.grants import AccountGrant, parse_accounts
     from seedframe.accounts.local import LocalAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
     from seedframe.database.db import Db
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "Account": "seedframe.resources.account",
+    "AccountGrant": "seedframe.accounts.grants",
     "Change": "seedframe.changes",
     "Changes": "seedframe.changes",
     "Db": "seedframe.database.db",
@@ -43,6 +45,7 @@ _HOMES: Final = {
     "column": "seedframe.resources.values",
     "hookimpl": "seedframe.markers",
     "moved": "seedframe.resources.values",
+    "parse_accounts": "seedframe.accounts.grants",
     "ref": "seedframe.resources.values",
     "removed": "seedframe.resources.values",
     "sql": "seedframe.resources.values",
@@ -50,6 +53,7 @@ _HOMES: Final = {
 
 __all__ = [
     "Account",
+    "AccountGrant",
     "Change",
     "Changes",
     "Db",
@@ -70,6 +74,7 @@ __all__ = [
     "column",
     "hookimpl",
     "moved",
+    "parse_accounts",
     "ref",
     "removed",
     "sql",

@@ -109,6 +109,7 @@ def test_no_extra_is_needed_for_the_main_job(metadata: Message) -> None:
 
 PUBLIC = {
     "Account",
+    "AccountGrant",
     "Change",
     "Changes",
     "Db",
@@ -129,6 +130,7 @@ PUBLIC = {
     "column",
     "hookimpl",
     "moved",
+    "parse_accounts",
     "removed",
     "ref",
     "sql",

@@ -1,13 +1,12 @@
 """Account: someone who must be able to sign in, created once, wherever accounts are kept."""
 
-import re
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
 from seedframe.changes import Cell, Change, Changes, Marker
 from seedframe.database.db import Db
+from seedframe.emails import normalise_email
 from seedframe.errors import DeclarationError, did_you_mean
 from seedframe.secrets import Secret
 
@@ -15,10 +14,6 @@ Field: TypeAlias = Literal["first_name", "last_name", "role", "is_active"]
 
 FIELDS: Final[tuple[Field, ...]] = ("first_name", "last_name", "role", "is_active")
 """What an account has beside its e-mail address and its password."""
-
-# Deliberately loose: whether an address exists is the mail server's to say. What matters here is that it is one
-# address, on one line.
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +173,3 @@ class Account:
                 self._backend.create(db, self._identity, self._password)
             else:
                 self._backend.update(db, self._identity, [field for field in FIELDS if field in (change.after or {})])
-
-
-def normalise_email(text: str) -> str:
-    """An e-mail address without surrounding space, in lower case, in Unicode's composed form (NFC).
-
-    Errors: DeclarationError where it cannot be one address.
-    """
-    address = unicodedata.normalize("NFC", text.strip().lower())
-    if not _EMAIL.fullmatch(address) or not address.isprintable():
-        raise DeclarationError(f"{text!r} is no e-mail address", hint="it has the form name@domain")
-    return address
