@@ -28,7 +28,7 @@ _THEMES: Final = {
     "Crashes": ("killed", "terminated", "account"),
     "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "clocks"),
     "The ledger": ("ledger_upgrade", "audit_trail", "masking", "changed_rows", "retention"),
-    "Bad input": ("bad_input", "bad_input_rows", "bad_data"),
+    "Bad input": ("bad_input", "bad_input_rows", "bad_data", "yaml", "data_paths", "identifiers", "hostile_text"),
 }
 _REST: Final = "And more"
 

@@ -127,6 +127,7 @@ def test_repeated_field(refused: Refusals) -> None:
     twice = '{"sku": "a", "name": 1}\n{"sku": "b", "name": "c", "name": "d"}\n'
     refused.file("items.jsonl", twice, "seeds/items.jsonl:2: field 'name' stands twice in an object")
     refused.file("items.toml", '[[r]]\nsku="a"\n[[r]]\nsku="b"\nsku="c"\n', "seeds/items.toml:5:8: this is no TOML")
+    refused.file("items.yaml", "- sku: a\n- sku: b\n  'sku': c\n", "items.yaml:3:3: field 'sku' stands twice in a map")
     within = '[{"sku": "a", "j": {}},\n{"sku": "b", "j": {"x": [{"y": 1, "y": 2}]}}]'
     refused.file("items.json", within, "seeds/items.json:2: field 'y' stands twice in an object")
 
@@ -169,7 +170,7 @@ def test_wrong_encoding(case: str, refused: Refusals) -> None:
     refused.file("items.csv", content, f"seeds/items.csv:{expected}")
 
 
-@pytest.mark.parametrize("ending", [".json", ".jsonl", ".toml"])
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".toml", ".yaml"])
 def test_wrong_encoding_of_other_formats(ending: str, refused: Refusals) -> None:
     refused.file(
         f"items{ending}", '[{"sku":\n"é"}]'.encode("latin-1"), f"seeds/items{ending}:2:2: the line is no UTF-8"
@@ -186,6 +187,7 @@ def test_wrong_encoding_within_a_compressed_file(refused: Refusals) -> None:
     [
         ("items.csv", "sku\na\n"), ("items.tsv", "sku\tname\na\tb\n"), ("items.json", '[{"sku": "a"}]'),
         ("items.jsonl", '{"sku": "a"}\n'), ("items.toml", '[[rows]]\nsku = "a"\n'),
+        ("items.yaml", "- sku: a\n"),
     ],
 )  # fmt: skip
 def test_byte_order_mark(name: str, text: str, project: ProjectFactory, sql: Sql) -> None:
@@ -203,6 +205,8 @@ def test_nul(refused: Refusals) -> None:
     )
     refused.file("items.json", '[\n{"sku": "\\u0000"}]', "seeds/items.json:2: column sku: a NUL character")
     refused.file("items.toml", '[[r]]\nsku="\\u0000"\n', "seeds/items.toml:1: column sku: a NUL character")
+    refused.file("items.yaml", b"- sku: a\n- sku: b\0\n", "seeds/items.yaml:2:9: a NUL character")
+    refused.file("items.yaml", '- sku: a\n- sku: "\\0"\n', "seeds/items.yaml:2: column sku: a NUL character")
     refused.rows('[{"sku": "a"}, {"sku": "b\\0"}]', "rows:items row 2: column sku: a NUL character")
 
 
@@ -212,7 +216,7 @@ def test_nul(refused: Refusals) -> None:
     [
         ("items.csv", 'sku,name\na,"{}"\n'), ("items.tsv", "sku\tname\na\t{}\n"),
         ("items.json", '[{{"sku": "a", "name": "{}"}}]'), ("items.jsonl", '{{"sku": "a", "name": "{}"}}\n'),
-        ("items.toml", '[[rows]]\nsku = "a"\nname = "{}"\n'),
+        ("items.toml", '[[rows]]\nsku = "a"\nname = "{}"\n'), ("items.yaml", "- sku: a\n  name: {}\n"),
     ],
 )  # fmt: skip
 def test_a_megabyte(name: str, text: str, project: ProjectFactory, sql: Sql) -> None:
@@ -286,6 +290,7 @@ def test_invalid_toml(case: str, refused: Refusals) -> None:
 def test_missing_field(refused: Refusals) -> None:
     refused.file("items.json", '[{"sku": "a", "n": 1},\n{"sku": "b"}]', "items.json:2: field 'n' is missing")
     refused.file("items.jsonl", '{"sku": "a"}\n{"sku": "b", "n": 2}\n', "items.jsonl:2: field 'n' is not in the first")
+    refused.file("items.yaml", "- sku: a\n  n: 1\n- sku: b\n", "seeds/items.yaml:3: field 'n' is missing")
     refused.rows('[{"sku": "a", "n": 1}, {"sku": "b"}]', "rows:items row 2: field 'n' is missing")
     refused.rows('({"sku": f"s{i}", **({} if i == 7000 else {"n": i})} for i in range(8000))', "row 7001: field 'n' is")
 
@@ -296,6 +301,7 @@ def test_missing_field(refused: Refusals) -> None:
     [
         ("items.json", '[{{"sku": "a", "price": {}}}]'), ("items.jsonl", '{{"sku": "a", "price": {}}}'),
         ("items.toml", '[[rows]]\nsku = "a"\nprice = {}\n'), ("items.csv", "sku,price\na,{}\n"),
+        ("items.yaml", "- sku: a\n  price: {}\n"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(

@@ -485,6 +485,10 @@ def test_generated(refused: Refusals, project: ProjectFactory, sql: Sql) -> None
 
 # Whatever the bytes
 
+YAML = (
+    "- ", "sku", ": ", "\n", "  ", "a", "1", "~", "'", '"', "&x ", "*x", "<<", "!!str ", "!x ", "| ", "> ", "? ",
+    "---\n", "...\n", "%YAML 1.1\n", "%TAG ! x", "\t", "[", "]", "{", "}", ",", "#", "\u2028", "\\UFFFFFFFF",
+)  # fmt: skip
 BYTES = st.one_of(
     st.binary(max_size=200),
     st.text(alphabet='ab,;"\n\r\t\x00\ufeffé{}[]:=0.1e-\\u', max_size=120).map(lambda text: text.encode()),
@@ -496,11 +500,12 @@ BYTES = st.one_of(
             ["[", "]", "{", "}", ",", ":", '"sku"', '"a"', "1", "null", "NaN", "\n", " ", "[[r]]\n", "sku=1\n"]
         )
     ).map(lambda parts: "".join(parts).encode()),
+    st.lists(st.sampled_from(YAML)).map(lambda parts: "".join(parts).encode()),
 )
 
 
 @pytest.mark.promise("any bytes at all as a data file", "rows, or one line that names the file; never a traceback")
-@pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "toml", "csv.gz", "json.bz2", "jsonl.xz"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "toml", "yaml", "csv.gz", "json.bz2", "yml.xz"])
 @given(content=BYTES)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes(ending: str, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:

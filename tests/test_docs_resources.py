@@ -33,6 +33,10 @@ def test_the_samples_apply_once_and_then_hold(project: ProjectFactory, sql: Sql)
         ("COAT-1", "249.50", "clothing", None, 1.0),
     ]
     assert sql("select name, enabled from flags order by 1") == [("checkout", True), ("search", True)]
+    assert sql("select code, country, opens::text, closed_on, contact from stores order by 1") == [
+        ("007", "no", "08:30:00", ["sunday"], {"phone": "030 123456", "desks": 2, "name": None}),
+        ("012", "de", None, [], None),
+    ]
     sql("update products set search_boost = 5, created_at = 'epoch'; update api_clients set rate_limit = 7")
     again = folder.run("apply", "--dry-run", "--detailed-exitcode", env=TOKEN)
     assert again.returncode == 0, again

@@ -78,7 +78,7 @@ def row(kinds: Sequence[Kind], number: int, values: Iterable[Any]) -> dict[str, 
 
 
 def sources(folder: Folder, kinds: Sequence[Kind], table: str = "things") -> Callable[[], Iterator[Rows]]:
-    """The first value of each kind from each kind of source: rows 1 to 5 from files, the rest from Python."""
+    """The first value of each kind from each kind of source: rows 1 to 5, and 100, from files, the rest from Python."""
     texts = [kind.values[0] for kind in kinds]
     typed = [json.loads(kind.values[0]) if kind.is_json else kind.values[0] for kind in kinds]
     for number, (ending, delimiter) in enumerate({"csv": ",", "tsv": "\t"}.items(), start=1):
@@ -93,6 +93,8 @@ def sources(folder: Folder, kinds: Sequence[Kind], table: str = "things") -> Cal
             "seeds/rows.json": _with_numbers(json.dumps([row(kinds, 3, typed)])),
             "seeds/rows.jsonl": _with_numbers(json.dumps(row(kinds, 4, typed)) + "\n"),
             "seeds/rows.toml": tomli_w.dumps({"rows": [row(kinds, 5, texts)]}),
+            # What is JSON is YAML too, as long as it is one document of it.
+            "seeds/rows.yaml": _with_numbers(json.dumps([row(kinds, 100, typed)], ensure_ascii=False)),
         }
     )
     forms = [[kind.values[0], *kind.same] for kind in kinds]
@@ -102,7 +104,7 @@ def sources(folder: Folder, kinds: Sequence[Kind], table: str = "things") -> Cal
     ]
 
     def declared() -> Iterator[Rows]:
-        for ending in ("csv", "tsv", "json", "jsonl", "toml"):
+        for ending in ("csv", "tsv", "json", "jsonl", "toml", "yaml"):
             null = "\\N " if ending in ("csv", "tsv") else None
             yield Rows(table, key="id", file=f"rows.{ending}", null=null, name=ending)
         yield Rows(table, key="id", rows=python, name="python")
@@ -307,7 +309,7 @@ def test_python_values_without_a_text_are_refused_in_one_line(name: str, folder:
         assert "canary" not in text
 
 
-@pytest.mark.trap("a text for json", "in JSON and JSON Lines a JSON string; in CSV, TSV, TOML and Python, JSON")
+@pytest.mark.trap("a text for json", "in JSON, JSON Lines and YAML a JSON string; in CSV, TSV, TOML and Python, JSON")
 def test_a_text_in_a_json_file_is_a_json_string_and_elsewhere_it_is_json(folder: Folder, sql: Sql) -> None:
     sql("create table things (id int primary key, v jsonb, many jsonb[], plain json)")
     text = '{"a": 1}'
@@ -316,13 +318,17 @@ def test_a_text_in_a_json_file_is_a_json_string_and_elsewhere_it_is_json(folder:
             "seeds/rows.json": json.dumps([{"id": 1, "v": text, "many": [text, 1], "plain": "x"}]),
             "seeds/rows.jsonl": json.dumps({"id": 2, "v": text, "many": [text, 1], "plain": "x"}),
             "seeds/rows.toml": tomli_w.dumps({"rows": [{"id": 3, "v": text, "many": [text, 1], "plain": '"x"'}]}),
+            "seeds/rows.yaml": f"- id: 6\n  v: '{text}'\n  many: ['{text}', 1]\n  plain: x\n",
             "seeds/rows.csv": 'id,v,many,plain\n4,"{""a"": 1}","{""{\\""a\\"": 1}"",1}","""x"""\n',
         }
     )
     python = {"id": 5, "v": text, "many": [text, 1], "plain": '"x"'}
     declaring.declare(
         lambda: [
-            *(Rows("things", key="id", file=f"rows.{end}", name=end) for end in ("json", "jsonl", "toml", "csv")),
+            *(
+                Rows("things", key="id", file=f"rows.{end}", name=end)
+                for end in ("json", "jsonl", "toml", "csv", "yaml")
+            ),
             Rows("things", key="id", rows=[python], initial={}),
         ]
     )
@@ -330,7 +336,7 @@ def test_a_text_in_a_json_file_is_a_json_string_and_elsewhere_it_is_json(folder:
     found = sql("select v::text, many::text, plain::text from things order by id")
     as_value = ('"{\\"a\\": 1}"', '{"\\"{\\\\\\"a\\\\\\": 1}\\"",1}', '"x"')
     as_source = ('{"a": 1}', '{"{\\"a\\": 1}",1}', '"x"')
-    assert found == [as_value, as_value, as_source, as_source, as_source]
+    assert found == [as_value, as_value, as_source, as_source, as_source, as_value]
 
 
 FAR_APART = {

@@ -21,10 +21,11 @@ generated tables) and 17 (300); those of types, rows, keys and deletes on 18 too
 
 ## Types
 
-Every type below *converges*: the same value from CSV, TSV, JSON, JSON Lines, TOML and Python ends as the same image, in
-small sources and in staged ones; a second apply writes nothing; and each change to another value is found as drift of
-that column, though the type's own `=` may call the two equal. So do arrays of each, domains over each, and composite
-types with each. What is refused is refused alike by a dry run, `verify` and `apply`, naming the row and the column.
+Every type below *converges*: the same value from CSV, TSV, JSON, JSON Lines, TOML, YAML and Python ends as the same
+image, in small sources and in staged ones; a second apply writes nothing; and each change to another value is found
+as drift of that column, though the type's own `=` may call the two equal. So do arrays of each, domains over each,
+and composite types with each. What is refused is refused alike by a dry run, `verify` and `apply`, naming the row and
+the column.
 """
 
 _IMPOSSIBLE: Final = """\

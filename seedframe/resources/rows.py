@@ -27,7 +27,7 @@ class Rows:
         key: the column or columns that identify a row; a unique index must cover them.
         rows: dicts, dataclasses or named tuples, all with the same fields; or a callable that returns them.
             An iterator is streamed, once: a second attempt or run needs a callable or a list.
-        file: a CSV, TSV, JSON, JSON Lines or TOML file below the seed's folder, plain, .gz, .bz2 or .xz.
+        file: a CSV, TSV, JSON, JSON Lines, TOML or YAML file below the seed's folder, plain, .gz, .bz2 or .xz.
         mode: "upsert" adds and updates; "insert" adds what is missing and never touches what is there; "sync" holds the
             table, or the part of it that `where` selects, to exactly these rows.
         where: an SQL condition over the table's columns, for "sync" only.

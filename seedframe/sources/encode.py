@@ -37,6 +37,12 @@ _SCALARS: Final = frozenset(
 _PLAIN: Final = re.compile(r"[\w.+:-]+")
 
 
+class JsonLiteral(str):
+    """A text that is also JSON's own for a number, true or false, kept as it was written: `1e3`, `1.50`."""
+
+    __slots__ = ()
+
+
 class Unsuitable(ValueError):
     """A value that has no text for its column; the message says why, without the value."""
 
@@ -164,6 +170,8 @@ def json_text(value: Any) -> str:
         return json_text(value.value)
     if isinstance(value, Json | Jsonb):
         return json_text(value.obj)
+    if isinstance(value, JsonLiteral):
+        return str(value)
     if isinstance(value, str):
         _require_storable(value)
         return _JSON_STRING(value)

@@ -28,7 +28,7 @@ class Records:
         blocks: the records, read once.
         place: where a line is, for messages.
         textual: True when every value is a text or None already (CSV, TSV).
-        json: True when the values are JSON's own, texts too (JSON, JSON Lines).
+        json: True when the values are JSON's own, texts too (JSON, JSON Lines, YAML).
     """
 
     fields: tuple[str, ...]
