@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -179,19 +179,32 @@ def _choose_env(
     if name is None:
         name, where = variables.get(_ENV_VARIABLE) or DEFAULT_ENV, sources.get(_ENV_VARIABLE, ENVIRONMENT)
         where = _ENV_VARIABLE if where == ENVIRONMENT else f"{_ENV_VARIABLE} in {where}"
+    return name, environment_problem(name, overlays, file=file.path, prefix=file.prefix, where=where)
+
+
+def environment_problem(
+    name: str, overlays: Iterable[str], *, file: Path | None, where: str, prefix: str = ""
+) -> Problem | None:
+    """Why a name cannot be that of an environment: it is malformed, or nearly one that the file has; None if it can.
+
+    Args:
+        overlays: the environments that the file has.
+        prefix: what a table's name is preceded by in the file.
+        where: what gave the name, for the message.
+    """
     if not _ENV_NAME.fullmatch(name):
         advice = "letters, digits, and - _ . after the first character"
-        return name, Problem(ConfigError.code, "not a name for an environment", advice, where)
-    if name in overlays or name == DEFAULT_ENV:
-        return name, None
+        return Problem(ConfigError.code, "not a name for an environment", advice, where)
     names = (*overlays, DEFAULT_ENV)
+    if name in names:
+        return None
     similar = [known for known in names if known.startswith(name) or name.startswith(known)]
     meant = f"did you mean {similar[0]!r}?" if similar else did_you_mean(name, names)
     if meant is None:
-        return name, None
-    message = f"{shown_path(file.path)} has no environment {name!r}"
-    hint = f"{meant} If {name!r} is meant, add an empty table [{file.prefix}{ENV}.{name}]"
-    return name, Problem(ConfigError.code, message, hint, where)
+        return None
+    message = f"{shown_path(file) if file is not None else 'the configuration'} has no environment {name!r}"
+    hint = f"{meant} If {name!r} is meant, add an empty table [{prefix}{ENV}.{name}]"
+    return Problem(ConfigError.code, message, hint, where)
 
 
 def _database(

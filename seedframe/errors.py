@@ -16,6 +16,7 @@ SeedframeError
 ├── MigrationFailed            the project's migration command ran and failed
 ├── PlanRefused                a saved plan cannot be made, read, or does not fit any more
 ├── LedgerError                seedframe's own tables cannot be read, made or trusted
+├── WrongEnvironment           the database is marked as that of another environment
 └── SeedError                  one seed failed; the run decides what that means
     ├── DeclarationError       a resource does not fit the table it names
     │   └── MissingTable       a table that must exist does not
@@ -208,6 +209,12 @@ class LedgerError(SeedframeError):
     """seedframe's own tables cannot be read, made or trusted."""
 
     code = "ledger"
+
+
+class WrongEnvironment(SeedframeError):
+    """The database is marked as that of another environment than the one that was chosen."""
+
+    code = "environment"
 
 
 class SeedError(SeedframeError):

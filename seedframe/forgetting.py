@@ -2,6 +2,7 @@
 
 from seedframe.config import Config
 from seedframe.database.engine import open_target
+from seedframe.database.environment_mark import require_environment
 from seedframe.database.ledger import Ledger
 from seedframe.database.locks import begin_locked, run_lock
 from seedframe.errors import (
@@ -19,7 +20,8 @@ from seedframe.retrying import RECONNECT_S, is_lost, run_again
 def forget(config: Config, name: str) -> int:
     """Drop a seed's baselines; how many there were.
 
-    Errors: UnknownSeed when the ledger does not know it, LedgerError, LockTimeout, ConnectionFailed; OutcomeUnknown.
+    Errors: UnknownSeed when the ledger does not know it, LedgerError, WrongEnvironment, LockTimeout, ConnectionFailed;
+    OutcomeUnknown.
     """
     with open_target(config) as target:
         session = target.session
@@ -29,7 +31,7 @@ def forget(config: Config, name: str) -> int:
         def work(_attempt: int) -> int:
             # A transaction that was lost during COMMIT still has the lock until it is at its end.
             begin_locked(session, run_lock(config.project, session.schema), budget_s=RECONNECT_S if sent else 0.0)
-            seed = _known(ledger, name)
+            seed = _known(ledger, name, config.env)
             if seed is None:
                 if sent:
                     return sent[-1]
@@ -60,10 +62,11 @@ def forget(config: Config, name: str) -> int:
         return run_again(work, recover=recover)
 
 
-def _known(ledger: Ledger, name: str) -> str | None:
-    """The seed's name as the ledger has it. Errors: LedgerError."""
+def _known(ledger: Ledger, name: str, env: str) -> str | None:
+    """The seed's name as the ledger has it. Errors: LedgerError, WrongEnvironment."""
     ledger.look()
     if ledger.unreadable is not None:
         raise LedgerError(f"the ledger cannot be read: {ledger.unreadable}", hint=ledger.grants)
+    require_environment(ledger, env)
     known = ledger.applied()
     return next((seed for seed in (name, name.partition("_")[2]) if seed in known), None)

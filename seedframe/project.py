@@ -25,6 +25,7 @@ from seedframe.report import Report
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
+    from seedframe.database.environment_mark import Mark
     from seedframe.database.ledger import Ledger
     from seedframe.installed import Distribution
     from seedframe.run import Job
@@ -183,6 +184,21 @@ class Project:
         from seedframe import forgetting
 
         return forgetting.forget(self.config, name)
+
+    def mark(self) -> "Mark | None":
+        """What environment the database is marked as; None where it is not marked. Errors: as `history`."""
+        from seedframe import marking
+
+        return marking.mark_of(self.config)
+
+    def mark_as(self, env: str) -> "Mark | None":
+        """Mark the database as that of another environment, on purpose; what it was marked as before.
+
+        Errors: ConfigError, LockTimeout, PermissionDenied; as `history`.
+        """
+        from seedframe import marking
+
+        return marking.mark_as(self.config, env)
 
     @contextmanager
     def _ledger(self) -> "Iterator[Ledger]":

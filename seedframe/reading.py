@@ -50,6 +50,8 @@ class Reading:
             return self._run.failed(seed, error, started)
         if self._ledger.unreadable is not None and not self._run.outcomes:
             text = f"the ledger cannot be read ({self._ledger.unreadable}): pending and drift cannot be told apart"
+            if self._ledger.env is None:
+                text += ", and which environment the database is of is not known"
             attempted = replace(attempted, findings=(*attempted.findings, Finding(text, "warning")))
         return self._run.done(seed, attempted, started)
 

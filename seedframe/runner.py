@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from seedframe import __version__
 from seedframe.database.engine import OpenTarget, open_target
+from seedframe.database.environment_mark import require_environment
 from seedframe.database.ledger import Ledger
 from seedframe.database.problems import standby
 from seedframe.database.session import Session
@@ -155,6 +156,7 @@ class _Runner:
         if seen["standby"] and self._run.mode in ("apply", "rehearse"):
             raise standby()
         ledger.look()
+        require_environment(ledger, self._run.config.env)
         missing = missing_requirements(self._run.job.chosen, self._run.job.all_seeds, ledger.applied())
         if missing:
             raise type(missing[0]).of(problem for error in missing for problem in error.problems)

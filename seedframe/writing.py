@@ -14,6 +14,7 @@ from seedframe import __version__
 from seedframe.attempt import Attempt, Attempted
 from seedframe.changes import Finding
 from seedframe.code_digest import code_digest
+from seedframe.database.environment_mark import mark_first, require_environment
 from seedframe.database.guard import Guard
 from seedframe.database.ledger import Ledger
 from seedframe.database.lock_holders import named
@@ -94,15 +95,18 @@ class Writing:
             self._session.begin(write=False)
             self._ledger.look()
             self._session.rollback()
-        if self._ledger.current:
+        env = self._run.config.env
+        if self._ledger.current and self._ledger.env is not None:
+            require_environment(self._ledger, env)
             self._session.begin(write=True)
         else:
             self._transactions.begin_locked(ledger_lock())
             self._ledger.make_current()
+            mark_first(self._ledger, env)
         options = self._run.options
         self._run.id = run = self._log.start(
             RunStart(
-                env=self._run.config.env,
+                env=env,
                 command=self._run.command,
                 mode=self._run.mode,
                 version=__version__,
@@ -257,6 +261,7 @@ class Writing:
         self._run.start_over()
         self._transactions.begin_locked()
         self._ledger.look()
+        require_environment(self._ledger, self._run.config.env)
         if not self._ledger.current:
             self._ledger.make_current()
         self._guard.set()

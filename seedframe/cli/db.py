@@ -7,6 +7,7 @@ from urllib.parse import quote
 import click
 
 from seedframe.cli.db_init import init
+from seedframe.cli.db_mark import mark
 from seedframe.cli.db_shell import shell
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
 from seedframe.config import Config
@@ -30,6 +31,7 @@ def command(ctx: click.Context) -> None:
 
 
 command.add_command(init)
+command.add_command(mark)
 command.add_command(shell)
 
 

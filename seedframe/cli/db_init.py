@@ -62,6 +62,7 @@ def _migrate(config: "Config", held: ExitStack, steps: "Steps", context: Context
     """The steps `database` and `migrate`; the embedded PostgreSQL is kept until `held` is closed."""
     from seedframe.cli.progress import watching
     from seedframe.database.migrating import migrating
+    from seedframe.marking import require_environment
 
     with ExitStack() as alone:
         with steps.step("database") as step:
@@ -76,6 +77,7 @@ def _migrate(config: "Config", held: ExitStack, steps: "Steps", context: Context
                     )
                 )
             step.text = f"PostgreSQL {migration.server_version}, {place}"
+            require_environment(config)
         with steps.step("migrate") as step:
             if not config.migrations:
                 step.skip("no command under [migrations]")

@@ -15,6 +15,7 @@ class Ledger:
         unreadable: why it cannot be read; None where it can, or is not there.
         chained: its outcomes have the columns of the chain, whatever its version says.
         version: of its tables; None where that cannot be told. What reads it works with all that are known.
+        env: the environment that the database is marked as; None where it is not, or where that cannot be read.
     """
 
     def __init__(self, session: Session, *, project: str, baseline_rows: int) -> None:
@@ -28,12 +29,13 @@ class Ledger:
         self.unreadable: str | None = None
         self.version: int | None = None
         self.chained = False
+        self.env: str | None = None
 
     def look(self) -> None:
         """Find out whether there is a ledger and whether this role can read it. Errors: LedgerError (its version)."""
         state = ledger_tables.look(self.session)
         self.exists, self.incomplete, self.unreadable = state.exists, state.incomplete, state.unreadable
-        self.version, self.chained = state.version, state.chained
+        self.version, self.chained, self.env = state.version, state.chained, state.env
 
     @property
     def readable(self) -> bool:

@@ -218,6 +218,8 @@ _STATE: Final[LiteralString] = """
 SELECT n.oid IS NOT NULL AS schema_exists,
        coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS usable,
        ARRAY(SELECT o.relname::text FROM pg_class o WHERE o.relnamespace = n.oid AND o.relkind = 'r') AS tables,
+       coalesce((SELECT has_table_privilege(o.oid, 'SELECT') FROM pg_class o WHERE o.relnamespace = n.oid
+                  AND o.relkind = 'r' AND o.relname = 'environment'), false) AS mark_readable,
        EXISTS (SELECT FROM pg_attribute a JOIN pg_class o ON o.oid = a.attrelid
                 WHERE o.relnamespace = n.oid AND o.relname = 'outcome' AND a.attname = 'position') AS chained,
        coalesce((SELECT bool_and(has_table_privilege(o.oid, 'SELECT')) FROM pg_class o
@@ -225,6 +227,12 @@ SELECT n.oid IS NOT NULL AS schema_exists,
   FROM (SELECT 1) AS one
   LEFT JOIN pg_namespace n ON n.nspname = 'seedframe'
 """
+
+_MARK: Final[LiteralString] = "SELECT env FROM seedframe.environment"
+_VERSION: Final[LiteralString] = "SELECT max(version), NULL::text FROM seedframe.ledger"
+_VERSION_AND_MARK: Final[LiteralString] = (
+    "SELECT max(version), (SELECT env FROM seedframe.environment) FROM seedframe.ledger"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +245,7 @@ class LedgerState:
         unreadable: why it cannot be read; None where it can, or is not there.
         version: of its tables; None where that cannot be told.
         chained: its outcomes have what an entry of the chain has, whatever its version says.
+        env: the environment that the database is marked as; None where it is not, or where that cannot be read.
     """
 
     exists: bool
@@ -244,6 +253,7 @@ class LedgerState:
     unreadable: str | None
     version: int | None
     chained: bool = False
+    env: str | None = None
 
     @property
     def outdated(self) -> bool:
@@ -255,9 +265,12 @@ def look(session: Session) -> LedgerState:
     """Find out whether there is a ledger and whether this role can read it. Errors: LedgerError (its version)."""
     state = session.first_dict(_STATE)
     assert state is not None  # noqa: S101 - one row, whatever there is
-    version = None
+    version = env = None
+    mark = state["usable"] and state["mark_readable"]
     if "ledger" in state["tables"] and state["usable"] and state["readable"]:
-        version = _version(session)
+        version, env = _version(session, mark=mark)
+    elif mark:
+        env = session.scalar(_MARK)
     expected = tables(LEDGER_VERSION if version is None else version)
     there = expected.intersection(state["tables"])
     # Without its version, a table of its own that is missing may be one that its version does not have.
@@ -270,7 +283,7 @@ def look(session: Session) -> LedgerState:
         unreadable = "some of its tables are gone; `seedframe apply` makes them again"
     elif exists and not state["readable"]:
         unreadable = f"{session.role} has no SELECT on all tables of schema seedframe"
-    return LedgerState(exists, incomplete, unreadable, version, state["chained"])
+    return LedgerState(exists, incomplete, unreadable, version, state["chained"], env)
 
 
 def tables(version: int) -> frozenset[str]:
@@ -278,8 +291,10 @@ def tables(version: int) -> frozenset[str]:
     return _FIRST_TABLES.union(*(new for since, new in _NEW_TABLES.items() if since <= version))
 
 
-def _version(session: Session) -> int | None:
-    version: int | None = session.scalar("SELECT max(version) FROM seedframe.ledger")
+def _version(session: Session, *, mark: bool) -> tuple[int | None, str | None]:
+    """Its version, and the environment of the database, in one round trip."""
+    found = session.first(_VERSION_AND_MARK if mark else _VERSION)
+    version, env = (None, None) if found is None else found
     if version is not None and version < _FIRST_VERSION:
         raise LedgerError(
             f"the ledger in schema seedframe has version {version}, from before the first release",
@@ -290,7 +305,7 @@ def _version(session: Session) -> int | None:
             f"the ledger in schema seedframe has version {version}, this seedframe knows {LEDGER_VERSION}",
             hint="use the newest seedframe that was applied to this database",
         )
-    return version
+    return version, env
 
 
 def grants(session: Session) -> str:
