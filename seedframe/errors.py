@@ -27,6 +27,8 @@ SeedframeError
     ├── TooManyChanges         more rows would be deleted or updated than is allowed
     ├── ChangedInDatabase      --on-conflict does not let apply replace, or keep, what was changed there
     ├── DoesNotConverge        after apply, check still finds a difference
+    ├── AuthUnreachable        Supabase Auth does not answer
+    ├── AuthRefused            Supabase Auth answers, and does not do what it is asked for
     └── HookFailed             a hook raised
         └── Misbehaved         a seed's own code did what it may not: wrote where it may only read, swallowed an error
             └── TransactionEnded  it ended the transaction it ran in, or the connection
@@ -276,6 +278,25 @@ class DoesNotConverge(SeedError):
     """After apply, check still finds a difference."""
 
     code = "does_not_converge"
+
+
+class AuthUnreachable(SeedError):
+    """Supabase Auth does not answer: no network, no server, a gateway without one, or too slow."""
+
+    code = "auth_unreachable"
+
+
+class AuthRefused(SeedError):
+    """Supabase Auth answers, and does not do what it is asked for; or what answers is not Supabase Auth.
+
+    Attributes:
+        status: of the HTTP answer, where there is one.
+        answer: the service's own code for what is wrong, such as `weak_password`.
+    """
+
+    code = "auth_refused"
+    status: int | None = None
+    answer: str | None = None
 
 
 class HookFailed(SeedError):

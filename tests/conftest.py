@@ -18,6 +18,7 @@ from psycopg import sql as compose
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import figures
+from tests.auth_server import AuthServer
 from tests.pgbouncer import NoPooler, Pooler, pooling, program
 from tests.required import missing
 from tests.servers import SUPERUSER, NoServer, Server, find_bindir, major_version, running, unprivileged
@@ -133,6 +134,13 @@ def database(server: Server, _maintenance: psycopg.Connection[Any]) -> Iterator[
     _maintenance.execute(compose.SQL("CREATE DATABASE {}").format(compose.Identifier(name)))
     yield server.url(name)
     _maintenance.execute(compose.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(compose.Identifier(name)))
+
+
+@pytest.fixture
+def auth_server(database: str) -> Iterator[AuthServer]:
+    """A contract replay of Supabase Auth, its users in `database`."""
+    with AuthServer(database) as started:
+        yield started
 
 
 class Connect(Protocol):
