@@ -13,6 +13,7 @@ from seedframe.code_digest import code_digest, distribution_digest, helper_diges
 from seedframe.config import Config
 from seedframe.errors import PlanRefused, Problem
 from seedframe.seed import Seed
+from seedframe.settings import Settings
 
 if TYPE_CHECKING:
     from seedframe.installed import Distribution
@@ -23,7 +24,7 @@ _SINCE = "since the plan was made"
 def binding(
     config: Config,
     chosen: Sequence[Seed],
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Settings],
     distributions: "Sequence[Distribution]",
     target: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -146,12 +147,12 @@ def _shown(value: object) -> object:
     return "not set" if value is None else value
 
 
-def _settings(seed: Seed, values: Mapping[str, Any]) -> dict[str, str]:
+def _settings(seed: Seed, values: Settings) -> dict[str, str]:
     """For each setting a digest of its value; of a secret one, only whether it is given."""
     return {
         setting.name: ("not given" if values[setting.name] is None else "given")
         if setting.secret
-        else _digest(values[setting.name])
+        else _digest(values.made_of(setting.name))
         for setting in seed.settings
     }
 

@@ -90,6 +90,12 @@ class Project:
             raise found[0]
         raise DiscoveryError.of(problem for error in found for problem in error.problems)
 
+    def check_settings(self, chosen: Sequence[Seed]) -> None:
+        """Read the variables of these seeds, and nothing else. Errors: ConfigError with all that do not fit."""
+        from seedframe.run import resolve_all
+
+        resolve_all(self.config, chosen)
+
     def apply(self, options: ApplyOptions = ApplyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
         """Make it so, or with `dry_run` or `rehearse` show what would be done.
 

@@ -1,10 +1,10 @@
 """One run over one target: what is to be done, how far it has come, and what became of each seed."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
@@ -22,9 +22,8 @@ from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
 from seedframe.saved_plan import SavedPlan
-from seedframe.secrets import Secret
 from seedframe.seed import Seed
-from seedframe.settings import declaration_problems, resolve
+from seedframe.settings import Settings, declaration_problems, resolve
 
 if TYPE_CHECKING:
     from seedframe.installed import Distribution
@@ -69,7 +68,7 @@ class Run:
         self._told: set[str] = set()
         self.started = time.monotonic()
         self.recorder: Recorder | None = None
-        self._settings = _resolve_all(job)
+        self._settings = resolve_all(job.config, job.chosen)
 
     def attempt(self, session: Session, ledger: Ledger, seed: Seed, planned: PlannedRows) -> Attempt:
         """A first or another attempt of a seed, in the transaction that is open."""
@@ -143,15 +142,14 @@ class Run:
         return masked_outcome(outcome)
 
     @property
-    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+    def settings(self) -> Mapping[str, Settings]:
         """The settings of each chosen seed, by its name."""
         return self._settings
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no text that leaves the run may hold: secret settings, and the database's password."""
-        values = [value for settings in self._settings.values() for value in settings.values()]
-        found = [value.reveal() for value in values if isinstance(value, Secret)]
+        found = [secret for settings in self._settings.values() for secret in settings.secrets]
         if not self.config.database.embedded:
             with suppress(ConfigError):  # of a malformed address, which is told when it is to be opened
                 found += configured_address(self.config.database).passwords
@@ -197,12 +195,12 @@ class Run:
                 self.outcomes.append(self._skipped(seed, why))
 
 
-def _resolve_all(job: Job) -> Mapping[str, Mapping[str, Any]]:
-    """The settings of all chosen seeds. Errors: ConfigError with every mistake in them."""
-    resolved: dict[str, Mapping[str, Any]] = {}
-    config = job.config
-    problems = declaration_problems((seed.label, seed.settings) for seed in job.chosen)
-    for seed in job.chosen:
+def resolve_all(config: Config, chosen: Iterable[Seed]) -> Mapping[str, Settings]:
+    """The settings of seeds, by a seed's name. Errors: ConfigError with every mistake in them."""
+    resolved: dict[str, Settings] = {}
+    chosen = tuple(chosen)
+    problems = declaration_problems((seed.label, seed.settings) for seed in chosen)
+    for seed in chosen:
         try:
             resolved[seed.name] = resolve(
                 seed.settings, config.variables, config.variable_sources, root=config.root, seed=seed.name

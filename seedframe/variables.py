@@ -1,5 +1,8 @@
 """A variable's value: from the environment, from .env, or from the file that NAME_FILE names."""
 
+import errno
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +16,11 @@ LARGEST_FILE_BYTES: Final = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A value and where it came from: "environment", ".env", or "file PATH"."""
+    """A value and where it came from: "environment", ".env", or "file PATH"; that file, if it is one."""
 
     value: str = field(repr=False)
     source: str
+    file: Path | None = None
 
 
 def find_variable(
@@ -57,15 +61,17 @@ def _read(name: str, file: Path) -> Variable | Problem:
         return Problem(ConfigError.code, message, hint, where=f"{name}_FILE={file}")
 
     try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE_BYTES + 1)
+        content = _content(file)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         return mistake(f"the file cannot be read: {reason}", f"{name}_FILE names a file that holds the value")
+    if content is None:
+        # Several seeds may read the variable, and retries do: each would have to wait for what comes once.
+        return mistake("it is a pipe or a device, not a file", "write the value into a file")
     if len(content) > LARGEST_FILE_BYTES:
         return mistake("the file is larger than 1 MiB", f"{name}_FILE names a file that holds the value alone")
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return mistake("the file is not UTF-8 text", "save it as UTF-8")
     value = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
@@ -73,4 +79,15 @@ def _read(name: str, file: Path) -> Variable | Problem:
         return mistake("the file is empty", f"write the value into it, or unset {name}_FILE")
     if "\0" in value:
         return mistake("the file has a NUL character in it", "remove it")
-    return Variable(value, f"file {file}")
+    return Variable(value, f"file {file}", file)
+
+
+def _content(file: Path) -> bytes | None:
+    """What a file holds, and a byte too many where it is too large; None of what is no file. Errors: OSError."""
+    # A pipe that nobody writes to would otherwise be waited for when it is opened.
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return stream.read(LARGEST_FILE_BYTES + 1) if stat.S_ISREG(mode) else None

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seedframe import Secret, Setting
-from seedframe.errors import ConfigError
+from seedframe.errors import ConfigError, SeedframeError
 from seedframe.secrets import MASK
 from seedframe.settings import Settings, declaration_problems, describe, resolve
 
@@ -68,6 +68,43 @@ def test_defaults_are_kept_as_their_type() -> None:
     assert Setting("A", default=None).default is None
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"choices": "ab"}, "the choices are not a list with something in it"),
+        ({"choices": ()}, "the choices are not a list with something in it"),
+        ({"choices": {"a"}}, "the choices are not a list with something in it"),
+        ({"choices": ["a", 1]}, "a choice is not a text"),
+        ({"choices": ["a", None]}, "a choice is not a text"),
+        ({"choices": ["a", "a"]}, "a choice stands there twice"),
+        ({"choices": ["a", " b"]}, "a choice has blanks around it"),
+        ({"choices": ["a", ""]}, "a choice is empty, which counts as not set"),
+        ({"choices": ["a", "b"], "default": "c"}, "the default is none of the choices"),
+        ({"type": int, "choices": [1, True]}, "a choice is not a whole number"),
+        ({"type": Secret, "choices": ["a"]}, "a secret has no choices: they would stand in the code"),
+        ({"parse": "int"}, "parse is not a function"),
+        ({"parse": int, "default": "x"}, "the default: invalid literal for int"),
+        ({"parse": [].index, "default": "x"}, "the default: "),
+        ({"parse": {}.__getitem__, "default": "x"}, "the default cannot be read: its parse function raised KeyError"),
+        ({"parse": int, "default": 5}, "the default is not a text, nor None"),
+        ({"help": None}, "the help is not a text"),
+    ],
+)
+def test_choices_function_and_help_fit(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as caught:
+        Setting("A", **options)
+    assert str(caught.value).startswith("Setting('A'): ")
+    assert caught.value.__cause__ is None
+
+
+def test_a_secret_default_that_cannot_be_parsed_is_not_shown() -> None:
+    def refuse(secret: Secret) -> None:
+        raise ValueError(secret.reveal())
+
+    with pytest.raises(ValueError, match=r"^Setting\('A'\): the default does not fit$"):
+        Setting("A", Secret, default=CANARY, parse=refuse)
+
+
 def test_required_and_secret() -> None:
     assert Setting("A").required
     assert not Setting("A", default=None).required
@@ -97,6 +134,128 @@ def test_values_are_converted(kind: type, text: str, value: Any) -> None:
     found = resolve([Setting("A", kind)], {"A": text})["A"]
     assert found == value
     assert type(found) is kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices", "text", "value"),
+    [
+        (str, ["admin", "support"], "support", "support"),
+        (str, ["admin", "two words"], " two words\r\n", "two words"),
+        (int, (1, 2), " 2 ", 2),
+        (float, [1, 2.5], "1.0", 1.0),
+        (bool, [True], "yes", True),
+    ],
+)
+def test_one_of_the_choices(kind: type, choices: Any, text: str, value: Any) -> None:
+    found = resolve([Setting("A", kind, choices=choices)], {"A": text})["A"]
+    assert (found, type(found)) == (value, kind)
+    assert Setting("A", kind, choices=choices).choices == tuple(choices)
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices", "text", "line"),
+    [
+        (str, ["admin", "support"], "suport", "environment: A is none of admin, support (did you mean 'support'?)"),
+        (str, ["admin", "support"], "ADMIN", "environment: A is none of admin, support (did you mean 'admin'?)"),
+        (str, ["admin", "support"], CANARY, "environment: A is none of admin, support"),
+        (int, [1, 2], "3", "environment: A is none of 1, 2"),
+        (int, [1, 2], "one", "environment: A is not a whole number"),
+        (bool, [True], "no", "environment: A is none of true"),
+    ],
+)
+def test_none_of_the_choices(kind: type, choices: Any, text: str, line: str) -> None:
+    assert mistakes([Setting("A", kind, choices=choices)], {"A": text}) == [line]
+
+
+def words(text: str) -> list[str]:
+    """A list of words, as a seed's own function reads it."""
+    found = text.split()
+    if len(found) < 2:
+        raise ValueError("one word is too few")
+    return found
+
+
+def test_a_value_is_parsed_after_it_is_converted_and_so_is_a_default() -> None:
+    settings = [
+        Setting("A", parse=words),
+        Setting("B", default="c d", parse=words),
+        Setting("C", default=None, parse=words),
+        Setting("D", int, choices=[1, 2], default=2, parse=lambda number: number * 10),
+        Setting("E", Secret, parse=lambda secret: secret.reveal().split(":")),
+    ]
+    found = resolve(settings, {"A": "a b", "E": f"x:{CANARY}"})
+    assert dict(found) == {"A": ["a", "b"], "B": ["c", "d"], "C": None, "D": 20, "E": ["x", CANARY]}
+    again = resolve(settings, {"A": "a b", "E": f"x:{CANARY}"})
+    assert again["B"] is not found["B"], "a seed that changes its value would change another run's"
+
+
+def test_what_is_parsed_from_a_secret_is_masked_as_the_secret_is() -> None:
+    found = resolve([Setting("E", Secret, parse=lambda secret: [secret.reveal()])], {"E": CANARY})
+    assert found["E"] == [CANARY]
+    assert repr(found) == f"Settings(E=Secret('{MASK}'))"
+    assert found.secrets == (CANARY,)
+
+
+def failing(error: BaseException) -> Any:
+    """A function that raises."""
+
+    def fail(value: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one word\nis too few"), "environment: A: one word is too few"),
+        (ValueError(f"{CANARY!r} is no word"), f"environment: A: '{MASK}' is no word"),
+        (ValueError(CANARY), f"environment: A: {MASK}"),
+        (ValueError(), "environment: A: it does not fit"),
+        (ValueError("long " * 200), "environment: A: " + "long " * 60),
+        (SeedframeError("entry 1 is empty", hint="write it"), "environment: A: entry 1 is empty (write it)"),
+        *(
+            (
+                error,
+                (
+                    f"environment: A cannot be read: its parse function raised {type(error).__name__} "
+                    "(it is to raise ValueError for what does not fit)"
+                ),
+            )
+            for error in (KeyError(CANARY), TypeError(CANARY), SystemExit(CANARY))
+        ),
+    ],
+)
+def test_what_a_function_refuses_is_told_in_one_line_without_the_value(error: BaseException, line: str) -> None:
+    assert mistakes([Setting("A", parse=failing(error))], {"A": CANARY}) == [line]
+    assert mistakes([Setting("A", Secret, parse=failing(error))], {"A": CANARY}) == ["environment: A does not fit"]
+
+
+def test_nothing_of_what_a_function_raised_is_left_in_the_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve([Setting("A", Secret, parse=failing(KeyError(CANARY)))], {"A": CANARY})
+    seen: BaseException | None = caught.value
+    while seen is not None:
+        assert CANARY not in f"{seen!r}"
+        seen = seen.__cause__ or seen.__context__
+
+
+@pytest.mark.parametrize(
+    ("setting", "fits"),
+    [
+        (Setting("A"), False),
+        (Setting("A", Secret), False),
+        (Setting("A", Secret, default=None), False),
+        (Setting("A", default=None), True),
+        (Setting("A", default=","), True),
+    ],
+)
+def test_nothing_but_blanks(setting: Setting, fits: bool) -> None:
+    for text in (" ", " \r\n", "\u00a0"):
+        if fits:
+            assert resolve([setting], {"A": text})["A"] == text
+        else:
+            assert mistakes([setting], {"A": text}) == ["environment: A is blank (write the value, or nothing at all)"]
 
 
 @given(st.integers())
@@ -261,6 +420,46 @@ def test_each_variable_is_described(tmp_path: Path) -> None:
         "seed 'admin': RATE is not set (set it in the environment or in .env, or set RATE_FILE)",
         "environment: PORT is not a whole number",
     ]
+
+
+def test_choices_files_and_odd_values_are_described(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f" {CANARY}")
+    settings = [
+        Setting("ROLE", choices=["admin", "support"], default="admin"),
+        Setting("ON", bool, choices=[True]),
+        Setting("PASSWORD", Secret),
+        Setting("NAME"),
+        Setting("WORDS", parse=words),
+    ]
+    variables = {"ON": "no", "PASSWORD_FILE": "secret", "NAME": "Ada\n", "WORDS": " a b ", "ROLE": " support"}
+    found = describe([("a", settings), ("b", settings)], variables, root=tmp_path)
+    assert [(entry.name, entry.state, entry.choices, entry.file, entry.seeds) for entry in found] == [
+        ("ROLE", "set", ("admin", "support"), None, ("a", "b")),
+        ("ON", "invalid", ("true",), None, ("a", "b")),
+        ("PASSWORD", "set", None, tmp_path / "secret", ("a", "b")),
+        ("NAME", "set", None, None, ("a", "b")),
+        ("WORDS", "set", None, None, ("a", "b")),
+    ]
+    advice = "has blanks or line breaks around it, which are part of its value (take them away, unless they are meant)"
+    assert [str(warning) for entry in found for warning in entry.warnings] == [
+        f"file {tmp_path / 'secret'}: PASSWORD {advice}",
+        f"environment: NAME {advice}",
+    ]
+    assert CANARY not in repr(found)
+
+
+def test_settings_that_are_parsed_in_two_ways_are_described_twice() -> None:
+    found = describe([("a", [Setting("A", parse=words)]), ("b", [Setting("A", parse=str.upper)])], {"A": "a"})
+    assert [(entry.state, entry.seeds) for entry in found] == [("invalid", ("a",)), ("set", ("b",))]
+
+
+def test_a_plan_is_bound_to_the_text_of_what_is_parsed() -> None:
+    class Opaque:
+        """Its text names an address in memory."""
+
+    settings = [Setting("A", parse=lambda text: Opaque()), Setting("B", default="x", parse=lambda text: Opaque())]
+    found = resolve([*settings, Setting("C", int)], {"A": "a", "C": "5"})
+    assert [found.made_of(name) for name in "ABC"] == ["a", "x", 5]
 
 
 def test_declarations_that_contradict_each_other() -> None:

@@ -44,7 +44,8 @@ def init(context: Context, *, wait_s: float) -> int:
     from seedframe.options import ApplyOptions, Selection, VerifyOptions
 
     project = context.project()
-    project.choose(Selection(), all_usable=True)  # what is wrong with the seeds is said before anything is changed
+    # What is wrong with the seeds, or with a variable they read, is said before anything is changed.
+    project.check_settings(project.choose(Selection(), all_usable=True))
     steps = Steps(context)
     with ExitStack() as held:
         _migrate(project.config, held, steps, context, wait_s)
