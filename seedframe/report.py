@@ -82,7 +82,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run, whole. `error` is set only when the run could not start or could not go on."""
+    """One run, whole. `error` is set only when the run could not start or could not go on.
+
+    Attributes:
+        more_errors: where several mistakes were found at once, those after `error`.
+    """
 
     command: Literal["apply", "verify"]
     mode: Mode
@@ -96,6 +100,7 @@ class Report:
     strict: bool = False
     detailed_exitcode: bool = False
     error: Problem | None = None
+    more_errors: tuple[Problem, ...] = ()
     plan: str | None = None
 
     @property
@@ -118,7 +123,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The JSON document that docs/report.md describes.
 
-        `plan` is added only where a plan was saved or applied, `error` only where the run itself failed.
+        `plan` is added only where a plan was saved or applied, `error` only where the run itself failed, and `errors`
+        where several mistakes were found at once.
         """
         document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
@@ -145,6 +151,8 @@ class Report:
             document["plan"] = self.plan
         if self.error is not None:
             document["error"] = problem_dict(self.error)
+        if self.error is not None and self.more_errors:
+            document["errors"] = [problem_dict(problem) for problem in (self.error, *self.more_errors)]
         return document
 
 

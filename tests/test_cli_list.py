@@ -111,7 +111,7 @@ def test_broken_seeds_are_shown_with_the_reason_among_the_others(listed: List) -
         "seeds/40_d.py": SEED,
     }
     done = listed(files)
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert done.stdout.splitlines() == [
         "10_a  seeds/10_a.py",
         "    broken: seeds/10_a.py:2: calls sys.exit() while it is imported",
@@ -130,7 +130,7 @@ def test_broken_seeds_are_shown_with_the_reason_among_the_others(listed: List) -
 
 def test_resources_that_raise_are_told_and_the_rest_is_listed(listed: List) -> None:
     done = listed({"seeds/10_a.py": "def resources():\n    return 1 / 0\n", "seeds/20_b.py": SEED})
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert done.stdout.splitlines() == [
         "10_a  seeds/10_a.py",
         "    error: seeds/10_a.py:2: `resources` of seed 10_a failed: ZeroDivisionError: division by zero",
@@ -141,7 +141,7 @@ def test_resources_that_raise_are_told_and_the_rest_is_listed(listed: List) -> N
 
 def test_what_is_wrong_with_the_project_is_told_after_the_list(listed: List) -> None:
     done = listed({"seedframe.toml": CONFIG + "[seeds.aa]\nx = 1\n", "seeds/10_aaa.py": SEED, "seeds/foo.py": ""})
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert done.stdout == "10_aaa  seeds/10_aaa.py\n"
     assert done.stderr.splitlines() == [
         "error: seeds/foo.py: neither a seed (NN_name) nor a helper (_name)",

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -66,6 +65,7 @@ def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> Non
     assert "click" in loaded
     assert [name for name in HEAVY if name in loaded] == []
     assert {name for name in loaded if name.startswith("seedframe.cli.")} == {
+        "seedframe.cli.closed",
         "seedframe.cli.options",
         "seedframe.cli.signals",
         "seedframe.cli.main",
@@ -245,15 +245,6 @@ def _start(root: Path, *arguments: str, home: Path, **options: object) -> subpro
         text=True,
         **options,
     )
-
-
-def test_a_reader_that_has_gone_is_met_with_silence(folder: Write, tmp_path: Path) -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    process = _start(folder(), "list", home=tmp_path, stdout=write_end)
-    os.close(write_end)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (3, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -1,5 +1,6 @@
-"""A report that nobody can be given: standard output closed or full, after the run was done."""
+"""Output that nobody can be given: a standard stream is closed or full, or its reader has gone."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,4 +75,47 @@ def test_a_full_file_says_what_the_run_did(shop: Folder, sql: Sql) -> None:
     assert code == 3
     assert err.startswith("error: --output /dev/full: the report could not be written: No space")
     assert "the run itself was done: exit code 0 otherwise; see seedframe history" in err
+    assert sql("select * from items") == [("a",)]
+
+
+def gone(folder: Folder, *arguments: str, both: bool = False) -> tuple[int, str]:
+    """The exit code and stderr of a command whose standard output (or both streams) nobody reads any more."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "seedframe", *arguments],
+        cwd=folder.path,
+        env={**clean_variables(folder.path), **folder.env},
+        stdin=subprocess.DEVNULL,
+        stdout=write_end,
+        stderr=write_end if both else subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write_end)
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["list"], ["list", "--format", "json"], ["env"], ["plugins"], ["history"], ["history", "--check"],
+     ["apply", "--dry-run", "--format", "json"]],
+)  # fmt: skip
+def test_a_reader_that_has_gone_is_no_error(arguments: list[str], shop: Folder) -> None:
+    assert shop.run("apply").returncode == 0
+    assert gone(shop, *arguments) == (0, "")
+
+
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_the_exit_code_says_what_was_done_whoever_reads_it(unbuffered: dict[str, str], shop: Folder, sql: Sql) -> None:
+    shop.env.update(unbuffered)
+    assert gone(shop, "-vv", "apply", both=True) == (0, "")
+    assert sql("select * from items") == [("a",)]
+    sql("delete from items")
+    assert gone(shop, "verify") == (2, "")
+    assert gone(shop, "verify", "nobody", "--format", "json", both=True) == (3, "")
+
+
+def test_a_job_of_several_steps_goes_on_to_its_end(shop: Folder, sql: Sql) -> None:
+    assert gone(shop, "db", "init") == (0, "")
     assert sql("select * from items") == [("a",)]

@@ -517,10 +517,11 @@ def test_no_line_makes_the_list_raise(line: str) -> None:
 
 def test_a_broken_seed_breaks_no_other_command(folder: Write, cli: Cli) -> None:
     root = folder({"seeds/10_a.py": "import sys\nsys.exit(7)\n", "seeds/20_b.py": SEED})
-    for arguments in (["--help"], ["list"], ["plugins"], ["list", "--format", "json"]):
+    for arguments, code in ((["--help"], 0), (["plugins"], 0), (["list"], 3), (["list", "--format", "json"], 3)):
         done = cli(*arguments, cwd=root)
-        assert done.returncode == 0, done
+        assert done.returncode == code, done
         assert "Traceback" not in done.stderr
+        assert arguments[0] != "list" or "20_b" in done.stdout, done
 
 
 def test_plugins_says_what_is_allowed_and_what_would_allow_it(folder: Write, install: Install, cli: Cli) -> None:
@@ -530,7 +531,7 @@ def test_plugins_says_what_is_allowed_and_what_would_allow_it(folder: Write, ins
     site = install("seedframe-iso", "1.2.0", {**POINT, "50_bad": "nobody"}, ISO)
     root = folder({"seeds/00_core.py": SEED}, config=CONFIG + '[plugins]\nallow = ["seedframe-iso", "seedframe-x"]\n')
     done = cli("plugins", cwd=root, env={"PYTHONPATH": str(site)})
-    assert done.returncode == 0, done
+    assert done.returncode == 3, done  # 50_bad is broken
     assert done.stdout.splitlines() == [
         "seedframe-geo 3.1  blocked: [plugins] allow does not name it",
         '    to allow it: [plugins] allow = ["seedframe-geo>=3.1,<4"]',

@@ -228,7 +228,8 @@ def full_report() -> Report:
         findings=(Finding("fewer than five active medications"),),
         error=Problem("bad_data", "not a date", "write YYYY-MM-DD", "seeds/data/x.csv:12"),
     )
-    return report("dry_run", seed, run=7, plan="7f00", error=Problem("connection", "the connection was lost"))
+    lost, more = Problem("connection", "the connection was lost"), Problem("os", "and the disk is full")
+    return report("dry_run", seed, run=7, plan="7f00", error=lost, more_errors=(more,))
 
 
 def test_the_document_whole() -> None:
@@ -304,6 +305,10 @@ def test_the_document_whole() -> None:
         ],
         "plan": "7f00",
         "error": {"code": "connection", "message": "the connection was lost", "hint": None, "where": None},
+        "errors": [
+            {"code": "connection", "message": "the connection was lost", "hint": None, "where": None},
+            {"code": "os", "message": "and the disk is full", "hint": None, "where": None},
+        ],
     }
 
 
@@ -428,7 +433,7 @@ def test_the_example_is_a_report() -> None:
     example = re.search(r"```json\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert example
     document = json.loads(example[1])
-    assert list(document) == [key for key in full_report().as_dict() if key not in ("plan", "error")]
+    assert list(document) == [key for key in full_report().as_dict() if key not in ("plan", "error", "errors")]
     seed = document["seeds"][0]
     assert list(seed) == list(full_report().as_dict()["seeds"][0])
     assert document["summary"] == seed["counts"] == seed["resources"][0]["counts"]

@@ -577,6 +577,19 @@ def test_runs_are_a_table() -> None:
     )
 
 
+@pytest.mark.parametrize("width", [200, 99, 80, 60, 40])
+def test_a_table_of_runs_fits_the_terminal(width: int) -> None:
+    older = record(id=6, status="in_sync", who="grace", counts=Counts(0, 0, 0, 33))
+    shown = shown_lines(run_lines([record(), older], Page(width=width)))
+    title = shown[: shown.index("7")]
+    assert max(map(len, shown.splitlines())) <= width
+    assert [word in title for word in ("run", "when (UTC)", "status", "took", "changes")] == [True] * 5
+    assert ("mode" in title) == (width == 200)  # it says the same of all
+    assert "33" in shown
+    wide = shown_lines(run_lines([record(), older], Page()))
+    assert (shown == wide) == (width == 200)
+
+
 def test_no_runs_say_what_makes_the_first() -> None:
     assert shown_lines(run_lines([], Page())) == "No run is recorded yet: seedframe apply makes the first.\n"
 

@@ -1,6 +1,5 @@
 """`seedframe list`: the seeds in run order, where they come from and what they declare."""
 
-import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seedframe.changes import CHECK_RESOURCE
-from seedframe.cli.options import Context, global_options, selection_options
+from seedframe.cli.options import COULD_NOT_RUN, Context, global_options, selection_options
 from seedframe.cli.problems import lines_of, print_problems, problem_document
-from seedframe.errors import NoSeeds, Problem, SeedframeError
+from seedframe.errors import Problem, SeedframeError
 from seedframe.options import Selection
 from seedframe.ordering import matching
 from seedframe.reporting.cells import visible
+from seedframe.reporting.json import encode
+from seedframe.reporting.output import print_utf8
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
@@ -36,17 +37,20 @@ class _Declared:
 def command(context: Context, selection: Selection, form: str) -> int:
     """The seeds in run order: number, name, where from, what they declare, tags and requirements.
 
-    No database is needed. A broken seed is shown as broken, with the reason; `apply` and `verify` refuse it.
+    No database is needed. A broken seed is shown as broken, with the reason, among the others; `apply` and `verify`
+    refuse it.
+
+    Exit code: 0, or 3 where something is broken: what that would declare is not known.
     """
     project = context.project()
     chosen = matching(project.seeds, selection) if project.seeds else ()
     declared = {seed.name: _declared(seed, project) for seed in chosen}
     if form == "json":
-        click.echo(json.dumps(_document(project, chosen, declared), indent=2, ensure_ascii=False))
+        print_utf8(encode(_document(project, chosen, declared)))
     else:
         _print_text(project, chosen, declared, context)
     print_problems([problem for error in project.problems for problem in error.problems], context)
-    return 3 if any(isinstance(error, NoSeeds) for error in project.problems) else 0
+    return COULD_NOT_RUN if project.problems or any(found.problems for found in declared.values()) else 0
 
 
 def _declared(seed: Seed, project: "Project") -> _Declared:

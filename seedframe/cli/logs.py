@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Records that say what the report says too carry an event's name. On stderr they would say it twice.
 EVENT: Final = "event"
 TRACEBACK: Final = "traceback"
+_ERROR: Final = "error"
 
 _COLORS: Final = {"DEBUG": "cyan", "INFO": "blue", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
@@ -42,7 +43,7 @@ def configure(verbosity: int, *, color: bool, log_file: Path | None) -> None:
         _text_sink(sys.stderr, color=color),
         level=level,
         format="{message}",
-        filter=None if verbosity > 0 else _is_no_event,
+        filter=_is_no_error if verbosity > 0 else _is_no_event,
         backtrace=False,
         diagnose=False,
     )
@@ -66,7 +67,7 @@ def log_problems(problems: Iterable[Problem]) -> None:
     """Why the command could not go on, for those who read the log only: stderr has it already."""
     for problem in problems:
         details = {"code": problem.code, "where": problem.where, "hint": problem.hint}
-        logger.bind(event="error", **{key: value for key, value in details.items() if value}).error(problem.message)
+        logger.bind(event=_ERROR, **{key: value for key, value in details.items() if value}).error(problem.message)
 
 
 def _opened(path: Path) -> TextIO:
@@ -78,6 +79,11 @@ def _opened(path: Path) -> TextIO:
 
 def _is_no_event(record: "Record") -> bool:
     return EVENT not in record["extra"]
+
+
+def _is_no_error(record: "Record") -> bool:
+    """What could not run is on stderr already, with -v too."""
+    return record["extra"].get(EVENT) != _ERROR
 
 
 # -------------------------------------------------------------------------

@@ -5,14 +5,18 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 from seedframe import __version__
+from seedframe.cli.closed import let_reader_go, stand_in
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
 from seedframe.masking import masked, one_command
+
+if TYPE_CHECKING:
+    from seedframe.errors import Problem
 
 # Help is given from this table, so that it imports no command.
 COMMANDS: Final = {
@@ -85,9 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, what the command says, 3 when it could not run, 130 or 143 when it was stopped.
     """
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        from seedframe.cli.closed import stand_in
-
         stand_in()
+    sys.stdout, sys.stderr = let_reader_go(sys.stdout), let_reader_go(sys.stderr)
     _never_fail_to_encode(sys.stdout)
     with one_command():
         code = _run(list(sys.argv[1:] if argv is None else argv))
@@ -95,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except OSError as error:
         _discard_output()
-        if code != COULD_NOT_RUN and not isinstance(error, BrokenPipeError):
+        if code != COULD_NOT_RUN:
             _explain(error, Context())
         code = COULD_NOT_RUN
     if _LOGS in sys.modules:
@@ -113,14 +116,19 @@ def _run(arguments: list[str]) -> int:
             return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except BrokenPipeError:
-        return COULD_NOT_RUN  # whoever read the output has gone, and needs no message
     except Stopped as stopped:
         return _stopped(f"stopped by {stopped}", stopped)
     except (KeyboardInterrupt, click.Abort) as stopped:
         return _stopped("stopped", stopped)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
-        return _explain(error, context_of(ctx) if ctx is not None else Context())
+        context = context_of(ctx) if ctx is not None else Context()
+        problems = _explain(error, context)
+        from seedframe.cli.unreported import tell_program
+        from seedframe.errors import ReportNotWritten
+
+        if not isinstance(error, ReportNotWritten):
+            tell_program(problems, arguments, tuple(COMMANDS), context)
+        return COULD_NOT_RUN
 
 
 # -------------------------------------------------------------------------
@@ -138,14 +146,14 @@ def _stopped(text: str, stopped: BaseException) -> int:
     return stopped.exit_code if isinstance(stopped, Stopped) else 130
 
 
-def _explain(error: Exception, context: Context) -> int:
+def _explain(error: Exception, context: Context) -> "tuple[Problem, ...]":
     from seedframe.cli.problems import explain, print_problems
 
     problems = explain(error, context)
     print_problems(problems, context)
     if _LOGS in sys.modules:  # else the command has not come so far as to log anything
         sys.modules[_LOGS].log_problems(problems)
-    return COULD_NOT_RUN
+    return problems
 
 
 def _never_fail_to_encode(stream: TextIO) -> None:

@@ -1,15 +1,16 @@
 """`seedframe plugins`: what is installed, whether it may take part and why, and the hooks of what may."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seedframe.cli.options import Context, global_options
+from seedframe.cli.options import COULD_NOT_RUN, Context, global_options
 from seedframe.cli.problems import lines_of, print_problems, problem_document
 from seedframe.errors import HookMistake, Problem, SeedImportFailed
 from seedframe.reporting.cells import visible
+from seedframe.reporting.json import encode
+from seedframe.reporting.output import print_utf8
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def command(context: Context, form: str) -> int:
     """Installed plugins: version, allowed or blocked and why, and the hooks of the allowed ones.
 
     Nothing is imported of a plugin that `[plugins] allow` does not name.
+
+    Exit code: 0, or 3 where a plugin that is allowed is broken.
     """
     from seedframe.installed import installed
 
@@ -33,14 +36,15 @@ def command(context: Context, form: str) -> int:
     distributions, mistakes = installed(project.config)
     documents = [_document(dist, project) for dist in distributions]
     if form == "json":
-        click.echo(json.dumps({"schema": 1, "plugins": documents}, indent=2, ensure_ascii=False))
+        print_utf8(encode({"schema": 1, "plugins": documents}))
     elif not documents:
         click.echo("no plugins are installed")
     else:
         _print_text(documents, context)
     failures = [error for error in project.problems if isinstance(error, HookMistake | SeedImportFailed)]
     print_problems([problem for error in (*mistakes, *failures) for problem in error.problems], context)
-    return 0
+    broken = any(entry_point["errors"] for document in documents for entry_point in document["entry_points"])
+    return COULD_NOT_RUN if mistakes or failures or broken else 0
 
 
 def _document(dist: "Distribution", project: "Project") -> dict[str, Any]:

@@ -91,12 +91,10 @@ def deliver(report: Report, to: Destination, context: Context) -> int:
 
     Where standard output is closed, nobody wants the report; a line on stderr says that it was not written.
 
-    Errors: ReportNotWritten, BrokenPipeError.
+    Errors: ReportNotWritten.
     """
     try:
         return _deliver(report, to, context)
-    except BrokenPipeError:
-        raise  # whoever read it has gone
     except UsageError as error:
         raise _not_written(report, error.message, error.where) from error
     except OSError as error:

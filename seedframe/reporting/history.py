@@ -1,6 +1,6 @@
 """Recorded runs as people and programs read them: a table of runs, one run with its seeds, and both as documents."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
@@ -13,9 +13,11 @@ from seedframe.reporting.signs import signs_for
 from seedframe.reporting.text import problem_lines
 from seedframe.reporting.words import counts_text, duration, plural
 
-_TITLES: Final = ("run", "when (UTC)", "env", "mode", "status", "took", "who", "changes")
+_LAST: Final = "changes"
 _RIGHT: Final = frozenset({"run", "took"})
-_STATUS: Final = _TITLES.index("status")
+_DISPENSABLE: Final = ("mode", "env", "who")
+_GAP: Final = "  "
+_ROOM: Final = 20  # columns below which what does not fit goes on from the left
 _ABRIDGED: Final = 12
 _ACTIONS: Final[dict[str, tuple[str, Style]]] = {
     "create": ("+", "create"),
@@ -32,39 +34,60 @@ _STATUS_STYLES: Final[dict[str, Style]] = {
 
 
 def run_lines(records: Sequence[RunRecord], page: Page) -> Iterator[Line]:
-    """A table of runs, in the order given."""
+    """A table of runs, in the order given. A terminal that is too narrow for it is shown fewer columns."""
     if not records:
         yield [("No run is recorded yet: ", "plain"), ("seedframe apply", "strong"), (" makes the first.", "plain")]
         return
-    rows = [_row(record, page) for record in records]
-    widths = [max(map(text_width, column)) for column in zip(_TITLES, *rows, strict=True)]
-    yield [(text, "dim") for text in _columns(_TITLES, widths)]
-    for record, row in zip(records, rows, strict=True):
-        styles: list[Style] = ["plain"] * len(row)
-        styles[0], styles[_STATUS] = "strong", _style(record.status)
-        yield list(zip(_columns(row, widths), styles, strict=True))
+    columns = {title: [title, *cells] for title, cells in _cells(records, page).items()}
+    for title in _left_out(columns, page):
+        del columns[title]
+    widths = {title: max(map(text_width, cells)) for title, cells in columns.items()}
+    indent = _table_width(columns) - widths[_LAST]
+    if page.width is not None and page.width - indent < _ROOM:
+        indent = len(_GAP)
+    for at in range(len(records) + 1):
+        line: Line = []
+        for title, cells in columns.items():
+            style: Style = "dim" if at == 0 else "strong" if title == "run" else "plain"
+            if at and title == "status":
+                style = _style(records[at - 1].status)
+            text = cells[at].rjust(widths[title]) if title in _RIGHT else pad(cells[at], widths[title])
+            line += [(cells[at], style)] if title == _LAST else [(text, style), (_GAP, "plain")]
+        yield from folded(line, page, indent=indent)
 
 
-def _row(record: RunRecord, page: Page) -> tuple[str, ...]:
-    cells = (
-        str(record.id),
-        _moment(record.started_at),
-        record.env,
-        record.mode.replace("_", " "),
-        _status_words(record.status),
-        _took(record),
-        f"{record.who}@{record.host}",
-        _counts_words(record.counts, record.mode),
-    )
-    return tuple(_shown(cell, page) for cell in cells)
+def _cells(records: Sequence[RunRecord], page: Page) -> dict[str, list[str]]:
+    """The table by its columns, without their titles."""
+    columns: dict[str, list[str]] = {}
+    for record in records:
+        cells = {
+            "run": str(record.id),
+            "when (UTC)": _moment(record.started_at),
+            "env": record.env,
+            "mode": record.mode.replace("_", " "),
+            "status": _status_words(record.status),
+            "took": _took(record),
+            "who": f"{record.who}@{record.host}",
+            _LAST: _counts_words(record.counts, record.mode),
+        }
+        for title, cell in cells.items():
+            columns.setdefault(title, []).append(_shown(cell, page))
+    return columns
 
 
-def _columns(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    last = len(row) - 1
-    return [
-        (text.rjust(width) if title in _RIGHT else pad(text, width)) + ("" if at == last else "  ")
-        for at, (title, text, width) in enumerate(zip(_TITLES, row, widths, strict=True))
-    ]
+def _left_out(columns: Mapping[str, Sequence[str]], page: Page) -> Iterator[str]:
+    """The columns that a narrow terminal has no room for: those first that say the same of each run."""
+    left = dict(columns)
+    same = [title for title in _DISPENSABLE if len(set(columns[title][1:])) == 1]
+    for title in (*same, *(title for title in _DISPENSABLE if title not in same)):
+        if page.width is None or _table_width(left) <= page.width:
+            return
+        del left[title]
+        yield title
+
+
+def _table_width(columns: Mapping[str, Sequence[str]]) -> int:
+    return sum(max(map(text_width, cells)) for cells in columns.values()) + len(_GAP) * (len(columns) - 1)
 
 
 def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:

@@ -27,10 +27,7 @@ def page_for(stream: TextIO, *, color: bool = False, verbosity: int = 0) -> Page
 
 
 def print_text(text: str, stream: TextIO | None = None) -> None:
-    """Write a whole text to standard output (or `stream`) at once, and flush it.
-
-    Errors: BrokenPipeError, when its reader has gone.
-    """
+    """Write a whole text to standard output (or `stream`) at once, and flush it."""
     target = sys.stdout if stream is None else stream
     target.write(text)
     target.flush()

@@ -244,8 +244,8 @@ def problem_lines(problem: Problem, page: Page, *, indent: str = "") -> Iterator
 
 def closing_lines(report: Report, page: Page) -> Iterator[Line]:
     """What stands below the seeds: the run's own error, the summary, what to do next."""
-    if report.error is not None:
-        yield from problem_lines(report.error, page)
+    for problem in () if report.error is None else (report.error, *report.more_errors):
+        yield from problem_lines(problem, page)
     if never_began(report):
         if report.error is None:
             yield [("no seeds: nothing was checked", "bad")]
