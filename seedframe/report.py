@@ -172,6 +172,7 @@ _COULD_NOT_RUN_CODES: Final = frozenset(
         "connection",
         "lock",
         "ledger",
+        "environment",
         "plan",
         "migration",
         "os",
