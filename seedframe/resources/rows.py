@@ -100,6 +100,11 @@ class Rows:
         where = self.name
         if (self._rows is None) == (self._spec.file is None):
             raise DeclarationError("give rows= or file=, one of the two", where=where)
+        file: object = self._spec.file
+        if file is not None and not isinstance(file, str):
+            raise DeclarationError(
+                f"file= is a {type(file).__name__}", hint='give its name as a text: "data/rows.csv"', where=where
+            )
         if not self._spec.key:
             raise DeclarationError("key= names no column", hint="name the columns that identify a row", where=where)
         if self._spec.mode not in get_args(Mode):

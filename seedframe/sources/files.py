@@ -2,11 +2,13 @@
 
 import errno
 import stat
+from collections.abc import Callable
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from seedframe.errors import BadData, did_you_mean
+from seedframe.sources.below import LeadsOut, NotRegular, Replaced, find_below, open_below
 from seedframe.sources.delimited import delimited_records
 from seedframe.sources.json_files import json_lines_records, json_records
 from seedframe.sources.records import Records
@@ -54,26 +56,53 @@ def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = 
     return json_lines_records(file) if ending in (".jsonl", ".ndjson") else json_records(file)
 
 
-def _find(folder: Traversable, path: PurePosixPath, name: str) -> Traversable:
+def _find(folder: Traversable, path: PurePosixPath, name: str) -> Callable[[], IO[bytes]]:
+    """How to open the file, which is there and below the folder."""
     target = folder.joinpath(*path.parts)
-    if isinstance(target, Path) and isinstance(folder, Path):
-        try:
-            mode = target.stat().st_mode
-        except OSError as error:
-            raise _unreachable(error, target, folder, path, name) from error
-        except ValueError as error:  # a NUL, or half of a surrogate pair
-            raise BadData(f"{name!r} is no name that a file can have", hint="correct the name") from error
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise BadData(f"file {name!r} is a link out of the seed's folder", hint="copy the file next to the seed")
-        if not stat.S_ISREG(mode):
-            raise BadData(f"{name!r} is no regular file", hint="name a file, not a folder or a device")
-        return target
-    if not target.is_file():
+    if isinstance(target, Path):
+        return _find_on_disk(folder, target, path, name)
+    if not target.is_file():  # in an archive, where no link leads anywhere
         raise _missing(folder, path, name)
-    return target
+    return lambda: target.open("rb")
 
 
-def _unreachable(error: OSError, target: Path, folder: Path, path: PurePosixPath, name: str) -> BadData:
+def _find_on_disk(folder: Traversable, target: Path, path: PurePosixPath, name: str) -> Callable[[], IO[bytes]]:
+    # A package may be in several folders, of which this is the one that has the file.
+    base = Path(*target.parts[: -len(path.parts)])
+    try:
+        mode = target.stat().st_mode
+        find_below(base, path)
+    except LeadsOut as error:
+        raise _leads_out(name) from error
+    except OSError as error:
+        raise _unreachable(error, target, folder, path, name) from error
+    except ValueError as error:  # a NUL, or half of a surrogate pair
+        raise BadData(f"{name!r} is no name that a file can have", hint="correct the name") from error
+    if not stat.S_ISREG(mode):
+        raise _no_regular_file(name)
+    return lambda: _opened(base, path, name)
+
+
+def _opened(base: Path, path: PurePosixPath, name: str) -> IO[bytes]:
+    try:
+        return open_below(base, path)
+    except LeadsOut as error:
+        raise _leads_out(name) from error
+    except NotRegular as error:
+        raise _no_regular_file(name) from error
+    except Replaced as error:
+        raise BadData(f"file {name!r} was replaced while it was opened", hint="run again once it is whole") from error
+
+
+def _leads_out(name: str) -> BadData:
+    return BadData(f"file {name!r} is a link out of the seed's folder", hint="copy the file next to the seed")
+
+
+def _no_regular_file(name: str) -> BadData:
+    return BadData(f"{name!r} is no regular file", hint="name a file, not a folder or a device")
+
+
+def _unreachable(error: OSError, target: Path, folder: Traversable, path: PurePosixPath, name: str) -> BadData:
     if error.errno in (errno.ENOENT, errno.ELOOP) and target.is_symlink():
         return BadData(f"file {name!r} is a link that leads nowhere", hint="copy the file next to the seed")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from typing import IO, Any, Final
+from zipfile import BadZipFile
 
 from seedframe.errors import BadData
 
@@ -24,12 +24,12 @@ class TextFile:
     """A file of rows.
 
     Attributes:
-        target: the file itself.
+        read: opens the file itself, each time anew.
         shown: its name for messages, relative to the project.
         packed: the ending that says how it is compressed; None for a plain one.
     """
 
-    target: Traversable
+    read: Callable[[], IO[bytes]]
     shown: str
     packed: str | None
 
@@ -43,7 +43,7 @@ class TextFile:
         Errors: BadData for what cannot be read, or changed meanwhile.
         """
         try:
-            with self.target.open("rb") as raw:
+            with self.read() as raw:
                 before = _state(raw)
                 with io.TextIOWrapper(self._unpacked(raw), encoding="utf-8-sig", newline=newline) as text:
                     try:
@@ -58,6 +58,10 @@ class TextFile:
             raise BadData("the compressed file is cut short", hint="compress it again", where=self.shown) from error
         except (gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
             raise self._not_packed() from error
+        except BadZipFile as error:
+            raise BadData(
+                "the archive that the file is in is damaged", hint="install the package again", where=self.shown
+            ) from error
         except OSError as error:
             if error.errno is None:  # bz2's own
                 raise self._not_packed() from error
@@ -82,7 +86,7 @@ class TextFile:
     def _not_utf8(self) -> BadData:
         """Where the first byte stands that is no UTF-8: the decoder itself counts bytes of a block."""
         line, column, utf16 = 1, 1, False
-        with self.target.open("rb") as raw:
+        with self.read() as raw:
             for number, content in enumerate(self._unpacked(raw)):
                 utf16 = utf16 or (number == 0 and content.startswith(_UTF16))
                 try:
