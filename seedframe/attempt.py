@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seedframe import hooks
+from seedframe.account_run import AccountRun
 from seedframe.chain import canonical
 from seedframe.changes import (
     CHECK_RESOURCE,
@@ -37,6 +38,7 @@ from seedframe.own_code import OwnCode, is_built_in
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, as_cell
+from seedframe.resources.account import Account
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
@@ -62,6 +64,7 @@ class Scene:
     state_dir: Path
     sample: int
     limits: Limits
+    accounts: AccountRun
     recorder: Recorder | None = None
     listed: int = 0
     told: set[str] = field(default_factory=set)
@@ -110,6 +113,7 @@ class Attempt:
             planned=planned,
             files=seed.files,
             state_dir=scene.state_dir,
+            accounts=scene.accounts,
             sample=scene.sample,
             listed=scene.listed,
             rehearsal=scene.mode == "rehearse",
@@ -124,6 +128,15 @@ class Attempt:
 
     def run(self) -> Attempted:
         """Compare; where the run writes, write, compare again and verify. Errors: SeedError and its kinds."""
+        handover = self._scene.accounts.handover
+        kept = len(handover)
+        try:
+            return self._run()
+        except BaseException:
+            handover.undo(kept)  # no COMMIT was sent
+            raise
+
+    def _run(self) -> Attempted:
         self._resources = self._declare()
         self._own.declare(self._resources)
         compared = [(resource, self._compare(resource)) for resource in self._resources]
@@ -139,7 +152,10 @@ class Attempt:
             self._write(compared, own, outcomes)
             outcomes = [self._as_written(outcome) for outcome in outcomes]
         self._outcomes = tuple(outcomes)
-        findings = [*self._validate(), *self._verify()] if self._scene.mode != "dry_run" else []
+        findings: list[Finding] = []
+        if self._scene.mode != "dry_run":
+            findings += [*self._validate(), *self._guarded_places(changed=any(o.changes for o in outcomes))]
+            findings += self._verify()
         if self._own.uncounted and "track_counts" not in self._scene.told:
             self._scene.told.add("track_counts")
             self._db.note("which tables a seed's own code wrote was not checked: track_counts is off")
@@ -191,6 +207,8 @@ class Attempt:
         baselines, seed = self._scene.baselines, self._seed
         baselines.ledger.mark_applied(seed.name, origin=seed.origin, run=run)
         for resource in self._resources:
+            if isinstance(resource, Account):
+                resource.record(self._db)
             if isinstance(resource, Rows):
                 told += resource.record(run)
             elif _keeps_baseline(resource):
@@ -443,7 +461,21 @@ class Attempt:
             if isinstance(resource, Rows):
                 with self._guarded(f"{resource.name}: validate"):
                     found += resource.validate(severity)
+            elif isinstance(resource, Account):
+                with self._guarded(f"{resource.name}: verify"):
+                    found += resource.verify(self._db)
         return found
+
+    def _guarded_places(self, *, changed: bool) -> list[Finding]:
+        """An administrator remains wherever this seed, or one before it, has accounts: this one may have written it."""
+        guards = self._scene.accounts.guards
+        before = set(guards)
+        for resource in self._resources:
+            if isinstance(resource, Account):
+                resource.register(self._db)
+        writes = self._writes and (changed or hooks.has_hook(self._seed, "apply"))
+        found = [guard(self._db) for place, guard in guards.items() if writes or place not in before]
+        return [finding for finding in found if finding is not None]
 
     def _verify(self) -> list[Finding]:
         return list(self._call("verify"))

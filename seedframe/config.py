@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from seedframe.account_options import AccountsConfig
 from seedframe.config_file import ConfigFile, find_config_file, shown_path
 from seedframe.config_schema import ENV, SEEDS, Layer, check_document, merge
 from seedframe.dotenv import read_dotenv
@@ -71,6 +72,7 @@ class Config:
         max_delete: how many rows of one resource a run may delete; None means no limit.
         max_update: likewise for updates.
         environments: the names of the overlays that the file has.
+        accounts: where accounts are kept, and how.
     """
 
     root: Path
@@ -92,6 +94,7 @@ class Config:
     max_delete: Limit | None = None
     max_update: Limit | None = None
     environments: frozenset[str] = frozenset()
+    accounts: AccountsConfig = AccountsConfig()  # noqa: RUF009 - it is frozen
 
     @property
     def limits(self) -> Limits:
@@ -157,6 +160,7 @@ def load_config(
         variables=MappingProxyType(variables),
         variable_sources=MappingProxyType(sources),
         environments=frozenset(overlays),
+        accounts=_accounts(merged.get("accounts", {}), variables, sources, root),
         **merged.get("ledger", {}),
         **merged.get("limits", {}),
     )
@@ -238,6 +242,24 @@ def _url_source(found: Variable) -> str:
     if found.source == ENVIRONMENT:
         return "DATABASE_URL"
     return f"DATABASE_URL in {found.source}" if found.source == DOTENV else f"DATABASE_URL_FILE ({found.source})"
+
+
+SUPABASE_URL: Final = "SUPABASE_URL"
+SUPABASE_KEY: Final = "SUPABASE_SERVICE_ROLE_KEY"
+
+
+def _accounts(
+    table: Mapping[str, Any], variables: Mapping[str, str], sources: Mapping[str, str], root: Path
+) -> AccountsConfig:
+    """What is wrong with a variable is kept until it is needed: most projects do not mean these variables for us."""
+    url, key = (find_variable(name, variables, sources, root) for name in (SUPABASE_URL, SUPABASE_KEY))
+    given = {("timeout_s" if name == "timeout" else name): value for name, value in table.items()}
+    return AccountsConfig(
+        url=url.value.strip() if isinstance(url, Variable) else None,
+        key=Secret(key.value.strip()) if isinstance(key, Variable) else None,
+        problems=tuple(found for found in (url, key) if isinstance(found, Problem)),
+        **given,
+    )
 
 
 # libpq reads these from the environment itself, but knows nothing of .env: from there they are handed over as keywords.

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
+from seedframe.account_options import BACKENDS, MAX_ROUNDS, ROUNDS
 from seedframe.durations import Misfit, parse_age, parse_duration
 from seedframe.errors import did_you_mean
 from seedframe.limits import parse_limit
@@ -76,6 +77,20 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _backend(value: object) -> str:
+    text = _text(value)
+    if text not in BACKENDS:
+        raise Misfit(did_you_mean(text, BACKENDS) or f"is none of {', '.join(BACKENDS)}")
+    return text
+
+
+def _rounds(value: object) -> int:
+    rounds = _whole_number(value)
+    if not ROUNDS <= rounds <= MAX_ROUNDS:
+        raise Misfit(f"expected a whole number from {ROUNDS} to {MAX_ROUNDS}")
+    return rounds
+
+
 TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     "project": {"name": _text, "seeds": _text, "production": _flag},
     "database": {
@@ -87,6 +102,13 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
         "connect_timeout": parse_duration,
     },
     "migrations": {"command": _command},
+    "accounts": {
+        "backend": _backend,
+        "fallback": _flag,
+        "rounds": _rounds,
+        "administrators": _texts,
+        "timeout": parse_duration,
+    },
     "plugins": {"allow": _texts},
     "ledger": {"baseline_rows": _whole_number, "changed_rows": _whole_number, "keep_unchanged_runs": parse_age},
     "limits": {"max_delete": parse_limit, "max_update": parse_limit},

@@ -1,11 +1,18 @@
 """What a run tells those who watch it: progress bars, logs, extensions."""
 
+from seedframe.handover import Handed
 from seedframe.report import ResourceOutcome, SeedOutcome
 from seedframe.seed import Seed
 
 
 class Observer:
-    """Every method does nothing; override what is wanted. Called in the run's own thread, between its steps."""
+    """Every method does nothing; override what is wanted. Called in the run's own thread, between its steps.
+
+    Attributes:
+        shows_passwords: generated passwords are shown to a person at once, who is known to look.
+    """
+
+    shows_passwords = False
 
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         """The seeds are ordered and the database answers; again where all is read again, as the connection was lost."""
@@ -29,3 +36,9 @@ class Observer:
 
     def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
         """The seed's transaction has ended."""
+
+    def password_generated(self, handed: Handed) -> bool:  # noqa: ARG002 - for those who override it
+        """The account of a generated password was committed, or, where it is in no file, is about to be: show it to
+        whom it is meant for, and take its file away. Called where `shows_passwords` says so. True when it was shown.
+        """
+        return False

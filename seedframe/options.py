@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from seedframe.account_options import PasswordOptions
 from seedframe.errors import UsageError
 from seedframe.verdicts import OnConflict
 
@@ -34,6 +35,7 @@ class ApplyOptions:
         wait_s: the budget in seconds for the server and for the lock.
         out: where a dry run saves its plan.
         plan: a saved plan to be applied, exactly; it says what is selected and `on_conflict`.
+        passwords: which of them are to be changed.
     """
 
     selection: Selection = Selection()
@@ -48,6 +50,7 @@ class ApplyOptions:
     sample: int = 50
     out: Path | None = None
     plan: Path | None = None
+    passwords: PasswordOptions = PasswordOptions()  # noqa: RUF009 - it is frozen
 
     def require_sensible(self) -> None:
         """Refuse options of which one leaves no room for the other. Errors: UsageError."""
@@ -57,6 +60,8 @@ class ApplyOptions:
             raise UsageError("--detailed-exitcode tells what a dry run found", hint="add --dry-run")
         if self.out is not None and not self.dry_run:
             raise UsageError("--out saves the plan of a dry run", hint="add --dry-run")
+        if self.out is not None and self.passwords.rotate:
+            raise UsageError("--rotate-password is of this run, and no part of a plan", hint="leave out --out")
         if self.plan is None:
             return
         beside = {
@@ -68,6 +73,7 @@ class ApplyOptions:
             "seed names": self.selection.names,
             "--tag": self.selection.tags,
             "--skip": self.selection.skip,
+            "--rotate-password": self.passwords.rotate,
         }
         for what, given in beside.items():
             if given:
@@ -84,8 +90,9 @@ def refused_beside_plan(what: str) -> UsageError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
-    """Options of verify."""
+    """Options of verify. `passwords`: whether to find out if they open the accounts."""
 
     selection: Selection = Selection()
     wait_s: float = 0.0
     sample: int = 50
+    passwords: PasswordOptions = PasswordOptions()  # noqa: RUF009 - it is frozen

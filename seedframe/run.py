@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from seedframe.account_run import AccountRun
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
 from seedframe.config import Config
@@ -15,6 +16,7 @@ from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.errors import ConfigError, Problem, SeedframeError
+from seedframe.handover import Handover
 from seedframe.masked_report import masked_outcome, masked_resource
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
@@ -49,6 +51,7 @@ class Run:
         outcomes: of the seeds so far, in run order.
         started: when, by `time.monotonic`.
         stopped_by: the critical seed that failed, after which nothing else is tried.
+        accounts: what the run knows of accounts and their passwords.
         recorder: takes down what a saved plan is bound to; None where none is made or applied.
     """
 
@@ -69,6 +72,15 @@ class Run:
         self.started = time.monotonic()
         self.recorder: Recorder | None = None
         self._settings = resolve_all(job.config, job.chosen)
+        self.accounts = AccountRun(
+            config=job.config.accounts,
+            passwords=options.passwords,
+            mode=mode,
+            production=job.config.production,
+            handover=Handover(
+                job.config.root / ".seedframe", observer.password_generated if observer.shows_passwords else None
+            ),
+        )
 
     def attempt(self, session: Session, ledger: Ledger, seed: Seed, planned: PlannedRows) -> Attempt:
         """A first or another attempt of a seed, in the transaction that is open."""
@@ -85,6 +97,7 @@ class Run:
             recorder=self.recorder,
             listed=self.config.changed_rows if self.mode == "apply" else 0,
             told=self._told,
+            accounts=self.accounts,
         )
         return Attempt(
             scene,
@@ -150,6 +163,8 @@ class Run:
     def secrets(self) -> tuple[str, ...]:
         """What no text that leaves the run may hold: secret settings, and the database's password."""
         found = [secret for settings in self._settings.values() for secret in settings.secrets]
+        if self.config.accounts.key is not None:
+            found.append(self.config.accounts.key.reveal())
         if not self.config.database.embedded:
             with suppress(ConfigError):  # of a malformed address, which is told when it is to be opened
                 found += configured_address(self.config.database).passwords
@@ -169,6 +184,7 @@ class Run:
     def start_over(self) -> None:
         """Forget what became of the seeds: all of them are begun again."""
         self.outcomes.clear()
+        self.accounts.start_over()
         self.stopped_by = None
         self._not_done.clear()
 

@@ -36,7 +36,13 @@ def apply(job: Job, options: ApplyOptions, observer: Observer) -> Report:
 
 def verify(job: Job, options: VerifyOptions, observer: Observer) -> Report:
     """Compare, and write nothing. Errors: as `apply`."""
-    applied = ApplyOptions(selection=options.selection, keep_going=True, wait_s=options.wait_s, sample=options.sample)
+    applied = ApplyOptions(
+        selection=options.selection,
+        keep_going=True,
+        wait_s=options.wait_s,
+        sample=options.sample,
+        passwords=options.passwords,
+    )
     return _Runner(Run(job, "verify", "verify", applied, observer)).report()
 
 
@@ -53,7 +59,10 @@ class _Runner:
     def report(self) -> Report:
         """Run it, and report: an error of the run itself is in the report, one of the configuration is raised."""
         with hiding(self._run.secrets):
-            return self._report()
+            try:
+                return self._report()
+            finally:
+                self._run.accounts.close()
 
     def _report(self) -> Report:
         try:
@@ -73,6 +82,7 @@ class _Runner:
         except SeedframeError as error:
             self._error = masked_problem(error.problems[0])
         self._run.skip_the_rest()
+        self._error = self._error or self._run.accounts.unknown()
         report = Report(
             command=self._run.command,
             mode=self._run.mode,

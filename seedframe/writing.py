@@ -182,6 +182,7 @@ class Writing:
             if isinstance(error, LockTimeout):
                 error = self._with_holder(error)
             return self._recorded_failure(seed, error, started)
+        self._run.accounts.handover.deliver()
         return replace(outcome, findings=(*outcome.findings, *told))
 
     def _write_alone(self, seed: Seed, started: float) -> SeedOutcome:
@@ -244,6 +245,7 @@ class Writing:
 
     def _undo_all(self, why: str) -> None:
         """Enter what becomes of each seed when the transaction that they shared was rolled back."""
+        self._run.accounts.handover.undo()
         self._run.outcomes = [self._record_apart(self._undone(outcome, why)) for outcome in self._run.outcomes]
 
     def _commit_all(self, what: str) -> None:
@@ -254,6 +256,7 @@ class Writing:
             if may_succeed_again(error):
                 raise
             raise CommitRefusedError(error) from error
+        self._run.accounts.handover.deliver()
         self._run.outcomes = [replace(each, findings=(*each.findings, *told)) for each in self._run.outcomes]
 
     def _write_all(self, attempt: int) -> None:

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedframe.accounts.handover import keep_password
 from seedframe.accounts.passwords import (
     DEFAULT_PASSWORDS,
     HASH_PATTERN,
@@ -29,6 +28,7 @@ from seedframe.accounts.passwords import (
 )
 from seedframe.emails import normalise_email
 from seedframe.errors import BadData, DeclarationError, SeedError
+from seedframe.handover import keep_password
 from seedframe.secrets import Secret
 from tests.conftest import Folder, ProjectFactory, Result, Sql
 from tests.servers import find_bindir, running
@@ -302,6 +302,9 @@ def test_later_runs_leave_the_password_alone_and_do_not_even_look_at_the_variabl
 
 def test_no_run_that_creates_no_account_loads_bcrypt(admin: Folder) -> None:
     applied(admin, **GIVEN)
+    assert (
+        admin.run("verify", env={"HOME": str(admin.path)}).returncode == 0
+    )  # tries the passwords everybody knows, once
     program = (
         "import sys\nfrom seedframe.cli.main import main\n"
         "try:\n    code = main()\nexcept SystemExit as done:\n    code = done.code\n"
@@ -317,7 +320,7 @@ def run_python(folder: Folder, program: str, *arguments: str) -> Result:
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, *arguments],
         cwd=folder.path,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **folder.env},
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder.path), **folder.env},
         capture_output=True,
         text=True,
         check=False,
@@ -463,18 +466,22 @@ def test_two_accounts_that_differ_in_case_only_are_an_error(admin: Folder, sql: 
 
 
 @pytest.mark.parametrize(
-    ("stored", "remark"),
-    [("$2b$10$" + "a" * 53, "cost 10, less than 12"), ("not a hash", "no bcrypt hash"), ("", "no bcrypt hash")],
+    ("stored", "remark", "severity"),
+    [
+        ("$2b$10$" + "a" * 53, "cost 10, less than 12", "warning"),
+        ("not a hash", "no bcrypt hash", "error"),
+        ("", "has no password", "error"),
+    ],
 )
-def test_a_weak_or_malformed_hash_is_a_warning_that_shows_none_of_it(
-    admin: Folder, sql: Sql, stored: str, remark: str
+def test_a_weak_or_malformed_hash_is_told_and_none_of_it_shown(
+    admin: Folder, sql: Sql, stored: str, remark: str, severity: str
 ) -> None:
     applied(admin, **GIVEN)
     sql("update users set password_hash = %s", [stored])
     verified = admin.run("verify", "--format", "json")
-    assert verified.returncode == 1, str(verified)
+    assert verified.returncode == {"warning": 1, "error": 2}[severity], str(verified)
     [finding] = json.loads(verified.stdout)["seeds"][0]["findings"]
-    assert finding["severity"] == "warning"
+    assert finding["severity"] == severity
     assert remark in finding["text"]
     assert not stored or stored not in verified.stdout
     applied(admin)

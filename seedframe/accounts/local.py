@@ -1,69 +1,26 @@
-"""LocalAccounts: accounts in a table of the application's own, with bcrypt hashes."""
+"""LocalAccounts: accounts in a table of the application's own, with bcrypt hashes, or rows about accounts elsewhere."""
 
+import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from psycopg import sql
-
-from seedframe.accounts.handover import keep_password
-from seedframe.accounts.passwords import (
-    HASH_PATTERN,
-    PLACEHOLDER_HASH,
-    ROUNDS,
-    check_password,
-    generate_password,
-    hash_password,
-)
-from seedframe.database.catalog import Table
+from seedframe.accounts.checked import is_known_default
+from seedframe.accounts.passwords import HASH_PATTERN, PLACEHOLDER_HASH, hash_password, opens
+from seedframe.accounts.places import FIELDS, FoundAccount, Identity, Kept
+from seedframe.changes import Finding, Severity
 from seedframe.database.db import Db
-from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
-from seedframe.resources.account import FIELDS, FoundAccount, Identity
+from seedframe.database.users import UsersTable, Value
+from seedframe.errors import DeclarationError, SeedError, did_you_mean
 from seedframe.secrets import Secret
 
-Value: TypeAlias = str | int | bool | None
-
-_COLUMNS: Final[dict[str, str]] = {name: name for name in ("email", "password_hash", *FIELDS)}
-
-_LABELS: Final = """
-select cast(e.enumlabel as text) as label from pg_enum e
- where e.enumtypid = to_regtype(cast(:type as text)) order by e.enumsortorder
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """One column: its name, quoted for SQL, and its type, as the server writes it."""
-
-    identifier: sql.SQL
-    type: str
-
-    def cast(self, parameter: str) -> sql.Composed:
-        """A parameter, given as text, in the column's own type."""
-        return sql.SQL("cast(cast({} as text) as {})").format(sql.SQL(f":{parameter}"), _escaped(sql.SQL(self.type)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Users:
-    """The table as the catalog has it: every identifier and type that is put into SQL comes from here."""
-
-    table: sql.SQL
-    columns: Mapping[str, _Column]
-    initial: Mapping[str, _Column]
-
-    @property
-    def match(self) -> sql.Composed:
-        """The account of `:email`, in a form that an index on lower(email) serves."""
-        return sql.SQL("lower({}) = lower(cast(:email as text))").format(self.columns["email"].identifier)
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields the table has a column for."""
-        return tuple(field for field in FIELDS if field in self.columns)
+_COLUMNS: Final[dict[str, str]] = {name: name for name in ("id", "email", "password_hash", *FIELDS)}
 
 
 class LocalAccounts:
     """The accounts in one table of the target."""
+
+    keeps_passwords = True
+    elsewhere = False
 
     def __init__(
         self,
@@ -76,8 +33,9 @@ class LocalAccounts:
 
         Args:
             table: `table` or `schema.table`.
-            columns: where a column has a name other than `email`, `password_hash`, `first_name`, `last_name`, `role`
-                or `is_active`; None where the table has no such column (not for the first two).
+            columns: where a column has a name other than `id`, `email`, `password_hash`, `first_name`, `last_name`,
+                `role` or `is_active`; None where the table has no such column (not for `email`). The id matters only
+                where the password is kept elsewhere: it is the same in both places.
             initial: values for further columns of a new account, as `{"email_verified": True}`.
 
         Errors: DeclarationError for unknown fields or a column that is named twice.
@@ -89,13 +47,13 @@ class LocalAccounts:
                     f"an account has no field {field!r}",
                     hint=did_you_mean(field, _COLUMNS) or f"its fields are {', '.join(_COLUMNS)}",
                 )
-        for field in ("email", "password_hash"):
-            if mapping[field] is None:
-                raise DeclarationError(f"accounts in a table need a column for {field}")
+        if mapping["email"] is None:
+            raise DeclarationError("accounts in a table need a column for email")
         self._table = table
         self._columns = {field: name for field, name in mapping.items() if name is not None}
         self._initial = dict(initial or {})
-        named = [*self._columns.values(), *self._initial]
+        given = {**self._columns, "id": (columns or {}).get("id")}
+        named = [*(name for name in given.values() if name is not None), *self._initial]
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice is not None:
             raise DeclarationError(f"column {twice!r} of {table} is named twice", hint="name it once")
@@ -105,166 +63,130 @@ class LocalAccounts:
         """The one table."""
         return (self._table,)
 
+    @property
+    def name(self) -> str:
+        """The table's."""
+        return self._table
+
     def describe(self) -> str:
         """`table users`."""
         return f"table {self._table}"
 
-    def vet(self, email: str, password: Secret) -> None:
-        """Errors: BadData for a password that bcrypt does not take whole."""
-        check_password(password, email)
+    def keep(self, db: Db) -> Kept:
+        """In the table."""
+        return Kept((self,))
+
+    def about(self) -> "Profiles":
+        """The same table, where passwords are kept elsewhere."""
+        return Profiles(self._table, columns=self._columns, initial=self._initial)
+
+    def vet(self, db: Db) -> None:
+        """Errors: MissingTable, DeclarationError."""
+        self._look_up(db)
 
     def find(self, db: Db, identity: Identity) -> FoundAccount | None:
         """The account with this e-mail address, compared by the server, each field in its column's own type.
 
         Errors: MissingTable, DeclarationError, BadData.
         """
-        users = self._look_up(db)
-        fields = [field for field in users.fields if field in identity.fields]
-        if "role" in fields:
-            _check_role(db, users.columns["role"], identity.fields["role"])
-        rows = db.rows(
-            sql.SQL("select {} from {} where {} limit 2")
-            .format(_list([_cost(users), *(_compared(users, field) for field in fields)]), users.table, users.match)
-            .as_string(),
-            email=identity.email,
-            pattern=f"^{HASH_PATTERN}$",
-            **{field: identity.fields[field] for field in fields},
-        )
-        if len(rows) > 1:
-            raise DeclarationError(
-                f"several accounts in {self._table} have the e-mail address {identity.email}, in upper or lower case",
-                hint="leave one of them, and add a unique index on lower(email)",
-            )
-        if not rows:
-            return None
-        row = rows[0]
-        differs = {field: (row[f"{field}_is"], row[f"{field}_wanted"]) for field in fields if row[f"{field}_differs"]}
-        return FoundAccount(differs, _remarks(identity.email, row["hash_cost"]))
+        row = self._look_up(db).find(identity.email, identity.fields)
+        return None if row is None else FoundAccount(row.differs, row.id, row.cost, row.hashed)
 
-    def create(self, db: Db, identity: Identity, password: Secret | None) -> None:
-        """Insert the account; a generated password is in its file before this returns. Errors: SeedError."""
+    def create(self, db: Db, identity: Identity, password: Secret | None) -> bool:
+        """Insert the account. Errors: SeedError and its kinds."""
         users = self._look_up(db)
-        generated = generate_password() if password is None and not db.rehearsal else None
         values: dict[str, str | None] = {
             "email": identity.email,
-            "password_hash": _hash(db, generated if password is None else password, identity.email),
-            **{field: identity.fields[field] for field in users.fields if field in identity.fields},
+            **{field: identity.fields[field] for field in FIELDS if users.has(field) and field in identity.fields},
         }
-        targets = {name: users.columns[name] for name in values}
-        for number, (name, value) in enumerate(self._initial.items()):
-            targets[f"initial_{number}"] = users.initial[name]
-            values[f"initial_{number}"] = _as_text(value)
-        db.execute(
-            sql.SQL("insert into {} ({}) values ({})")
-            .format(
-                users.table,
-                _list([column.identifier for column in targets.values()]),
-                _list([column.cast(name) for name, column in targets.items()]),
-            )
-            .as_string(),
-            **values,
-        )
-        if generated is not None:
-            _hand_over(db, identity.email, generated)
+        if password is not None:
+            values["password_hash"] = _hash(db, password, identity.email)
+        if identity.id is not None:
+            values["id"] = identity.id
+        users.insert(values)
+        return True
 
     def update(self, db: Db, identity: Identity, fields: Collection[str]) -> None:
         """Set these fields to what is declared. Errors: SeedError where the account is gone."""
+        self._look_up(db).update(identity.email, {field: identity.fields[field] for field in fields})
+
+    def set_password(self, db: Db, identity: Identity, password: Secret) -> None:
+        """Replace the hash. Errors: SeedError where the account is gone."""
+        self._look_up(db).update(identity.email, {"password_hash": _hash(db, password, identity.email)})
+
+    def opens(self, db: Db, identity: Identity, password: Secret) -> bool | None:
+        """Whether the hash is the password's."""
+        stored = self._look_up(db).password_hash(identity.email)
+        return stored is not None and opens(password, stored)
+
+    def remarks(self, db: Db, identity: Identity, found: FoundAccount) -> Collection[Finding]:
+        """A hash that is none, one that is cheap to try passwords on, or one of a password that everybody knows."""
+        run, email = db.accounts, identity.email
+        severity: Severity = "error" if run.verifies else "warning"
+        if not found.hashed:
+            text = f"{email} has no password in {self._table}: nobody can sign in with it there; rotate its password"
+            return [Finding(text, severity)]
+        if found.cost is None:
+            text = f"the password hash of {email} is no bcrypt hash: reset its password, unless another scheme is meant"
+            return [Finding(text, severity)]
+        told: list[Finding] = []
+        if found.cost < run.config.rounds:
+            text = f"the password hash of {email} has cost {found.cost}, less than {run.config.rounds}"
+            told.append(Finding(f"{text}: apply raises it where the password is given; else change it", "warning"))
+        if run.verifies and self._has_default(db, email):
+            told.append(Finding(f"{email} has a password that everybody knows: change it", "error"))
+        return told
+
+    def _has_default(self, db: Db, email: str) -> bool:
+        stored = self._look_up(db).password_hash(email)
+        return stored is not None and is_known_default(stored, os.environ)
+
+    def has_administrator(self, db: Db, roles: Collection[str]) -> bool | None:
+        """Whether a row that is active has one of these roles; None where the table has no roles."""
         users = self._look_up(db)
-        updated = db.execute(
-            sql.SQL("update {} set {} where {}")
-            .format(users.table, _list([_assigned(users.columns[field], field) for field in fields]), users.match)
-            .as_string(),
-            email=identity.email,
-            **{field: identity.fields[field] for field in fields},
-        )
-        if updated != 1:
-            raise SeedError(f"{identity.email} in {self._table} changed meanwhile", hint="apply again")
+        return users.has_one_of(roles) if users.has("role") else None
 
-    def _look_up(self, db: Db) -> _Users:
-        table = db.table(self._table)
-        if table.kind == "v":
-            raise DeclarationError(f"{table.label} is a view", hint="declare the table that keeps the accounts")
-        return _Users(
-            _escaped(table.identifier),
-            {field: _column(table, name) for field, name in self._columns.items()},
-            {name: _column(table, name) for name in self._initial},
-        )
+    def _look_up(self, db: Db) -> UsersTable:
+        if "password_hash" not in self._columns:
+            raise DeclarationError("accounts in a table need a column for password_hash")
+        columns = {field: name for field, name in self._columns.items() if field != "id"}
+        return UsersTable(db, self._table, columns, self._initial, pattern=HASH_PATTERN)
 
 
-def _column(table: Table, name: str) -> _Column:
-    column = table.column(name)
-    return _Column(_escaped(sql.Identifier(column.name)), column.type)
+class Profiles(LocalAccounts):
+    """Rows about accounts whose passwords are kept elsewhere: the ids are the same in both places."""
+
+    keeps_passwords = False
+
+    def about(self) -> "Profiles":
+        """Itself."""
+        return self
+
+    def vet(self, db: Db) -> None:
+        """Errors: DeclarationError where a row without a password could not be."""
+        users = UsersTable(db, self._table, self._columns, self._initial, pattern=HASH_PATTERN)
+        if users.requires("password_hash") and "password_hash" not in self._initial:
+            raise DeclarationError(
+                f"column {self._columns['password_hash']} of {self._table} must have a value, and the password of an"
+                " account at Supabase Auth is not kept there",
+                hint="let the column be NULL, in a migration",
+            )
+
+    def set_password(self, db: Db, identity: Identity, password: Secret) -> None:
+        """Errors: SeedError, always."""
+        raise SeedError(f"{self._table} keeps no passwords", hint="change it where it is kept")
+
+    def remarks(self, db: Db, identity: Identity, found: FoundAccount) -> Collection[Finding]:
+        """Nothing: there is no password."""
+        return ()
+
+    def _look_up(self, db: Db) -> UsersTable:
+        columns = {field: name for field, name in self._columns.items() if field != "password_hash"}
+        return UsersTable(db, self._table, columns, self._initial, pattern=HASH_PATTERN)
 
 
-def _escaped(part: sql.Composable) -> sql.SQL:
-    """A name or type from the catalog, any colon in it marked as not the beginning of a parameter."""
-    return sql.SQL(part.as_string().replace(":", "\\:"))
-
-
-def _list(parts: Collection[sql.Composable]) -> sql.Composed:
-    return sql.SQL(", ").join(parts)
-
-
-def _cost(users: _Users) -> sql.Composed:
-    # The hash is judged where it is; only its cost leaves the server.
-    return sql.SQL("cast(substring({} from cast(:pattern as text)) as integer) as hash_cost").format(
-        users.columns["password_hash"].identifier
-    )
-
-
-def _compared(users: _Users, field: str) -> sql.Composed:
-    column = users.columns[field]
-    return sql.SQL(
-        "cast({is_} as text) as {name_is}, cast({wanted} as text) as {name_wanted}, "
-        "record_image_ne(row({is_}), row({wanted})) as {name_differs}"
-    ).format(
-        is_=column.identifier,
-        wanted=column.cast(field),
-        name_is=sql.Identifier(f"{field}_is"),
-        name_wanted=sql.Identifier(f"{field}_wanted"),
-        name_differs=sql.Identifier(f"{field}_differs"),
-    )
-
-
-def _assigned(column: _Column, field: str) -> sql.Composed:
-    return sql.SQL("{} = {}").format(column.identifier, column.cast(field))
-
-
-def _check_role(db: Db, column: _Column, role: str) -> None:
-    """Errors: BadData where roles are an enum that lacks this one."""
-    labels = [row["label"] for row in db.rows(_LABELS, type=column.type)]
-    if labels and role not in labels:
-        raise BadData(
-            f"{role!r} is no role: type {column.type} does not have it",
-            hint=did_you_mean(role, labels) or f"it has {', '.join(labels)}",
-        )
-
-
-def _remarks(email: str, cost: int | None) -> tuple[str, ...]:
-    if cost is None:
-        return (f"the password hash of {email} is no bcrypt hash: reset its password, unless another scheme is meant",)
-    if cost < ROUNDS:
-        return (f"the password hash of {email} has cost {cost}, less than {ROUNDS}: change its password",)
-    return ()
-
-
-def _hash(db: Db, password: Secret | None, owner: str) -> str:
+def _hash(db: Db, password: Secret, owner: str) -> str:
     # A rehearsal is rolled back: it needs a hash that passes for one, not the time that a real one takes.
-    if password is None or db.rehearsal:
+    if db.rehearsal:
         return PLACEHOLDER_HASH
-    return hash_password(password, owner)
-
-
-def _hand_over(db: Db, email: str, password: Secret) -> None:
-    where: Any = db.row(
-        "select current_database() as database,"
-        " to_char(clock_timestamp() at time zone 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"') as stamp"
-    )
-    path = keep_password(db.state_dir, email, password, database=where["database"], stamp=where["stamp"])
-    db.note(f"a password was generated for {email}: it is in {path}; sign in, change it, delete the file")
-
-
-def _as_text(value: Value) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)
+    return hash_password(password, owner, db.accounts.config.rounds)

@@ -6,18 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final
 
+from seedframe.account_options import MAX_ROUNDS, ROUNDS
 from seedframe.errors import BadData, DeclarationError
 from seedframe.secrets import Secret
 
-ROUNDS: Final = 12
-"""The cost of a hash made here, and the least that goes without a remark: 2 ** 12 iterations, some 0.3 s."""
-
 MAX_BYTES: Final = 72
 """What bcrypt looks at; a longer password would be cut, and two passwords that begin alike would be one."""
-
-LEAST_ROUNDS: Final = 12
-MOST_ROUNDS: Final = 31
-"""The costs that may be asked for: bcrypt has no higher one, and a lower one is guessed too fast."""
 
 LEAST_CHARACTERS: Final = 8
 """The shortest password that may be set (NIST SP 800-63B, 5.1.1.2), in characters."""
@@ -53,16 +47,16 @@ def hash_password(password: Secret, owner: str, rounds: int = ROUNDS) -> str:
 
     Args:
         password, owner: as for `check_password`.
-        rounds: the cost, 12 to 31: 2 ** rounds iterations.
+        rounds: the cost, 12 to 20: 2 ** rounds iterations.
 
     Errors: BadData as `check_password`; DeclarationError for another number of rounds.
     """
     import bcrypt  # not at the top: runs that create no account need not load it
 
-    if not LEAST_ROUNDS <= rounds <= MOST_ROUNDS:
+    if not ROUNDS <= rounds <= MAX_ROUNDS:
         raise DeclarationError(
             f"bcrypt with {rounds} rounds is not allowed",
-            hint=f"{LEAST_ROUNDS} to {MOST_ROUNDS} are; {ROUNDS} is usual",
+            hint=f"{ROUNDS} to {MAX_ROUNDS} are",
         )
     return bcrypt.hashpw(_checked(password, owner), bcrypt.gensalt(rounds)).decode("ascii")
 

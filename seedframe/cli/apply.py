@@ -6,11 +6,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from seedframe.account_options import PasswordOptions
 from seedframe.cli.options import Context, global_options, selection_options
+from seedframe.cli.passwords import addresses, password_screen
 from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
 from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
+from seedframe.reporting.formats import FORMATS
 from seedframe.verdicts import OnConflict
 
 
@@ -50,6 +53,14 @@ from seedframe.verdicts import OnConflict
     type=click.Path(path_type=Path),
     help="Make exactly what this plan says, in one transaction; refused if anything has moved since.",
 )
+@click.option(
+    "--rotate-password",
+    "rotate",
+    metavar="EMAIL",
+    multiple=True,
+    callback=addresses,
+    help="Change the password of this account, to what is given or to a generated one; may be repeated.",
+)
 @report_options
 @selection_options
 @global_options
@@ -66,6 +77,7 @@ def command(
     detailed_exitcode: bool,
     out: Path | None,
     plan: Path | None,
+    rotate: frozenset[str],
     wait_s: float,
     to: Destination,
 ) -> int:
@@ -90,14 +102,16 @@ def command(
         wait_s=wait_s,
         out=out,
         plan=plan,
+        passwords=PasswordOptions(rotate=rotate),
     )
     options.require_sensible()
     if out is not None and to.output is not None and out.resolve() == to.output.resolve():
         raise UsageError("--out and --output name one file", hint="the report and the plan are two files")
     project = context.project()
-    with watching(context) as observer:
-        report = project.apply(options, observer)
-    code = deliver(report, to, context)
+    with password_screen(for_people=to.output is None and FORMATS[to.format].for_people) as screen:
+        with watching(context, screen) as observer:
+            report = project.apply(options, observer)
+        code = deliver(report, to, context)
     if out is not None and report.plan is not None and context.verbosity >= 0:
         click.echo(f"plan saved: seedframe apply --plan {shlex.quote(str(out))} makes exactly this, once", err=True)
     return code

@@ -40,6 +40,7 @@ def init(context: Context, *, wait_s: float) -> int:
 
     Exit code: 3 when the migrations failed or something could not run, else that of `apply`, else that of `verify`.
     """
+    from seedframe.cli.passwords import password_screen
     from seedframe.cli.progress import watching
     from seedframe.options import ApplyOptions, Selection, VerifyOptions
 
@@ -49,9 +50,10 @@ def init(context: Context, *, wait_s: float) -> int:
     steps = Steps(context)
     with ExitStack() as held:
         _migrate(project.config, held, steps, context, wait_s)
-        with watching(context, say_waiting=False) as observer:
-            report = project.apply(ApplyOptions(wait_s=wait_s), observer)
-        steps.applied(report)
+        with password_screen(for_people=True) as screen:
+            with watching(context, screen, say_waiting=False) as observer:
+                report = project.apply(ApplyOptions(wait_s=wait_s), observer)
+            steps.applied(report)
         if report.exit_code == 0:
             with watching(context, say_waiting=False) as observer:
                 report = project.verify(VerifyOptions(wait_s=wait_s), observer)

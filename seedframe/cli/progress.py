@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from seedframe.cli.options import Context
 from seedframe.cli.signals import require_going
+from seedframe.handover import Handed
 from seedframe.masking import masked
 from seedframe.observer import Observer
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome
@@ -27,21 +28,21 @@ NOTICEABLE_S: Final = 0.5
 
 
 @contextmanager
-def watching(context: Context, *, say_waiting: bool = True) -> Iterator[Observer]:
-    """The observer for a command's run: it logs, and shows progress where there is someone to see it.
+def watching(context: Context, *others: Observer, say_waiting: bool = True) -> Iterator[Observer]:
+    """The observer for a command's run: it logs, and shows progress where there is someone to see it; and others.
 
     Where nobody sees progress, one line says what is waited for, unless the command has lines of its own for that.
     Meanwhile, what a seed prints goes to stderr: standard output is for the report alone.
     """
     with redirect_stdout(sys.stderr):
         if context.verbosity != 0:
-            yield Several(context.observer(), Stoppable())
+            yield Several(context.observer(), Stoppable(), *others)
             return
         if not shows_progress(sys.stderr, os.environ):
-            yield Several(context.observer(), Stoppable(), *([WaitingLine(sys.stderr)] if say_waiting else []))
+            yield Several(context.observer(), Stoppable(), *others, *([WaitingLine(sys.stderr)] if say_waiting else []))
             return
         with ProgressBar(sys.stderr, color=context.colored(sys.stderr)) as bar:
-            yield Several(context.observer(), Stoppable(), bar)
+            yield Several(context.observer(), Stoppable(), *others, bar)
 
 
 def shows_progress(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -74,6 +75,7 @@ class Several(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
+        self.shows_passwords = any(observer.shows_passwords for observer in observers)
 
     def step(self) -> None:
         for observer in self._observers:
@@ -102,6 +104,9 @@ class Several(Observer):
     def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
         for observer in self._observers:
             observer.seed_finished(seed, outcome)
+
+    def password_generated(self, handed: Handed) -> bool:
+        return any(observer.password_generated(handed) for observer in self._observers if observer.shows_passwords)
 
 
 class ProgressBar(Observer):

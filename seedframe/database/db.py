@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from seedframe.account_run import AccountRun
 from seedframe.changes import Finding, Severity
+from seedframe.database.account_versions import keep_password_version, password_version
 from seedframe.database.baselines import Baselines, BaselineStore
 from seedframe.database.catalog import Catalog, Table
 from seedframe.database.declared import Chunk, Removing, Shape
@@ -47,6 +49,7 @@ class Db:
         planned: PlannedRows,
         files: Traversable | None,
         state_dir: Path,
+        accounts: AccountRun,
         sample: int,
         listed: int = 0,
         rehearsal: bool = False,
@@ -62,6 +65,7 @@ class Db:
         self._planned = planned
         self._files = files
         self._state_dir = state_dir
+        self._accounts = accounts
         self._sample = sample
         self._listed = listed
         self._rehearsal = rehearsal
@@ -157,6 +161,19 @@ class Db:
         if isinstance(files, Path) and files.is_relative_to(root):
             return (files.relative_to(root) / name).as_posix()
         return name
+
+    @property
+    def accounts(self) -> AccountRun:
+        """What the run knows of accounts."""
+        return self._accounts
+
+    def password_version(self, resource: str) -> int | None:
+        """The version of an account's password, as a run last set it; None where the ledger has none."""
+        return password_version(self._baselines.ledger, self._seed, resource)
+
+    def keep_password_version(self, resource: str, version: int) -> None:
+        """Remember the version of an account's password."""
+        keep_password_version(self._baselines.ledger, self._seed, resource, version)
 
     @property
     def catalog(self) -> Catalog:
