@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from seedframe.accounts.account import Account
     from seedframe.accounts.grants import AccountGrant, parse_accounts
     from seedframe.accounts.local import LocalAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from seedframe.errors import SeedframeError
     from seedframe.markers import hookimpl
     from seedframe.project import Project
-    from seedframe.resources.account import Account
     from seedframe.resources.extension import Extension
     from seedframe.resources.protocol import Resource
     from seedframe.resources.rows import Rows
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
-    "Account": "seedframe.resources.account",
+    "Account": "seedframe.accounts.account",
     "AccountGrant": "seedframe.accounts.grants",
     "Change": "seedframe.changes",
     "Changes": "seedframe.changes",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from seedframe import hooks
 from seedframe.account_run import AccountRun
+from seedframe.accounts.account import Account
 from seedframe.chain import canonical
 from seedframe.changes import (
     CHECK_RESOURCE,
@@ -38,7 +39,6 @@ from seedframe.own_code import OwnCode, is_built_in
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, as_cell
-from seedframe.resources.account import Account
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed

@@ -583,7 +583,8 @@ def test_several_observers_are_all_told() -> None:
     both.rows_read(A_SEED, "rows:codes", 1)
     both.resource_planned(A_SEED, PLANNED)
     both.seed_finished(A_SEED, outcome)
-    names = [name for name in vars(Observer) if not name.startswith("_")]
+    # Only those are told of passwords who show them.
+    names = [name for name in vars(Observer) if not name.startswith("_") and "password" not in name]
     assert told == [(number, name) for name in names for number in (1, 2)]
 
 

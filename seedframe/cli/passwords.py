@@ -61,9 +61,7 @@ class PasswordScreen(Observer):
 
     def _name(self, handed: Handed) -> None:
         with suppress(OSError, ValueError):
-            print(
-                f"the password generated for {visible(handed.email)} is in {handed.file}", file=sys.stderr, flush=True
-            )
+            click.echo(f"the password generated for {visible(handed.email)} is in {handed.file}", err=True)
 
 
 def addresses(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> frozenset[str]:
