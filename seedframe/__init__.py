@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from seedframe.accounts.account import Account
+    from seedframe.accounts.chosen import Accounts
     from seedframe.accounts.grants import AccountGrant, parse_accounts
     from seedframe.accounts.local import LocalAccounts
+    from seedframe.accounts.supabase import SupabaseAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
     from seedframe.database.db import Db
     from seedframe.errors import SeedframeError
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "Account": "seedframe.accounts.account",
     "AccountGrant": "seedframe.accounts.grants",
+    "Accounts": "seedframe.accounts.chosen",
     "Change": "seedframe.changes",
     "Changes": "seedframe.changes",
     "Db": "seedframe.database.db",
@@ -40,6 +43,7 @@ _HOMES: Final = {
     "Seed": "seedframe.seed",
     "SeedframeError": "seedframe.errors",
     "Setting": "seedframe.settings",
+    "SupabaseAccounts": "seedframe.accounts.supabase",
     "Tables": "seedframe.resources.tables",
     "Verdict": "seedframe.changes",
     "column": "seedframe.resources.values",
@@ -54,6 +58,7 @@ _HOMES: Final = {
 __all__ = [
     "Account",
     "AccountGrant",
+    "Accounts",
     "Change",
     "Changes",
     "Db",
@@ -68,6 +73,7 @@ __all__ = [
     "Seed",
     "SeedframeError",
     "Setting",
+    "SupabaseAccounts",
     "Tables",
     "Verdict",
     "__version__",

@@ -5,10 +5,11 @@ The contract is that of supabase/auth, `internal/api/admin.go`, as of version 2.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -95,6 +96,25 @@ class AuthService:
         """
         return self._by_id(email)[0] or self._by_email(folded(email))
 
+    def ping(self) -> None:
+        """Make sure that the service answers, and takes the key. Errors: AuthUnreachable, AuthRefused."""
+        self._page(1, "asking whether the service is there", 1)
+
+    def users(self) -> Iterator[AuthUser]:
+        """All accounts, newest first, each once; one that comes or goes meanwhile may be missed.
+
+        Errors: AuthUnreachable, AuthRefused.
+        """
+        doing = "reading the list of accounts"
+        seen: set[str] = set()
+        for number in count(1):
+            answer, page = self._page(number, doing)
+            new = {str(user.get("id")): user for user in page if str(user.get("id")) not in seen}
+            yield from (self._user(Answer(answer.status, user, answer.headers), doing) for user in new.values())
+            seen.update(new)
+            if not new or (answer.total is not None and len(seen) >= answer.total):
+                return
+
     def create(
         self,
         *,
@@ -102,6 +122,7 @@ class AuthService:
         password_hash: str,
         user_metadata: Mapping[str, Any],
         app_metadata: Mapping[str, Any],
+        user_id: str | None = None,
     ) -> tuple[AuthUser, bool]:
         """Make the account, its e-mail address confirmed, unless it is there.
 
@@ -112,6 +133,7 @@ class AuthService:
             password_hash: bcrypt's. The service would hash a plaintext itself, with a cost of 10 only.
             user_metadata: what the user may edit: names.
             app_metadata: the role, as `role`. It is never sent as the field `role`, which is PostgreSQL's.
+            user_id: the id to make it with, a UUID, where the account has one elsewhere; default: `account_id(email)`.
 
         Returns: the account, and whether this call made it. False: it was there, and nothing of it was changed.
 
@@ -130,7 +152,7 @@ class AuthService:
         _check_sendable(attributes, doing)
         attributes["password_hash"] = password_hash
         with hiding([password_hash]):
-            return self._create(address, attributes, doing)
+            return self._create(address, attributes, doing, user_id)
 
     def update(
         self,
@@ -239,16 +261,12 @@ class AuthService:
 
     def _scan(self, email: str) -> "AuthUser | _Scan":
         doing = f"looking for {email} in the list of accounts"
-        admin = self._wire.admin
         ids: set[str] = set()
         totals: set[int | None] = set()
         page = 0
         while True:
             page += 1
-            answer = self._wire.ask(doing, partial(admin.list_users, page=page, per_page=_PER_PAGE))
-            users = answer.body.get("users") if isinstance(answer.body, dict) else None
-            if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
-                raise self._wire.unfit(answer, doing)
+            answer, users = self._page(page, doing)
             match = next(iter(sorted((user for user in users if is_of(user, email)), key=is_spelled_otherwise)), None)
             if match is not None:
                 return self._user(Answer(answer.status, match, answer.headers), doing)
@@ -259,16 +277,24 @@ class AuthService:
             if not new or (answer.total is not None and len(ids) >= answer.total):
                 return _Scan(frozenset(ids), totals == {len(ids)})
 
+    def _page(self, number: int, doing: str, size: int = _PER_PAGE) -> tuple[Answer, list[dict[str, Any]]]:
+        """A page of the list of accounts, from 1 on."""
+        answer = self._wire.ask(doing, partial(self._wire.admin.list_users, page=number, per_page=size))
+        users = answer.body.get("users") if isinstance(answer.body, dict) else None
+        if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
+            raise self._wire.unfit(answer, doing)
+        return answer, users
+
     # ---------------------------------------------------------------------
     # Making
     # ---------------------------------------------------------------------
 
-    def _create(self, email: str, attributes: dict[str, Any], doing: str) -> tuple[AuthUser, bool]:
+    def _create(self, email: str, attributes: dict[str, Any], doing: str, user_id: str | None) -> tuple[AuthUser, bool]:
         there, id_is_taken = self._by_id(email)
         there = there or self._by_email(email)
         if there is not None:
             return there, False
-        own = account_id(email)
+        own, id_is_taken = (account_id(email), id_is_taken) if user_id is None else (user_id, False)
         if not id_is_taken:
             attributes = {**attributes, "id": own}
         perhaps_ours = False
