@@ -110,6 +110,7 @@ def test_no_extra_is_needed_for_the_main_job(metadata: Message) -> None:
 PUBLIC = {
     "Account",
     "AccountGrant",
+    "Accounts",
     "Change",
     "Changes",
     "Db",
@@ -124,6 +125,7 @@ PUBLIC = {
     "Seed",
     "SeedframeError",
     "Setting",
+    "SupabaseAccounts",
     "Tables",
     "Verdict",
     "__version__",
