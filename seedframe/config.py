@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from seedframe.account_options import AccountsConfig
 from seedframe.config_file import ConfigFile, find_config_file, shown_path
@@ -32,6 +32,7 @@ class DatabaseConfig:
         source: where `url` came from, for messages: "DATABASE_URL", "seedframe.toml [database] url",
             "the libpq variables (PGHOST …)", "default".
         libpq: libpq keywords from PG… variables of .env, which libpq itself does not read; what `url` says wins.
+        tls: "required": the server must be verified, unless it is on this machine. "optional": as `url` says.
     """
 
     url: Secret | None
@@ -42,6 +43,7 @@ class DatabaseConfig:
     statement_timeout_s: float = 0.0
     connect_timeout_s: float = 10.0
     libpq: Mapping[str, Secret] = field(default_factory=dict)
+    tls: Literal["required", "optional"] = "optional"
 
     @property
     def embedded(self) -> bool:
@@ -134,8 +136,14 @@ def load_config(
     name, env_problem = _choose_env(env, variables, sources, overlays, file)
     overlay = overlays.get(name, {})
     merged = merge(base, overlay)
+    production = merged.get("project", {}).get("production", name.lower() in _PRODUCTION)
     database, url_problems = _database(
-        merged.get("database", {}), overlay.get("database", {}), name, file, variables, sources
+        {"tls": "required" if production else "optional", **merged.get("database", {})},
+        overlay.get("database", {}),
+        name,
+        file,
+        variables,
+        sources,
     )
     project = merged.get("project", {}).get("name") or file.default_name
     problems += [problem for problem in (env_problem, *url_problems) if problem is not None]
@@ -152,7 +160,7 @@ def load_config(
         env=name,
         database=database,
         seeds_dir=root / merged.get("project", {}).get("seeds", "seeds"),
-        production=merged.get("project", {}).get("production", name.lower() in _PRODUCTION),
+        production=production,
         migrations=merged.get("migrations", {}).get("command", ()),
         plugins_allow=merged.get("plugins", {}).get("allow"),
         plugins_disabled=frozenset(disabled),

@@ -91,6 +91,16 @@ def _rounds(value: object) -> int:
     return rounds
 
 
+def _one_of(*words: str) -> Check:
+    def check(value: object) -> str:
+        text = _text(value)
+        if text not in words:
+            raise Misfit(f"expected {' or '.join(map(repr, words))}")
+        return text
+
+    return check
+
+
 TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     "project": {"name": _text, "seeds": _text, "production": _flag},
     "database": {
@@ -100,6 +110,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
         "lock_timeout": parse_duration,
         "statement_timeout": parse_duration,
         "connect_timeout": parse_duration,
+        "tls": _one_of("required", "optional"),
     },
     "migrations": {"command": _command},
     "accounts": {

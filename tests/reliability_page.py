@@ -26,7 +26,7 @@ _THEMES: Final = {
     "Several at once": ("several_at_once", "pgbouncer", "locks", "waiting"),
     "Saved plans": ("saved_plans", "saved_plan_cuts"),
     "Crashes": ("killed", "terminated", "account"),
-    "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "clocks"),
+    "Servers and the network": ("restarts", "cuts", "network", "full_disk", "standby", "read_only", "clocks", "tls"),
     "The ledger": ("ledger_upgrade", "marked_databases", "audit_trail", "masking", "changed_rows", "retention"),
     "Bad input": ("bad_input", "bad_input_rows", "bad_data", "yaml", "data_paths", "identifiers", "hostile_text"),
 }

@@ -588,7 +588,8 @@ def test_a_connection_that_is_lost(guarded: Guarded) -> None:
 def test_no_tls(guarded: Guarded) -> None:
     problem = failure(guarded.address(host="127.0.0.1", sslmode="require"))
     assert str(problem) == (
-        f"127.0.0.1:{guarded.port} does not offer TLS, and sslmode asks for it (turn on ssl there, or change sslmode)"
+        f"127.0.0.1:{guarded.port} does not offer TLS, and sslmode asks for it"
+        " (turn on ssl there, or change sslmode (in production together with tls under [database]))"
     )
     assert not problem.retryable
 
@@ -624,15 +625,22 @@ def with_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Guarded
 def test_certificates(with_tls: tuple[Guarded, Path], tmp_path: Path) -> None:
     guarded, certificate = with_tls
     server = f"127.0.0.1:{guarded.port}"
-    cannot = f"the TLS certificate of {server} cannot be verified (check sslrootcert and the host name in DATABASE_URL)"
+    cannot = (
+        f"the TLS certificate of {server} cannot be verified"
+        " (check that it has not expired, and that sslrootcert in DATABASE_URL has the authority that signed it)"
+    )
 
     def line(**parameters: str) -> str:
         return str(failure(guarded.address(host="127.0.0.1", **parameters)))
 
-    assert line(sslmode="verify-full", sslrootcert=str(certificate)) == cannot
+    assert line(sslmode="verify-full", sslrootcert=str(certificate)) == (
+        f"the TLS certificate of {server} is for another host name than 127.0.0.1"
+        " (name the host in DATABASE_URL as its certificate does; hostaddr= may say where that is)"
+    )
     assert line(sslmode="verify-full", sslrootcert="system") == cannot
     assert line(sslmode="verify-ca", sslrootcert=str(tmp_path / "none")) == (
-        f"there is no root certificate to verify {server} with (set sslrootcert (sslrootcert=system for the system's))"
+        f"there is no root certificate to verify {server} with"
+        " (set sslrootcert to a file with the certificate of its authority)"
     )
     (tmp_path / "broken").write_text("broken")
     assert line(sslmode="verify-ca", sslrootcert=str(tmp_path / "broken")) == (

@@ -112,14 +112,13 @@ def _reach(config: "Config", held: ExitStack) -> "tuple[Address, str]":
 
 
 def _run(config: "Config", address: "Address") -> str:
+    from seedframe.database.address import configured_url
     from seedframe.migrations import run_migrations
 
-    # As it was written, for it may be meant for that very program; what is only known here, as a URL.
-    written = None if config.database.embedded else config.database.url
     return run_migrations(
         config.migrations,
         root=config.root,
-        url=address.url() if written is None else written,
+        url=configured_url(config.database, address),
         variables=config.variables,
     )
 

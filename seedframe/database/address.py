@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from seedframe.config import DatabaseConfig
+from seedframe.database.tls import verified
 from seedframe.errors import ConfigError, ConnectionFailed, did_you_mean
 from seedframe.secrets import Secret
 
@@ -147,10 +148,36 @@ def configured_address(database: DatabaseConfig) -> Address:
     """The address that a project's configuration gives.
 
     Raises:
-        ConfigError: it is malformed, or the embedded PostgreSQL, whose address is known once it runs.
+        ConfigError: it is malformed, does not verify the server where that is required, or is the embedded
+            PostgreSQL, whose address is known once it runs.
     """
     url = None if database.url is None else database.url.reveal()
-    return parse_address(url, defaults=database.libpq, source=database.source)
+    address = parse_address(url, defaults=database.libpq, source=database.source)
+    if database.tls == "optional":
+        return address
+    by_variable = "sslmode" in database.libpq and "sslmode" not in parse_address(url).parameters
+    parameters = verified(address.parameters, source="PGSSLMODE in .env" if by_variable else database.source)
+    return replace(address, parameters=MappingProxyType(parameters))
+
+
+def configured_url(database: DatabaseConfig, address: Address) -> Secret:
+    """The configured address for another program: as it was written, for it may be meant for that very program, with
+    what makes it verify the server where that is required and not said; what is only known here, as a URL.
+
+    Args:
+        address: what `configured_address` made of it.
+    """
+    if database.url is None or database.embedded:
+        return address.url()
+    written = database.url.reveal()
+    plain = parse_address(written, defaults=database.libpq).parameters
+    added = {keyword: value for keyword, value in address.parameters.items() if keyword not in plain}
+    if not added:
+        return database.url
+    if not re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*://", written):
+        return Secret(f"{written} {make_conninfo(**added)}")
+    query = "&".join(f"{keyword}={quote(value, safe='')}" for keyword, value in added.items())
+    return Secret(f"{written}{'&' if '?' in written else '?'}{query}")
 
 
 def parse_address(
@@ -316,12 +343,25 @@ _TOO_MANY = _Reason(
 _STARTING = _Reason("{server} is not ready: it is starting up or shutting down", "try again, or use --wait", True)
 _CLOSED = _Reason("{server} closed the connection", "see the server's log for why", retryable=True)
 _NOT_POSTGRES = _Reason("what answers at {server} is not PostgreSQL", "check host and port in {source}")
-_NO_TLS = _Reason("{server} does not offer TLS, and sslmode asks for it", "turn on ssl there, or change sslmode")
+_NO_TLS = _Reason(
+    "{server} does not offer TLS, and sslmode asks for it",
+    "turn on ssl there, or change sslmode (in production together with tls under [database])",
+)
+_WRONG_CERTIFICATE = _Reason(
+    "the TLS certificate of {server} is for another host name than {host}",
+    "name the host in {source} as its certificate does; hostaddr= may say where that is",
+)
+_NO_HOST_NAME = _Reason(
+    "the TLS certificate of {server} cannot be verified without a host name",
+    "add host= in {source}, named as the certificate names it, beside hostaddr=",
+)
 _CERTIFICATE = _Reason(
-    "the TLS certificate of {server} cannot be verified", "check sslrootcert and the host name in {source}"
+    "the TLS certificate of {server} cannot be verified",
+    "check that it has not expired, and that sslrootcert in {source} has the authority that signed it",
 )
 _NO_ROOT_CERTIFICATE = _Reason(
-    "there is no root certificate to verify {server} with", "set sslrootcert (sslrootcert=system for the system's)"
+    "there is no root certificate to verify {server} with",
+    "set sslrootcert to a file with the certificate of its authority",
 )
 _TLS = _Reason("TLS with {server} failed", "check sslmode and the certificates in {source}")
 _NO_SERVICE = _Reason("the service {service} is not defined", "check PGSERVICE and ~/.pg_service.conf")
@@ -370,7 +410,9 @@ _BY_TEXT: Final = tuple(
         (r"definition of service .* not found|service file .* not found", _NO_SERVICE),
         (r"server does not support SSL|server does not support encryption", _NO_TLS),
         (r"root certificate file .* does not exist|weak sslmode", _NO_ROOT_CERTIFICATE),
-        (r"certificate verify failed|does not match host name|certificate .*(invalid|expired)", _CERTIFICATE),
+        (r"does not match host name", _WRONG_CERTIFICATE),
+        (r"host name must be specified for a verified", _NO_HOST_NAME),
+        (r"certificate verify failed|certificate .*(invalid|expired)", _CERTIFICATE),
         (r"invalid response to SSL negotiation|expected authentication request|unsupported frontend", _NOT_POSTGRES),
         (r"SSL error|SSL connection|certificate|private key", _TLS),
         (r"closed the connection unexpectedly|connection reset|Connection reset|Broken pipe", _CLOSED),
