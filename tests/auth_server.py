@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import threading
 import time
 import uuid
@@ -76,7 +77,7 @@ class Fault:
     before: Callable[[], object] | None
 
     def is_for(self, request: Request) -> bool:
-        return self.left > 0 and self.on in (None, request.method) and (self.path or "") in request.path
+        return self.left > 0 and self.on in (None, request.method) and request.path.endswith(self.path or "")
 
 
 class _Refusal(Exception):
@@ -103,7 +104,12 @@ class AuthServer:
     """
 
     def __init__(
-        self, database: str, *, schema: str = "auth_replay", secret: str = "replay-secret-of-32-characters!!"
+        self,
+        database: str,
+        *,
+        schema: str = "auth_replay",
+        secret: str = "replay-secret-of-32-characters!!",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Make the tables where they are missing, and listen."""
         self.requests: list[Request] = []
@@ -118,12 +124,16 @@ class AuthServer:
         self.secret_key = "sb_secret_" + hashlib.sha256(secret.encode()).hexdigest()[:32]
         self._database = database
         self._schema = schema
+        self.connections: set[socket.socket] = set()
         self._faults: list[Fault] = []
         self._races: list[Callable[[], object]] = []
         self._lock = threading.Lock()
         self.sql(_TABLES)
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
+        self._http.daemon_threads = False  # so that server_close() waits for what they have open
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -138,6 +148,10 @@ class AuthServer:
     def close(self) -> None:
         """Stop listening."""
         self._http.shutdown()
+        with self._lock:
+            for connection in self.connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         self._http.server_close()
         self._thread.join()
 
@@ -148,7 +162,7 @@ class AuthServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     @property
     def url(self) -> str:
@@ -224,7 +238,7 @@ class AuthServer:
         Args:
             times: how many.
             on: their method; None for any.
-            path: what their path has in it.
+            path: what their path ends with.
             status, headers, body: the answer instead of the service's; JSON where the body is a mapping.
             work: do what is asked for all the same, before the answer fails.
             hold: give no answer until the client hangs up; what is asked for is done (with `work`) before that.
@@ -569,6 +583,15 @@ def _handler(server: AuthServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         timeout = _GIVEN_UP_S
 
+        def setup(self) -> None:
+            super().setup()
+            server.connections.add(self.connection)
+
+        def finish(self) -> None:
+            server.connections.discard(self.connection)
+            with contextlib.suppress(OSError):
+                super().finish()
+
         def do_GET(self) -> None:
             self._serve()
 
@@ -616,7 +639,9 @@ def _handler(server: AuthServer) -> type[BaseHTTPRequestHandler]:
             shape = {"Content-Type": "application/json"} if reply.body is None else {}
             headers = {**shape, **reply.headers}
             with contextlib.suppress(OSError):
-                self.send_response(reply.status)
+                self.send_response_only(reply.status)
+                if "Date" not in headers:
+                    self.send_header("Date", self.date_time_string())
                 for name, value in headers.items():
                     self.send_header(name, value)
                 if reply.status != 204 and "Transfer-Encoding" not in headers and "Content-Length" not in headers:

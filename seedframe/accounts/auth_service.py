@@ -101,7 +101,7 @@ class AuthService:
         self._page(1, "asking whether the service is there", 1)
 
     def users(self) -> Iterator[AuthUser]:
-        """All accounts, newest first, each once; one that comes or goes meanwhile may be missed.
+        """All accounts but deleted ones, newest first, each once; one that comes or goes meanwhile may be missed.
 
         Errors: AuthUnreachable, AuthRefused.
         """
@@ -110,7 +110,8 @@ class AuthService:
         for number in count(1):
             answer, page = self._page(number, doing)
             new = {str(user.get("id")): user for user in page if str(user.get("id")) not in seen}
-            yield from (self._user(Answer(answer.status, user, answer.headers), doing) for user in new.values())
+            there = (user for user in new.values() if user.get("deleted_at") is None)
+            yield from (self._user(Answer(answer.status, user, answer.headers), doing) for user in there)
             seen.update(new)
             if not new or (answer.total is not None and len(seen) >= answer.total):
                 return
@@ -150,9 +151,10 @@ class AuthService:
             "app_metadata": _set(app_metadata),
         }
         _check_sendable(attributes, doing)
-        attributes["password_hash"] = password_hash
-        with hiding([password_hash]):
-            return self._create(address, attributes, doing, user_id)
+        secret = Secret(password_hash)
+        del password_hash  # so that no frame of a traceback has it
+        with hiding([secret.reveal()]):
+            return self._create(address, attributes, secret, doing, user_id)
 
     def update(
         self,
@@ -289,7 +291,9 @@ class AuthService:
     # Making
     # ---------------------------------------------------------------------
 
-    def _create(self, email: str, attributes: dict[str, Any], doing: str, user_id: str | None) -> tuple[AuthUser, bool]:
+    def _create(
+        self, email: str, attributes: dict[str, Any], password_hash: Secret, doing: str, user_id: str | None
+    ) -> tuple[AuthUser, bool]:
         there, id_is_taken = self._by_id(email)
         there = there or self._by_email(email)
         if there is not None:
@@ -299,8 +303,12 @@ class AuthService:
             attributes = {**attributes, "id": own}
         perhaps_ours = False
         admin = self._wire.admin
+
+        def post() -> object:
+            return admin.create_user({**attributes, "password_hash": password_hash.reveal()})  # type: ignore[typeddict-item]
+
         for number in range(1, _POSTS + 1):
-            outcome = self._wire.attempt(doing, lambda: admin.create_user(attributes))  # type: ignore[arg-type]
+            outcome = self._wire.attempt(doing, post)
             if isinstance(outcome, Answer):
                 return self._user(outcome, doing), True
             error = outcome.error

@@ -142,7 +142,7 @@ class Wire:
             wait_s = max(outcome.after_s or 0.0, pause_s) + random.uniform(0, pause_s)  # noqa: S311 - no secret
             if number == _ATTEMPTS or wait_s > left_s:
                 break
-            time.sleep(wait_s)
+            _sleep(wait_s)
             left_s -= wait_s
             pause_s *= 2
         return outcome
@@ -284,6 +284,10 @@ def _client(address: AuthAddress, timeout_s: float, judge: Callable[[httpx.Respo
             hint="give http://HOST:PORT, or unset it",
         )
     raise problem
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
