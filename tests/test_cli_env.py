@@ -32,6 +32,17 @@ SETTINGS = [Setting("SEED_EMAIL", str, default="admin@example.com"), Setting("SE
 def verify(settings):
     pass
 """
+OWN = [
+    [
+        "DATABASE_URL",
+        "Secret",
+        "—",
+        "default",
+        "(seedframe)",
+        "the database; without it seedframe.toml's, libpq's variables, or a PostgreSQL of seedframe's own",
+    ],
+    ["SEEDFRAME_ENV", "str", "development", "default", "(seedframe)", "the environment, where --env names none"],
+]
 BROKEN = "from seedframe import Setting\nSETTINGS = [Setting('A B')]\n"
 PLAIN = "def verify():\n    pass\n"
 
@@ -68,10 +79,11 @@ def test_the_list_for_people(shop: Folder) -> None:
         ["SEED_LIMIT", "int", "—", f"set (file {shop.path / 'limit'})", "admin", "how many"],
         ["SEED_GREETING", "str", r'two "words" # and\nlines', "set (.env)", "admin", ""],
         ["SEED_ON", "bool", "true", "default", "reference", ""],
+        *OWN,
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     aligned = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
-    assert done.stdout.splitlines() == [*aligned, "", "5 variables in development: 3 set, 2 default"]
+    assert done.stdout.splitlines() == [*aligned, "", "7 variables in development: 3 set, 4 default"]
 
 
 def test_what_is_wrong_is_listed_below(shop: Folder) -> None:
@@ -90,7 +102,7 @@ def test_what_is_wrong_is_listed_below(shop: Folder) -> None:
             "a name has letters, digits and _, and begins with no digit (run with -v for the traceback)"
         ),
     ]
-    assert lines[-1] == "5 variables in development: 3 default, 1 missing, 1 invalid"
+    assert lines[-1] == "7 variables in development: 5 default, 1 missing, 1 invalid"
     assert CANARY not in str(done)
 
 
@@ -110,14 +122,19 @@ def test_json_has_no_values(shop: Folder) -> None:
         "hint": "how many",
         "where": "environment",
     }
-    assert {key: value for key, value in found.items() if key != "variables"} == {
+    assert {key: value for key, value in found.items() if key not in ("variables", "own")} == {
         "schema": 1,
         "command": "env",
         "project": "shop",
         "env": "development",
         "problems": [problem],
+        "warnings": [],
         "broken": [],
     }
+    assert [(entry["name"], entry["seeds"], entry["state"]) for entry in found["own"]] == [
+        (row[0], [], "default") for row in OWN
+    ]
+    assert [set(entry) for entry in found["own"]] == [set(found["variables"][0])] * len(OWN)
     assert found["variables"][:3] == [
         {
             "name": "SEED_EMAIL",
@@ -125,6 +142,7 @@ def test_json_has_no_values(shop: Folder) -> None:
             "required": False,
             "secret": False,
             "default": "admin@example.com",
+            "choices": None,
             "state": "default",
             "source": None,
             "seeds": ["admin", "reference"],
@@ -136,6 +154,7 @@ def test_json_has_no_values(shop: Folder) -> None:
             "required": False,
             "secret": True,
             "default": "********",
+            "choices": None,
             "state": "set",
             "source": "environment",
             "seeds": ["admin"],
@@ -147,6 +166,7 @@ def test_json_has_no_values(shop: Folder) -> None:
             "required": True,
             "secret": False,
             "default": None,
+            "choices": None,
             "state": "invalid",
             "source": "environment",
             "seeds": ["admin"],
@@ -200,6 +220,14 @@ def test_the_example_is_a_dotenv_file(shop: Folder) -> None:
     assert done.stdout == (
         "# What the seeds of shop read. Copy this file to .env and fill it in.\n"
         "\n"
+        "# the database; without it seedframe.toml's, libpq's variables, or a PostgreSQL of seedframe's own\n"
+        "# Secret, read by seedframe\n"
+        "# DATABASE_URL=\n"
+        "\n"
+        "# the environment, where --env names none\n"
+        "# str, read by seedframe\n"
+        "# SEEDFRAME_ENV=development\n"
+        "\n"
         "# who may log in first\n"
         "# str, read by admin, reference\n"
         "# SEED_EMAIL=admin@example.com\n"
@@ -246,7 +274,9 @@ def test_seeds_that_read_nothing(tmp_path: Path, cli: Cli) -> None:
     folder = Folder(tmp_path, cli)
     folder.write({"seedframe.toml": '[project]\nname = "shop"\n', "seeds/10_a.py": PLAIN})
     done = folder.run("env", "--check")
-    assert (done.returncode, done.stdout) == (0, "No seed of shop reads a variable in development.\n")
+    assert done.returncode == 0
+    assert done.stdout.startswith("variable       type    default      value    seeds        help\nDATABASE_URL ")
+    assert done.stdout.endswith("\n\nNo seed of shop reads a variable in development.\n")
 
 
 def test_what_steers_a_terminal_is_escaped(tmp_path: Path, cli: Cli) -> None:

@@ -53,3 +53,8 @@ def holdings_text(resources: Iterable[ResourceOutcome]) -> str:
         kinds[outcome.resource.partition(":")[0]] += outcome.changes.counts.unchanged
     ordered = sorted((kind for kind in kinds if kinds[kind]), key=lambda kind: kind != "rows")
     return ", ".join(plural(kinds[kind], kind.removesuffix("s"), kind.removesuffix("s") + "s") for kind in ordered)
+
+
+def one_of(choices: Iterable[str] | None) -> str:
+    """`one of admin, support`; nothing where there is no choice."""
+    return f"one of {', '.join(choices)}" if choices is not None else ""

@@ -1,0 +1,53 @@
+"""What seedframe itself reads from the environment and .env, declared as a seed declares its variables."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from seedframe.config import DEFAULT_ENV, Config
+from seedframe.errors import ConfigError, Problem
+from seedframe.secrets import Secret
+from seedframe.settings import Described, Setting, describe
+
+# Where a machine has the embedded PostgreSQL and its data is not the project's to say, and not listed here.
+_OWN: Final = (
+    Setting(
+        "DATABASE_URL",
+        Secret,
+        default=None,
+        help="the database; without it seedframe.toml's, libpq's variables, or a PostgreSQL of seedframe's own",
+    ),
+    Setting("SEEDFRAME_ENV", str, default=DEFAULT_ENV, help="the environment, where --env names none"),
+)
+# Of the others, the text itself is looked at: what NAME_FILE says of them is nobody's.
+_READ_FROM_FILES: Final = frozenset({"DATABASE_URL"})
+
+
+def describe_own(config: Config, *, declared: frozenset[str] = frozenset()) -> tuple[Described, ...]:
+    """Each of them, with where its value comes from; no seed's name.
+
+    Args:
+        config: the project.
+        declared: variables that seeds declare themselves: they are described with those.
+    """
+    settings = [setting for setting in _OWN if setting.name not in declared]
+    variables = {
+        name: value
+        for name, value in config.variables.items()
+        if not name.endswith("_FILE") or name.removesuffix("_FILE") in _READ_FROM_FILES
+    }
+    found = describe([("", settings)], variables, config.variable_sources, root=config.root)
+    # An address may have blanks around it: they are no part of it.
+    return tuple(replace(entry, seeds=(), warnings=()) for entry in found)
+
+
+def address_problems(config: Config) -> Iterator[Problem]:
+    """What is wrong with the database's address as it is written; no server is asked."""
+    if config.database.embedded:
+        return
+    from seedframe.database.address import configured_address  # here, for nothing else of `env` needs the database
+
+    try:
+        configured_address(config.database)
+    except ConfigError as error:
+        yield from error.problems
