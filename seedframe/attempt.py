@@ -31,7 +31,15 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.run_log import Audited, storable
 from seedframe.database.session import Session
-from seedframe.errors import ChangedInDatabase, ConstraintViolated, DeclarationError, DoesNotConverge, HookFailed
+from seedframe.errors import (
+    ChangedInDatabase,
+    ConstraintViolated,
+    DeclarationError,
+    DoesNotConverge,
+    HookFailed,
+    Problem,
+    RefError,
+)
 from seedframe.history import ChangedRow, ResourceRecord
 from seedframe.limits import Limits
 from seedframe.masked_report import masked_resource
@@ -39,6 +47,7 @@ from seedframe.own_code import OwnCode, is_built_in
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, as_cell
+from seedframe.resources.environments import limited_to, skipped_in
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
@@ -52,6 +61,8 @@ class Scene:
     Attributes:
         on_conflict: None in verify.
         told: what was said already, of what is said once a run.
+        misnamed: what is wrong with the name of an environment, given the name and where it stands; None for nothing.
+        elsewhere: resources of the run that are limited to other environments, and why, each with its tables.
         listed: the ledger lists the changed rows of a resource, unless there are more than this.
     """
 
@@ -65,6 +76,8 @@ class Scene:
     sample: int
     limits: Limits
     accounts: AccountRun
+    misnamed: Callable[[str, str], Problem | None]
+    elsewhere: list[tuple[str, tuple[str, ...]]]
     recorder: Recorder | None = None
     listed: int = 0
     told: set[str] = field(default_factory=set)
@@ -123,6 +136,7 @@ class Attempt:
             recorder=scene.recorder,
         )
         self._resources: tuple[Resource, ...] = ()
+        self._here: tuple[Resource, ...] = ()  # without those that are limited to other environments
         self._outcomes: tuple[ResourceOutcome, ...] = ()
         self._own = OwnCode(scene.session, seed, scene.plugins, self._db)
 
@@ -138,10 +152,10 @@ class Attempt:
 
     def _run(self) -> Attempted:
         self._resources = self._declare()
+        self._here = tuple(each for each in self._resources if skipped_in(each, self._scene.env) is None)
         self._own.declare(self._resources)
         compared = [(resource, self._compare(resource)) for resource in self._resources]
-        for rowset in self._rowsets():
-            rowset.require_met()
+        self._require_met()
         own = self._check()
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
         self._weigh()
@@ -173,7 +187,7 @@ class Attempt:
         """The outcome with the rows that were written though the plan had found them as declared."""
         more = sum(
             resource.rowset.beyond_plan
-            for resource in self._resources
+            for resource in self._here
             if isinstance(resource, Rows) and resource.name == outcome.resource and resource.rowset is not None
         )
         if not more:
@@ -186,7 +200,7 @@ class Attempt:
 
     def _weigh(self) -> None:
         """Look at the whole plan before any of it is done, in the order in which resources delete."""
-        for resource in reversed(self._resources):
+        for resource in reversed(self._here):
             if isinstance(resource, Rows):
                 resource.weigh(self._db, going=self._scene.mode != "verify")
 
@@ -206,7 +220,7 @@ class Attempt:
         told: list[Finding] = []
         baselines, seed = self._scene.baselines, self._seed
         baselines.ledger.mark_applied(seed.name, origin=seed.origin, run=run)
-        for resource in self._resources:
+        for resource in self._here:
             if isinstance(resource, Account):
                 resource.record(self._db)
             if isinstance(resource, Rows):
@@ -221,7 +235,8 @@ class Attempt:
 
     def audited(self) -> Audited:
         """What the ledger's entry tells beside counts: digests, and what was changed, row by row where it is listed."""
-        declared = {resource.name: _declared_digest(resource) for resource in self._resources}
+        declared = {resource.name: _digest(resource) for resource in self._resources}
+        declared |= {resource.name: _declared_digest(resource) for resource in self._here}
         resources: list[ResourceRecord] = []
         rows: list[ChangedRow] = []
         for outcome in self._outcomes:
@@ -288,10 +303,26 @@ class Attempt:
                     where=self._seed.origin,
                 )
             seen.add(resource.name)
+            self._require_environments(resource)
         return declared
 
+    def _require_environments(self, resource: Resource) -> None:
+        """The environments that it is limited to could be chosen; and if none of them is, that is remembered.
+
+        Errors: DeclarationError.
+        """
+        for env in sorted(limited_to(resource) or ()):
+            problem = self._scene.misnamed(env, f"{self._seed.origin}: environments= of {resource.name}")
+            if problem is not None:
+                raise DeclarationError(problem.message, hint=problem.hint, where=problem.where)
+        skipped = skipped_in(resource, self._scene.env)
+        if skipped is not None:
+            self._scene.elsewhere.append((f"{resource.name} is {skipped}", resource.tables))
+
     def _compare(self, resource: Resource) -> ResourceOutcome:
-        outcome = self._judged(resource.name, self._diff(resource), _digest(resource))
+        skipped = skipped_in(resource, self._scene.env)
+        changes = self._diff(resource) if skipped is None else Changes(skipped_reason=skipped)
+        outcome = self._judged(resource.name, changes, _digest(resource))
         if not isinstance(resource, Rows):
             self._contest(outcome)
         self._told(outcome, resource.describe(), listed=not isinstance(resource, Rows))
@@ -321,6 +352,18 @@ class Attempt:
                     where=self._seed.origin,
                 )
             return found
+
+    def _require_met(self) -> None:
+        """Every reference finds its row. Errors: RefError, which says so where that row is in other environments."""
+        try:
+            for rowset in self._rowsets():
+                rowset.require_met()
+        except RefError as error:
+            for why, tables in self._scene.elsewhere if error.table is not None else ():
+                if any(self._db.written(name) == error.table for name in tables):
+                    error.hint = f"{why}: limit these rows likewise, or declare that row where they are"
+                    break
+            raise
 
     def _check(self) -> ResourceOutcome | None:
         if not hooks.has_hook(self._seed, "check"):
@@ -402,7 +445,7 @@ class Attempt:
         self._require_converged(compared, own)
 
     def _rowsets(self) -> list[Rowset]:
-        found = [resource.rowset for resource in self._resources if isinstance(resource, Rows)]
+        found = [resource.rowset for resource in self._here if isinstance(resource, Rows)]
         return [rowset for rowset in found if rowset is not None]
 
     def _write_one(self, resource: Resource, changes: Changes) -> None:
@@ -457,7 +500,7 @@ class Attempt:
         # Apply cannot mend what operators own, and rolling back what it did mend would help nobody.
         severity: Severity = "error" if self._scene.mode == "verify" else "warning"
         found: list[Finding] = []
-        for resource in self._resources:
+        for resource in self._here:
             if isinstance(resource, Rows):
                 with self._guarded(f"{resource.name}: validate"):
                     found += resource.validate(severity)
@@ -470,7 +513,7 @@ class Attempt:
         """An administrator remains wherever this seed, or one before it, has accounts: this one may have written it."""
         guards = self._scene.accounts.guards
         before = set(guards)
-        for resource in self._resources:
+        for resource in self._here:
             if isinstance(resource, Account):
                 resource.register(self._db)
         writes = self._writes and (changed or hooks.has_hook(self._seed, "apply"))

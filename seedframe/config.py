@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from seedframe.account_options import AccountsConfig
-from seedframe.config_file import ConfigFile, find_config_file, shown_path
+from seedframe.config_file import PYPROJECT, ConfigFile, find_config_file, shown_path
 from seedframe.config_schema import ENV, SEEDS, Layer, check_document, merge
 from seedframe.dotenv import read_dotenv
 from seedframe.errors import ConfigError, Problem, did_you_mean
@@ -103,6 +103,16 @@ class Config:
         """What a run may do to the rows of one resource that says nothing of its own."""
         return Limits(self.max_delete, self.max_update)
 
+    def environment_problem(self, name: str, where: str) -> Problem | None:
+        """Why a name cannot be that of an environment of this project, as `--env` would say; None if it can be.
+
+        Args:
+            where: where the name stands, for the message.
+        """
+        if name == self.env:
+            return None
+        return _environment_problem(name, self.environments, self.file, where)
+
 
 def load_config(
     path: Path | None = None,
@@ -191,19 +201,11 @@ def _choose_env(
     if name is None:
         name, where = variables.get(_ENV_VARIABLE) or DEFAULT_ENV, sources.get(_ENV_VARIABLE, ENVIRONMENT)
         where = _ENV_VARIABLE if where == ENVIRONMENT else f"{_ENV_VARIABLE} in {where}"
-    return name, environment_problem(name, overlays, file=file.path, prefix=file.prefix, where=where)
+    return name, _environment_problem(name, overlays, file.path, where)
 
 
-def environment_problem(
-    name: str, overlays: Iterable[str], *, file: Path | None, where: str, prefix: str = ""
-) -> Problem | None:
-    """Why a name cannot be that of an environment: it is malformed, or nearly one that the file has; None if it can.
-
-    Args:
-        overlays: the environments that the file has.
-        prefix: what a table's name is preceded by in the file.
-        where: what gave the name, for the message.
-    """
+def _environment_problem(name: str, overlays: Iterable[str], file: Path | None, where: str) -> Problem | None:
+    """Why a name cannot be that of an environment: it is malformed, or nearly one that the file has; None if it can."""
     if not _ENV_NAME.fullmatch(name):
         advice = "letters, digits, and - _ . after the first character"
         return Problem(ConfigError.code, "not a name for an environment", advice, where)
@@ -215,6 +217,7 @@ def environment_problem(
     if meant is None:
         return None
     message = f"{shown_path(file) if file is not None else 'the configuration'} has no environment {name!r}"
+    prefix = "tool.seedframe." if file is not None and file.name == PYPROJECT else ""
     hint = f"{meant} If {name!r} is meant, add an empty table [{prefix}{ENV}.{name}]"
     return Problem(ConfigError.code, message, hint, where)
 

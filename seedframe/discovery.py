@@ -65,6 +65,7 @@ def discover(config: Config) -> Discovery:
     seeds = [_registered(seed, manager) for seed in seeds]
     seeds = [_configured(seed, config.seeds.get(seed.name, {})) for seed in seeds]
     problems += [*_unknown_tables(config, seeds), *_unknown_environment(config, seeds)]
+    problems += _misnamed_environments(config, seeds)
     if not seeds:
         problems.append(_nothing(config))
     return Discovery(tuple(seeds), tuple(problems), manager, distributions, extensions)
@@ -359,6 +360,20 @@ def _unknown_environment(config: Config, seeds: Iterable[Seed]) -> Iterator[Disc
     if near is not None and config.env not in named | config.environments | {DEFAULT_ENV}:
         hint = f"{near} If {config.env!r} is meant, add an empty table [env.{config.env}]"
         yield DiscoveryError(f"no seed knows the environment {config.env!r}", hint=hint)
+
+
+def _misnamed_environments(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:
+    """Environments that a seed of the project is limited to, and that `--env` would take for a slip: it would quietly
+    never run. What a plugin names may be another project's."""
+    for seed in seeds:
+        configured = "environments" in config.seeds.get(seed.name, {})
+        if not (configured or _is_local(seed)):
+            continue
+        where = f"[seeds.{seed.name}] environments" if configured else f"{seed.origin}: ENVIRONMENTS"
+        for name in sorted(seed.environments or ()):
+            problem = config.environment_problem(name, where)
+            if problem is not None:
+                yield DiscoveryError(problem.message, hint=problem.hint, where=problem.where)
 
 
 def _nothing(config: Config) -> NoSeeds:

@@ -245,9 +245,14 @@ class BadData(SeedError):
 
 
 class RefError(SeedError):
-    """`ref()` found no row, or several."""
+    """`ref()` found no row, or several.
+
+    Attributes:
+        table: the oid of the table that has no such row, where that is what is wrong.
+    """
 
     code = "ref"
+    table: int | None = None
 
 
 class PermissionDenied(SeedError):

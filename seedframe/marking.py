@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seedframe.config import Config, environment_problem
+from seedframe.config import Config
 from seedframe.database.engine import open_target
 from seedframe.database.environment_mark import Mark, change_mark, read_mark
 from seedframe.database.environment_mark import require_environment as require_mark
@@ -46,7 +46,7 @@ def mark_as(config: Config, env: str) -> Mark | None:
 
 def require_name(config: Config, env: str) -> None:
     """It can be the name of an environment of this project. Errors: ConfigError."""
-    problem = environment_problem(env, config.environments, file=config.file, where="NAME")
+    problem = config.environment_problem(env, "NAME")
     if problem is not None:
         raise ConfigError.of([problem])
 

@@ -69,6 +69,7 @@ class Run:
         self.stopped_by: Seed | None = None
         self._not_done: dict[str, str] = {}
         self._told: set[str] = set()
+        self._elsewhere: list[tuple[str, tuple[str, ...]]] = []
         self.started = time.monotonic()
         self.recorder: Recorder | None = None
         self._settings = resolve_all(job.config, job.chosen)
@@ -94,6 +95,8 @@ class Run:
             state_dir=self.config.root / ".seedframe",
             sample=self.options.sample,
             limits=self.config.limits,
+            misnamed=self.config.environment_problem,
+            elsewhere=self._elsewhere,
             recorder=self.recorder,
             listed=self.config.changed_rows if self.mode == "apply" else 0,
             told=self._told,

@@ -32,7 +32,11 @@ def test_the_samples_apply_once_and_then_hold(project: ProjectFactory, sql: Sql)
         ("BOOT-1", "129.00", "shoes", {"colors": ["black", "brown"]}, 1.0),
         ("COAT-1", "249.50", "clothing", None, 1.0),
     ]
-    assert sql("select name, enabled from flags order by 1") == [("checkout", True), ("search", True)]
+    assert sql("select name, enabled from flags order by 1") == [
+        ("checkout", True),
+        ("debug", True),
+        ("search", True),
+    ]
     assert sql("select code, country, opens::text, closed_on, contact from stores order by 1") == [
         ("007", "no", "08:30:00", ["sunday"], {"phone": "030 123456", "desks": 2, "name": None}),
         ("012", "de", None, [], None),

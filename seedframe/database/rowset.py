@@ -509,11 +509,13 @@ class Rowset:
     def _unmet(self, reference: Reference, key: NaturalKey, line: int, *, secret: bool) -> RefError:
         names = [column.name for column in reference.key]
         named = ", ".join(f"{name}={value!r}" for name, value in zip(names, key, strict=True))
-        return RefError(
+        error = RefError(
             f"no row of {reference.parent.name} has {'the natural key' if secret else named}",
             hint="declare that row in this seed or an earlier one, or correct the reference",
             where=self._around.place(line),
         )
+        error.table = reference.parent.oid
+        return error
 
     # What the table's rules refuse
 

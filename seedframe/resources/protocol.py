@@ -14,6 +14,9 @@ class Resource(Protocol):
 
     The runner calls `diff` of all resources of a seed, then `delete` in reverse order and `write` in order, then
     `diff` again, which must find nothing. `diff` only reads; in `--dry-run` and `verify` the server enforces it.
+
+    A kind whose resources may be limited to environments has an attribute `environments`, made by `environments_of`:
+    anywhere else none of this is called, and the baseline that there is stays.
     """
 
     @property

@@ -1,6 +1,6 @@
 """Rows: rows of one table that must be there, from the seed itself or from a file next to it."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, get_args
 
@@ -13,6 +13,7 @@ from seedframe.durations import Misfit
 from seedframe.errors import DeclarationError, MissingTable, did_you_mean
 from seedframe.limits import Limit, Limits, parse_limit
 from seedframe.resources.binding import Binding, RowsSpec, without_rows
+from seedframe.resources.environments import environments_of, only_in
 from seedframe.resources.values import Moved, Ref, Removed
 from seedframe.sources.files import open_file
 from seedframe.sources.one_shot import was_read
@@ -44,6 +45,8 @@ class Rows:
         refs: for files, columns that are looked up: `{"medication_id": ref("medications", sku=column("med_sku"))}`.
         null: for CSV and TSV, the token that means NULL; by default an empty field does.
         name: tells apart two `Rows` of one table in one seed.
+        environments: the environments that they are limited to: anywhere else they are skipped, and nothing of them is
+            read, compared or removed.
 
     Errors: DeclarationError for arguments that do not fit each other.
     """
@@ -69,6 +72,7 @@ class Rows:
         index: str | None = None,
         max_delete: int | str | None = None,
         max_update: int | str | None = None,
+        environments: Collection[str] | None = None,
     ) -> None:
         self.table = _table_name(table)
         self._rows = rows
@@ -93,6 +97,7 @@ class Rows:
         )
         self._rowset: Rowset | None = None
         self._db: Db | None = None
+        self.environments = environments_of(environments, where=self.name)
         self._check()
         self._limits = Limits(_limit(max_delete, "max_delete", self.name), _limit(max_update, "max_update", self.name))
 
@@ -185,7 +190,8 @@ class Rows:
             what = "rows"
         mode = {"insert": ", insert only", "sync": ", sync", "upsert": ", prune" if self._spec.prune else ""}
         where = f" where {self._spec.where}" if self._spec.where is not None else ""
-        return f"{what} into {self.table} by {', '.join(self._spec.key)}{mode[self._spec.mode]}{where}"
+        only = f", {only_in(self.environments)}" if self.environments is not None else ""
+        return f"{what} into {self.table} by {', '.join(self._spec.key)}{mode[self._spec.mode]}{where}{only}"
 
     # The protocol
 
