@@ -1,4 +1,4 @@
-"""TLS: in production a server off this machine is verified, unless the project opts out; whoever it is not is refused."""
+"""TLS: in production a server off this machine is verified, unless the project opts out, and else refused."""
 
 import contextlib
 import os
