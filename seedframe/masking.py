@@ -1,38 +1,48 @@
 """Masking: the secrets that a run knows are taken out of texts that a seed's own code, or the server, made of them.
 
-A value of fewer than four characters is masked only where it stands as a word: it would be found everywhere.
+A value of fewer than four characters is masked only where it stands as a word: it would be found everywhere. How else
+a text may write a value is in `seedframe.disguises`.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import quote
 
+from seedframe.disguises import Disguise, disguises
 from seedframe.secrets import MASK
 
-_SHORT: Final = 4
-# The server cuts names there.
-_NAME_BYTES: Final = 63
+# A shorter one may well stand in a statement that has nothing to do with it.
+_DISTINCT: Final = 8
 
-_hidden: Counter[str] = Counter()
+# Of values that turn up while a seed is at work; a source of rows may be long.
+_MOST_LATER: Final = 1_000
+
+_hidden: Counter[Disguise] = Counter()
+_later: set[str] = set()
 _pattern: re.Pattern[str] | None = None
+_literals: tuple[str, ...] = ()
+_stale = False
+_scopes = 0
 _commands = 0
 
 
 @contextmanager
 def hiding(values: Iterable[str]) -> Iterator[None]:
     """Mask these values in all threads meanwhile; within `one_command`, until that is at its end."""
-    forms = Counter({form for value in values for form in _forms(value)})
-    _hidden.update(forms)
-    _compile()
+    global _scopes
+    found = Counter({each for value in values for each in disguises(value)})
+    _add(found)
+    _scopes += 1
     try:
         yield
     finally:
+        _scopes -= 1
         if not _commands:
-            _reveal(forms)
+            _reveal(found)
+            if not _scopes:
+                _forget_later()
 
 
 @contextmanager
@@ -47,42 +57,82 @@ def one_command() -> Iterator[None]:
         _commands -= 1
         if not _commands:
             _reveal(_hidden - before)
+            if not _scopes:
+                _forget_later()
 
 
-def _reveal(forms: Counter[str]) -> None:
-    _hidden.subtract(forms)
-    for form in [form for form, count in _hidden.items() if count <= 0]:
-        del _hidden[form]
-    _compile()
+def hide(*values: str) -> None:
+    """Mask these, too, as long as the run or the command that is going on; outside of both nothing is masked.
+
+    Of more than a thousand, which only a long source of rows has, the first are.
+    """
+    if not (_scopes or _commands):
+        return
+    for value in values:
+        if len(_later) < _MOST_LATER and value not in _later:
+            _later.add(value)
+            _add(Counter(disguises(value)))
 
 
-def _compile() -> None:
-    global _pattern
-    # The longest first, so that nothing is left of one that begins with another.
-    found = sorted(_hidden, key=lambda form: (-len(form), form))
-    parts = [re.escape(form) if len(form) >= _SHORT else rf"(?<!\w){re.escape(form)}(?!\w)" for form in found]
-    _pattern = re.compile("|".join(parts)) if parts else None
+def _forget_later() -> None:
+    for value in _later:
+        _reveal(Counter(disguises(value)))
+    _later.clear()
 
 
-def _forms(value: str) -> set[str]:
-    """The value as texts have it: as it is, in quotes, in an address, without what a name or a line cannot hold."""
-    forms = {value, value.strip(), repr(value)[1:-1], repr(value + "'\"")[1:-4], quote(value, safe="")}
-    forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], " ".join(value.split())}
-    forms |= {value.replace("'", "''"), value.replace('"', '""')}
-    encoded = value.encode(errors="replace")
-    if len(encoded) > _NAME_BYTES:
-        forms.add(encoded[:_NAME_BYTES].decode(errors="ignore"))
-    return {form for form in forms if form.strip()}
+def _add(found: Counter[Disguise]) -> None:
+    global _stale
+    _hidden.update(found)
+    _stale = True
+
+
+def _reveal(found: Counter[Disguise]) -> None:
+    global _stale
+    _hidden.subtract(found)
+    for each in [each for each, count in _hidden.items() if count <= 0]:
+        del _hidden[each]
+    _stale = True
+
+
+def _compiled() -> re.Pattern[str] | None:
+    global _stale, _pattern, _literals
+    if _stale:
+        _stale = False
+        # The longest first, so that nothing is left of one that begins with another.
+        found = sorted(_hidden, key=lambda each: (-len(each.literal), each.literal))
+        _literals = tuple(dict.fromkeys(each.literal for each in found))
+        _pattern = re.compile("|".join(each.pattern for each in found)) if found else None
+    return _pattern
 
 
 def masked(text: str) -> str:
     """The text without the values that are hidden."""
-    return text if _pattern is None else _pattern.sub(MASK, text)
+    pattern = _compiled()
+    # Most texts have none of them, which a plain search finds out much sooner.
+    if pattern is None or not any(literal in text for literal in _literals):
+        return text
+    return pattern.sub(MASK, text)
+
+
+def tells(statement: str) -> bool:
+    """Whether an SQL statement has one of them in it, and not by chance: one of eight characters and more that is no
+    name, or that is all of a text in quotes.
+    """
+    pattern = _compiled()
+    if pattern is None or not any(literal in statement for literal in _literals):
+        return False
+    return any(
+        len(match[0]) >= _DISTINCT
+        and (
+            not match[0].isidentifier() or {"'"} == {*statement[match.start() - 1 :][:1], *statement[match.end() :][:1]}
+        )
+        for match in pattern.finditer(statement)
+    )
 
 
 def masked_document(value: Any) -> Any:
     """A JSON value without them, its names and texts."""
-    if _pattern is None:
+    if _compiled() is None:
         return value
     if isinstance(value, str):
         return masked(value)

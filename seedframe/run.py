@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,13 +9,13 @@ from seedframe.account_run import AccountRun
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
 from seedframe.config import Config
-from seedframe.database.address import configured_address
 from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.errors import ConfigError, Problem, SeedframeError
 from seedframe.handover import Handover
+from seedframe.known_secrets import configured_secrets
 from seedframe.masked_report import masked_outcome, masked_resource
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
@@ -166,12 +165,7 @@ class Run:
     def secrets(self) -> tuple[str, ...]:
         """What no text that leaves the run may hold: secret settings, and the database's password."""
         found = [secret for settings in self._settings.values() for secret in settings.secrets]
-        if self.config.accounts.key is not None:
-            found.append(self.config.accounts.key.reveal())
-        if not self.config.database.embedded:
-            with suppress(ConfigError):  # of a malformed address, which is told when it is to be opened
-                found += configured_address(self.config.database).passwords
-        return tuple(found)
+        return (*found, *configured_secrets(self.config))
 
     def finish(self, seed: Seed, outcome: SeedOutcome) -> None:
         """Keep an outcome and tell of it; the failure of a critical seed stops the run, unless it is to keep going."""

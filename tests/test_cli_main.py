@@ -67,6 +67,7 @@ def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> Non
     assert {name for name in loaded if name.startswith("seedframe.cli.")} == {
         "seedframe.cli.closed",
         "seedframe.cli.options",
+        "seedframe.cli.masked_stream",
         "seedframe.cli.signals",
         "seedframe.cli.main",
     }

@@ -1,6 +1,7 @@
 """`seedframe list`: the seeds in run order, where they come from and what they declare."""
 
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from seedframe.changes import CHECK_RESOURCE
 from seedframe.cli.options import COULD_NOT_RUN, Context, global_options, selection_options
 from seedframe.cli.problems import lines_of, print_problems, problem_document
 from seedframe.errors import Problem, SeedframeError
+from seedframe.masking import masked
 from seedframe.options import Selection
 from seedframe.ordering import matching
 from seedframe.reporting.cells import visible
@@ -67,8 +69,10 @@ def _declared(seed: Seed, project: "Project") -> _Declared:
     if needed:
         return _Declared(own, unknown=f"`resources` asks for {' and '.join(needed)}")
     try:
-        found = call(seed, project.plugins, "resources", db=None, settings=None, env=project.config.env)
-        return _Declared((*((resource.name, resource.describe()) for resource in found), *own))
+        with redirect_stdout(sys.stderr):
+            found = call(seed, project.plugins, "resources", db=None, settings=None, env=project.config.env)
+            declared = [(masked(resource.name), masked(resource.describe())) for resource in found]
+        return _Declared((*declared, *own))
     except SeedframeError as error:
         return _Declared(problems=error.problems)
 

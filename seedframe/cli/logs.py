@@ -102,7 +102,7 @@ def text_of(record: "Record", *, color: bool = False) -> str:
     """A record as a line for people, control characters as escapes; a traceback's lines follow it."""
     level = record["level"].name
     shown = click.style(f"{level.lower():8}", fg=_COLORS.get(level, "white")) if color else f"{level.lower():8}"
-    line = f"{record['time']:%H:%M:%S} {shown} {visible(record['message'])}"
+    line = f"{record['time']:%H:%M:%S} {shown} {visible(masked(record['message']))}"
     details = _details(record)
     trace = details.pop(TRACEBACK, None)
     lines = [" ".join([line, *(f"{key}={_text_value(value)}" for key, value in details.items() if key != EVENT)])]
@@ -119,7 +119,7 @@ def _details(record: "Record") -> dict[str, Any]:
 
 
 def _text_value(value: object) -> str:
-    text = visible(str(value))
+    text = visible(masked(str(value)))  # before it is quoted once more
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
 
 

@@ -11,6 +11,7 @@ import click
 
 from seedframe import __version__
 from seedframe.cli.closed import let_reader_go, stand_in
+from seedframe.cli.masked_stream import masked_stderr
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
 from seedframe.masking import masked, one_command
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stand_in()
     sys.stdout, sys.stderr = let_reader_go(sys.stdout), let_reader_go(sys.stderr)
     _never_fail_to_encode(sys.stdout)
-    with one_command():
+    with one_command(), masked_stderr():
         code = _run(list(sys.argv[1:] if argv is None else argv))
     try:
         sys.stdout.flush()

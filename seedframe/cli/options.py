@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, T
 
 import click
 
+from seedframe.masking import hide
+
 if TYPE_CHECKING:
     from seedframe.config import Config
     from seedframe.observer import Observer
@@ -48,15 +50,22 @@ class Context:
     def config(self) -> "Config":
         """The project's configuration; seeds are not looked for. Errors: ConfigError."""
         from seedframe.config import load_config
+        from seedframe.known_secrets import configured_secrets
 
-        return load_config(self.config_path, env=self.env, disabled=self.disabled)
+        config = load_config(self.config_path, env=self.env, disabled=self.disabled)
+        hide(*configured_secrets(config))
+        return config
 
     def project(self) -> "Project":
         """The project with its seeds; what they print while they are imported goes to stderr. Errors: ConfigError."""
+        from seedframe.known_secrets import setting_secrets
         from seedframe.project import Project
 
+        config = self.config()
         with redirect_stdout(sys.stderr):
-            return Project.load(self.config_path, env=self.env, disabled=self.disabled)
+            project = Project.of(config)
+        hide(*setting_secrets(config, project.seeds))
+        return project
 
     def colored(self, stream: TextIO) -> bool:
         """Whether to colour what is written to `stream`: --color, then NO_COLOR and FORCE_COLOR, then a terminal."""

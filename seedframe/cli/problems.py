@@ -25,6 +25,7 @@ def print_problems(problems: Iterable[Problem], context: Context) -> None:
 
 def lines_of(problem: Problem) -> list[str]:
     """The problem as it is printed, one or two lines."""
+    problem = masked_problem(problem)
     place = f"{visible(problem.where)}: " if problem.where else ""
     lines = [f"error: {place}{visible(problem.message)}"]
     return [*lines, f" hint: {visible(problem.hint)}"] if problem.hint else lines
@@ -32,6 +33,7 @@ def lines_of(problem: Problem) -> list[str]:
 
 def problem_document(problem: Problem) -> dict[str, str | None]:
     """The problem as JSON, like `error` in a report."""
+    problem = masked_problem(problem)
     return {"code": problem.code, "message": problem.message, "hint": problem.hint, "where": problem.where}
 
 

@@ -55,11 +55,6 @@ class Address:
         return self._known("port") or "5432"
 
     @property
-    def passwords(self) -> tuple[str, ...]:
-        """The one it logs in with, and that for its key; for what must not be shown. One in .pgpass is not known."""
-        return tuple(filter(None, (self._known("password"), self._known("sslpassword"))))
-
-    @property
     def user(self) -> str:
         """The role it logs in as; empty when only libpq knows."""
         return self._known("user")

@@ -24,6 +24,7 @@ from seedframe.database.validation import Validation
 from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed, SeedframeError
 from seedframe.limits import Limits
+from seedframe.masking import tells
 from seedframe.recorder import Recorder
 from seedframe.verdicts import Baseline, OnConflict
 
@@ -277,6 +278,8 @@ class Db:
             elif refused.startswith("COPY "):
                 hint = "declare what is in a file with Rows(…, file=…), and read with db.rows"
             raise HookFailed(f"{refused}: not for seeds", hint=hint)
+        if tells(sql):  # the server would log it, and quote it in its errors
+            raise HookFailed("the text of a statement has a secret in it", hint="pass it as a parameter: write :name")
         try:
             with nullcontext() if self._at_work else self._session.savepoint(read_only=True):
                 return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))

@@ -16,6 +16,7 @@ from psycopg.adapt import PyFormat
 from psycopg.types.json import Json, Jsonb
 
 from seedframe.database.catalog import TableColumn
+from seedframe.masking import hide
 from seedframe.secrets import Secret
 
 _JSON_STRING: Final = json.JSONEncoder(ensure_ascii=False).encode
@@ -62,6 +63,7 @@ def encode(value: Any, column: TableColumn, transformer: Transformer, *, json_so
         return None
     if isinstance(value, Secret):
         value = value.reveal()
+        hide(value)
     if isinstance(value, Enum):
         value = value.value
         if value is None:
