@@ -1,6 +1,6 @@
 """One seed, once: declare, compare, write, compare again, verify. Always inside a transaction that others end."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -27,6 +27,7 @@ from seedframe.code_digest import code_digest
 from seedframe.database.baselines import Baselines
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
+from seedframe.database.discretion import be_discreet
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowset import Rowset
 from seedframe.database.run_log import Audited, storable
@@ -51,6 +52,7 @@ from seedframe.resources.environments import limited_to, skipped_in
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
+from seedframe.settings import Settings
 from seedframe.verdicts import CONTESTED, OnConflict, resource_verdict
 
 
@@ -103,7 +105,7 @@ class Attempt:
         self,
         scene: Scene,
         seed: Seed,
-        settings: Mapping[str, Any],
+        settings: Settings,
         planned: PlannedRows,
         *,
         on_rows: Callable[[str, int], None],
@@ -138,6 +140,7 @@ class Attempt:
         self._resources: tuple[Resource, ...] = ()
         self._here: tuple[Resource, ...] = ()  # without those that are limited to other environments
         self._outcomes: tuple[ResourceOutcome, ...] = ()
+        self._discreet = False
         self._own = OwnCode(scene.session, seed, scene.plugins, self._db)
 
     def run(self) -> Attempted:
@@ -151,8 +154,10 @@ class Attempt:
             raise
 
     def _run(self) -> Attempted:
+        self._guard_secrets(bool(self._settings.secrets))
         self._resources = self._declare()
         self._here = tuple(each for each in self._resources if skipped_in(each, self._scene.env) is None)
+        self._guard_secrets(any(getattr(resource, "holds_secrets", False) for resource in self._resources))
         self._own.declare(self._resources)
         compared = [(resource, self._compare(resource)) for resource in self._resources]
         self._require_met()
@@ -177,6 +182,12 @@ class Attempt:
         if self._scene.mode == "verify":
             outcomes += self._orphans()
         return Attempted(tuple(self._bounded(outcome) for outcome in outcomes), tuple(findings))
+
+    def _guard_secrets(self, has_some: bool) -> None:
+        """Keep them out of the server's log as far as the role may, from now to the end of the transaction."""
+        if has_some and not self._discreet:
+            self._discreet = True
+            be_discreet(self._scene.session)
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ _KEYWORD: Final = re.compile(r"\b(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(
 
 
 def configured_secrets(config: Config) -> Iterator[str]:
-    """The passwords of the database's address, as far as they are known: not one in ~/.pgpass; and the key of accounts."""
+    """The passwords of the database's address, as far as they are known (not one in ~/.pgpass); the key of accounts."""
     if config.accounts.key is not None:
         yield config.accounts.key.reveal()
     yield from filter(None, (config.variables.get(name) for name in _VARIABLES))

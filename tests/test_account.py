@@ -380,8 +380,8 @@ def test_neither_password_nor_hash_reaches_output_or_log_and_only_the_hash_the_s
             row = connection.execute("select password_hash from users").fetchone()
         assert row is not None
         log = server.log.read_text(errors="replace")
-    assert row[0] in log, "the statements were not logged, so this test shows nothing"
-    for form in forms(CANARY):
+    assert "insert into" in log, "the statements were not logged, so this test shows nothing"
+    for form in (*forms(CANARY), row[0]):
         assert form not in log
     for result in results:
         assert result.returncode == 0, str(result)

@@ -97,6 +97,11 @@ class Account:
         return self._name
 
     @property
+    def holds_secrets(self) -> bool:
+        """True: it has a password, and a hash of it."""
+        return True
+
+    @property
     def backend(self) -> AccountBackend:
         """Where it is kept."""
         return self._backend

@@ -176,6 +176,11 @@ class Rows:
         return self._spec.mode
 
     @property
+    def holds_secrets(self) -> bool:
+        """True when a column is secret."""
+        return bool(self._spec.secret)
+
+    @property
     def file(self) -> str | None:
         """The file its rows come from."""
         return self._spec.file
