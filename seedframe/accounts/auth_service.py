@@ -196,7 +196,9 @@ class AuthService:
         doing = f"changing the password of account {user_id}"
         admin = self._wire.admin
         with hiding([password.reveal()]):
-            self._wire.ask(doing, lambda: admin.update_user_by_id(user_id, {"password": password.reveal()}))
+            answer = self._wire.ask(doing, lambda: admin.update_user_by_id(user_id, {"password": password.reveal()}))
+            if self._user(answer, doing).id != user_id:
+                raise self._wire.unfit(answer, doing)
 
     def opens(self, email: str, password: Secret) -> bool | None:
         """Whether the password opens the account, by signing in and out again, which the service records.
