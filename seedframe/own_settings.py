@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from seedframe.config import DEFAULT_ENV, Config
+from seedframe.config import DEFAULT_ENV, SUPABASE_KEY, SUPABASE_URL, Config
 from seedframe.errors import ConfigError, Problem
 from seedframe.secrets import Secret
 from seedframe.settings import Described, Setting, describe
@@ -19,8 +19,23 @@ _OWN: Final = (
     ),
     Setting("SEEDFRAME_ENV", str, default=DEFAULT_ENV, help="the environment, where --env names none"),
 )
+_SUPABASE: Final = (
+    Setting(SUPABASE_URL, str, default=None, help="where Supabase is, whose Auth may keep the accounts"),
+    Setting(SUPABASE_KEY, Secret, default=None, help="the key of its service role"),
+)
 # Of the others, the text itself is looked at: what NAME_FILE says of them is nobody's.
-_READ_FROM_FILES: Final = frozenset({"DATABASE_URL"})
+_READ_FROM_FILES: Final = frozenset({"DATABASE_URL", SUPABASE_URL, SUPABASE_KEY})
+
+
+def own_settings(config: Config) -> tuple[Setting, ...]:
+    """What seedframe reads in this project; by its configuration alone, so that an example is everywhere the same."""
+    match config.accounts.backend:
+        case "local":
+            return _OWN
+        case "auto":
+            return (*_OWN, *_SUPABASE)
+        case "supabase":
+            return (*_OWN, *(Setting(setting.name, setting.type, help=setting.help) for setting in _SUPABASE))
 
 
 def describe_own(config: Config, *, declared: frozenset[str] = frozenset()) -> tuple[Described, ...]:
@@ -30,15 +45,25 @@ def describe_own(config: Config, *, declared: frozenset[str] = frozenset()) -> t
         config: the project.
         declared: variables that seeds declare themselves: they are described with those.
     """
-    settings = [setting for setting in _OWN if setting.name not in declared]
+    settings = [setting for setting in own_settings(config) if setting.name not in declared]
     variables = {
         name: value
         for name, value in config.variables.items()
         if not name.endswith("_FILE") or name.removesuffix("_FILE") in _READ_FROM_FILES
     }
     found = describe([("", settings)], variables, config.variable_sources, root=config.root)
-    # An address may have blanks around it: they are no part of it.
-    return tuple(replace(entry, seeds=(), warnings=()) for entry in found)
+    return tuple(_own(entry, meant=config.accounts.backend != "auto") for entry in found)
+
+
+def _own(entry: Described, *, meant: bool) -> Described:
+    """Blanks around an address or a key are no part of it: nothing to warn of.
+
+    Supabase's variables may be there for another program, unless the configuration says that they are `meant`; what is
+    wrong with them then fails nothing.
+    """
+    if entry.problem is None or meant or entry.name not in (SUPABASE_URL, SUPABASE_KEY):
+        return replace(entry, seeds=(), warnings=())
+    return replace(entry, seeds=(), warnings=(entry.problem,), problem=None)
 
 
 def address_problems(config: Config) -> Iterator[Problem]:

@@ -42,6 +42,15 @@ OWN = [
         "the database; without it seedframe.toml's, libpq's variables, or a PostgreSQL of seedframe's own",
     ],
     ["SEEDFRAME_ENV", "str", "development", "default", "(seedframe)", "the environment, where --env names none"],
+    [
+        "SUPABASE_URL",
+        "str",
+        "—",
+        "default",
+        "(seedframe)",
+        "where Supabase is, whose Auth may keep the accounts",
+    ],
+    ["SUPABASE_SERVICE_ROLE_KEY", "Secret", "—", "default", "(seedframe)", "the key of its service role"],
 ]
 BROKEN = "from seedframe import Setting\nSETTINGS = [Setting('A B')]\n"
 PLAIN = "def verify():\n    pass\n"
@@ -83,7 +92,7 @@ def test_the_list_for_people(shop: Folder) -> None:
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     aligned = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
-    assert done.stdout.splitlines() == [*aligned, "", "7 variables in development: 3 set, 4 default"]
+    assert done.stdout.splitlines() == [*aligned, "", "9 variables in development: 3 set, 6 default"]
 
 
 def test_what_is_wrong_is_listed_below(shop: Folder) -> None:
@@ -102,7 +111,7 @@ def test_what_is_wrong_is_listed_below(shop: Folder) -> None:
             "a name has letters, digits and _, and begins with no digit (run with -v for the traceback)"
         ),
     ]
-    assert lines[-1] == "7 variables in development: 5 default, 1 missing, 1 invalid"
+    assert lines[-1] == "9 variables in development: 7 default, 1 missing, 1 invalid"
     assert CANARY not in str(done)
 
 
@@ -228,6 +237,14 @@ def test_the_example_is_a_dotenv_file(shop: Folder) -> None:
         "# str, read by seedframe\n"
         "# SEEDFRAME_ENV=development\n"
         "\n"
+        "# where Supabase is, whose Auth may keep the accounts\n"
+        "# str, read by seedframe\n"
+        "# SUPABASE_URL=\n"
+        "\n"
+        "# the key of its service role\n"
+        "# Secret, read by seedframe\n"
+        "# SUPABASE_SERVICE_ROLE_KEY=\n"
+        "\n"
         "# who may log in first\n"
         "# str, read by admin, reference\n"
         "# SEED_EMAIL=admin@example.com\n"
@@ -275,7 +292,9 @@ def test_seeds_that_read_nothing(tmp_path: Path, cli: Cli) -> None:
     folder.write({"seedframe.toml": '[project]\nname = "shop"\n', "seeds/10_a.py": PLAIN})
     done = folder.run("env", "--check")
     assert done.returncode == 0
-    assert done.stdout.startswith("variable       type    default      value    seeds        help\nDATABASE_URL ")
+    assert done.stdout.startswith(
+        "variable                   type    default      value    seeds        help\nDATABASE_URL "
+    )
     assert done.stdout.endswith("\n\nNo seed of shop reads a variable in development.\n")
 
 

@@ -29,7 +29,7 @@ SETTINGS = [
 def verify(settings):
     pass
 """
-OWN = ["DATABASE_URL", "SEEDFRAME_ENV"]
+OWN = ["DATABASE_URL", "SEEDFRAME_ENV", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"]
 
 
 @pytest.fixture
@@ -114,6 +114,8 @@ def test_what_seedframe_reads_itself_is_listed_with_where_it_comes_from(shop: Fo
     assert [(entry["name"], entry["state"], entry["source"]) for entry in found["own"]] == [
         ("DATABASE_URL", "set", f"file {shop.path / 'url'}"),
         ("SEEDFRAME_ENV", "set", ".env"),
+        ("SUPABASE_URL", "default", None),
+        ("SUPABASE_SERVICE_ROLE_KEY", "default", None),
     ]
     assert found["env"] == "staging"
     assert found["problems"] == found["warnings"] == []
@@ -122,6 +124,26 @@ def test_what_seedframe_reads_itself_is_listed_with_where_it_comes_from(shop: Fo
 def test_nothing_but_the_database_is_read_from_a_file(shop: Folder) -> None:
     states = {entry["name"]: entry["state"] for entry in document(shop, SEEDFRAME_ENV_FILE="gone")["own"]}
     assert states == dict.fromkeys(OWN, "default")
+
+
+def backend(folder: Folder, name: str) -> Folder:
+    """The project, its accounts kept there."""
+    folder.write({"seedframe.toml": f'[project]\nname = "shop"\n[accounts]\nbackend = "{name}"\n'})
+    return folder
+
+
+def test_supabases_variables_are_read_where_its_accounts_may_be(shop: Folder) -> None:
+    wrong = {"SUPABASE_URL": "https://a.example.com", "SUPABASE_SERVICE_ROLE_KEY_FILE": "gone"}
+    where = f"SUPABASE_SERVICE_ROLE_KEY_FILE={shop.path / 'gone'}"
+    assert [each[0] for each in warnings(shop, **wrong)] == [where]
+    assert [entry["name"] for entry in document(backend(shop, "local"), **wrong)["own"]] == OWN[:2]
+    assert warnings(shop, **wrong) == []
+    backend(shop, "supabase")
+    assert [each[0] for each in problems(shop, **wrong)] == [where]
+    assert [each[1] for each in problems(shop)] == [f"{name} is not set" for name in OWN[2:]]
+    assert "\nSUPABASE_SERVICE_ROLE_KEY=\n" in shop.run("env", "--example").stdout
+    env = {"SUPABASE_URL": "https://a.example.com", "SUPABASE_SERVICE_ROLE_KEY": f" {CANARY}\n"}
+    assert warnings(shop, **env) == []
 
 
 def test_what_a_seed_declares_too_is_listed_once(shop: Folder) -> None:
