@@ -54,10 +54,12 @@ def measure(
     codes: Collection[int] = (0,),
 ) -> Measured:
     """Run a process. Errors: RuntimeError with its output when it ends with another exit code than one of `codes`."""
+    # Whatever is set here, a user's Python keeps the bytecode that it compiled the first time.
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
         process = subprocess.Popen(
-            arguments, cwd=cwd, env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
+            arguments, cwd=cwd, env={**usual, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started

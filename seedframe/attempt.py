@@ -277,10 +277,14 @@ class Attempt:
     # Declaring and comparing
 
     def _call(self, hook: str, *, plan: Plan | None = None) -> list[Any]:
-        """Call a hook in a savepoint; only `apply` may write in it."""
+        """Call a hook, in a savepoint where it is given `db`; only `apply` may write in it."""
         if not hooks.has_hook(self._seed, hook):
             return []
-        with self._own.writes(hook) if hook == "apply" else self._own.reads(hook):
+        if not hooks.is_given_db(self._seed, self._scene.plugins, hook):
+            watched = self._own.without_db(hook)
+        else:
+            watched = self._own.writes(hook) if hook == "apply" else self._own.reads(hook)
+        with watched:
             try:
                 return hooks.call(
                     self._seed,
@@ -348,13 +352,13 @@ class Attempt:
         self._on_planned(outcome)
 
     def _diff(self, resource: Resource) -> Changes:
-        """Compare one resource. Only `Rows`, which may stage its rows in a temporary table, is not held to reading."""
+        """Compare one resource. Only a seed's own are held to reading: `Rows` may stage rows in a temporary table."""
+        what = f"{resource.name}: diff"
         if isinstance(resource, Rows):
-            what = f"{resource.name}: diff"
             with self._own.supplies(what, by_code=resource.is_supplied_by_code), self._guarded(what):
                 return resource.diff(self._db)
-        with self._own.reads(f"{resource.name}: diff"):
-            with self._guarded(f"{resource.name}: diff"):
+        with self._db.at_work() if is_built_in(resource) else self._own.reads(what):
+            with self._guarded(what):
                 found = resource.diff(self._db)
             if not isinstance(found, Changes):
                 raise HookFailed(

@@ -26,6 +26,11 @@ def asks_for(seed: Seed, hook: str) -> frozenset[str]:
     return frozenset(name for function in functions for name in signature(function).parameters)
 
 
+def is_given_db(seed: Seed, plugins: SeedManager, hook: str) -> bool:
+    """True when `db` reaches code of the seed, or a wrapper, in this hook: what is not asked for is not passed."""
+    return any("db" in found.argnames for found in plugins.only(seed.name, hook).get_hookimpls())
+
+
 def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[Any]:
     """Call one hook of one seed; wrappers and what is built in take part, other seeds do not.
 

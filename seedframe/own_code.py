@@ -61,6 +61,22 @@ class OwnCode:
             self._require_nothing_written(before)
 
     @contextmanager
+    def without_db(self, what: str) -> Iterator[None]:
+        """Run a hook that is not given `db`, and so needs no watching.
+
+        One that it kept from another hook runs each of its statements as read-only for itself.
+
+        Raises:
+            HookFailed: it did so, and swallowed an SQL error, or ended the transaction.
+        """
+        with self._named(what):
+            before = self._db.statements
+            yield
+            self._require_no_error()
+        if self._db.statements != before:
+            self._session.tidy()
+
+    @contextmanager
     def writes(self, what: str) -> Iterator[None]:
         """Run code that may write, and what it set ends with it.
 

@@ -22,12 +22,12 @@ from seedframe.options import ApplyOptions
 from seedframe.plugins import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
-from seedframe.saved_plan import SavedPlan
 from seedframe.seed import Seed
 from seedframe.settings import Settings, declaration_problems, resolve
 
 if TYPE_CHECKING:
     from seedframe.installed import Distribution
+    from seedframe.saved_plan import SavedPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Job:
     all_seeds: tuple[Seed, ...]
     chosen: tuple[Seed, ...]
     distributions: "tuple[Distribution, ...]" = ()
-    plan: SavedPlan | None = None
+    plan: "SavedPlan | None" = None
 
 
 class Run:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from seedframe import __version__
 from seedframe.database.engine import OpenTarget, open_target
@@ -11,19 +12,16 @@ from seedframe.database.ledger import Ledger
 from seedframe.database.problems import standby
 from seedframe.database.session import Session
 from seedframe.errors import ConfigError, DiscoveryError, PlanRefused, Problem, SeedframeError
-from seedframe.exactly import ExactWriting, require_bound
 from seedframe.masked_report import masked_outcome, masked_problem
 from seedframe.masking import hiding
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, VerifyOptions
 from seedframe.ordering import missing_requirements
-from seedframe.plan_making import plan_of, require_ledger, saved
 from seedframe.reading import Reading
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, Report, Target
 from seedframe.retrying import reconnect_s, run_again
 from seedframe.run import Job, Run
-from seedframe.saved_plan import SavedPlan
 from seedframe.transactions import Transactions
 from seedframe.writing import Writing
 
@@ -44,6 +42,10 @@ def verify(job: Job, options: VerifyOptions, observer: Observer) -> Report:
         passwords=options.passwords,
     )
     return _Runner(Run(job, "verify", "verify", applied, observer)).report()
+
+
+if TYPE_CHECKING:
+    from seedframe.saved_plan import SavedPlan
 
 
 class _Runner:
@@ -98,7 +100,11 @@ class _Runner:
             error=self._error,
             plan=self._run.job.plan.id if self._run.job.plan is not None else None,
         )
-        return saved(report, self._plan, self._run) if self._run.options.out is not None else report
+        if self._run.options.out is None:
+            return report
+        from seedframe.plan_making import saved  # here and below, as most runs need none of that
+
+        return saved(report, self._plan, self._run)
 
     def _reread(self) -> None:
         """Read everything; from its start when the connection is lost, or a standby breaks it off, a few times."""
@@ -125,10 +131,14 @@ class _Runner:
         self._look_around(session, ledger, target.host)
         run.observer.run_started(run.job.chosen, run.mode)
         if run.options.out is not None:
+            from seedframe.plan_making import require_ledger
+
             require_ledger(ledger)
             run.recorder = Recorder(changes=True)
         Reading(run, session, ledger).go()
         if run.options.out is not None:
+            from seedframe.plan_making import plan_of
+
             self._plan = plan_of(run, session, created_at=self._started_at)
         session.rollback()
 
@@ -141,13 +151,19 @@ class _Runner:
             session.begin(write=False)
             self._look_around(session, ledger, target.host)
             if plan is not None:
+                from seedframe.exactly import require_bound
+
                 require_bound(plan, run, session, ledger)
             session.rollback()
 
         Transactions(run, session).again(look)
         run.observer.run_started(run.job.chosen, run.mode)
-        writing = Writing if plan is None else ExactWriting
-        writing(run, session, ledger).go()
+        if plan is None:
+            Writing(run, session, ledger).go()
+        else:
+            from seedframe.exactly import ExactWriting
+
+            ExactWriting(run, session, ledger).go()
 
     def _look_around(self, session: Session, ledger: Ledger, host: str) -> None:
         seen = session.first_dict(

@@ -1,6 +1,6 @@
 """The catalog: what the server says of a table, read in one query and resolved once for each transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 
@@ -327,6 +327,13 @@ class Catalog:
         if name not in self._found:
             self._found[name] = self._read(name)
         return self._found[name]
+
+    def absent(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of the names that no table, nor anything like one, has now. Errors: DeclarationError."""
+        parts = [split_name(name) for name in names]
+        qualified = [sql.Identifier(*filter(None, part)).as_string() for part in parts]
+        rows = self._session.query("SELECT to_regclass(name) IS NULL FROM unnest($1::text[]) AS name", [qualified])
+        return tuple(name for name, (is_absent,) in zip(names, rows, strict=True) if is_absent)
 
     def forget(self, name: str) -> None:
         """Look again next time: the table may have been made meanwhile."""

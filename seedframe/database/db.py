@@ -38,6 +38,9 @@ class Db:
     Read-only outside `apply`, enforced by the server. Resources find here, besides, what the comparison of rows needs.
 
     Errors of the statements: SeedError and its kinds; never with the contents of a row.
+
+    Attributes:
+        statements: how many were run, or tried.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Db:
         self._views: dict[int, Table] = {}
         self._first_error: SeedframeError | None = None
         self._at_work = False
+        self.statements = 0
 
     # For hooks
 
@@ -270,6 +274,7 @@ class Db:
         import sqlalchemy
         from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
 
+        self.statements += 1
         refused = forbidden(sql)
         if refused is not None:
             hint = "one statement a call; the transaction is the runner's to control"

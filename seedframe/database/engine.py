@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from seedframe.config import Config
-from seedframe.database import embedded
 from seedframe.database.address import Address, configured_address, connection_problem, parse_address
 from seedframe.database.one_statement import OneStatementCursor
 from seedframe.database.session import Session
@@ -44,6 +43,8 @@ def open_target(
     """
     with ExitStack() as stack:
         if config.database.embedded:
+            from seedframe.database import embedded  # here, as only this needs to know where servers are installed
+
             server = stack.enter_context(embedded.lease(config.root, config.project, config.variables))
             address, host = parse_address(server.url, source="embedded"), "embedded"
         else:

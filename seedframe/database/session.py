@@ -54,6 +54,12 @@ _KEEPALIVE: Final[sql.SQL] = sql.SQL(
 
 _STREAMED: Final = 5_000
 
+# Sent together, as each message that waits for its answer costs a journey.
+_SAVEPOINT: Final[LiteralString] = "SAVEPOINT {}"
+_READ_ONLY: Final[LiteralString] = "; SET TRANSACTION READ ONLY"
+_READ_AND_UNDO: Final[LiteralString] = "SHOW transaction_read_only; ROLLBACK TO SAVEPOINT {0}; RELEASE SAVEPOINT {0}"
+_UNDO: Final[LiteralString] = "ROLLBACK TO SAVEPOINT {0}; RELEASE SAVEPOINT {0}"
+
 
 class _UndoneError(Exception):
     """Leaves a savepoint whose work was only tried."""
@@ -188,17 +194,19 @@ class Session:
         self.transaction_id = None
         self._connection.begin()
         try:
-            if write:
-                self.execute("SET TRANSACTION READ WRITE")
-            self.pin()
+            self.pin(first="SET TRANSACTION READ WRITE; " if write else "")
         except SeedframeError as error:
             # The first statement brings BEGIN along, and only a standby has this to say to it.
             if write and isinstance(error.__cause__, psycopg.errors.FeatureNotSupported):
                 raise standby() from error.__cause__
             raise
 
-    def pin(self) -> None:
-        """Pin the settings of the transaction, and the role; also after a seed's own code, which may have set some."""
+    def pin(self, *, first: LiteralString = "") -> None:
+        """Pin the settings of the transaction, and the role; also after a seed's own code, which may have set some.
+
+        Args:
+            first: statements to be sent along, each with its semicolon.
+        """
         pins: list[sql.Composable] = [
             sql.SQL("set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
             for name, value in self._settings.items()
@@ -213,7 +221,8 @@ class Session:
                 " THEN set_config('session_replication_role', 'origin', true) END"
             )
         )
-        row = self.first(sql.SQL("SELECT current_setting('role'), current_user, {}").format(sql.SQL(", ").join(pins)))
+        pinning = sql.SQL("SELECT current_setting('role'), current_user, {}").format(sql.SQL(", ").join(pins))
+        row = self._at_once(sql.SQL(first) + pinning)
         if row is not None and self._own_role is None:
             # ALTER ROLE … SET role makes a login act as another role from its start: that one's privileges count.
             self._own_role, self.role = row[0], row[1]
@@ -269,13 +278,11 @@ class Session:
         The name is random, so that nobody can release or roll back to it by guessing.
         """
         name = sql.Identifier(f"seedframe_{secrets.token_hex(8)}")
-        self.execute(sql.SQL("SAVEPOINT {}").format(name))
-        if read_only and self._writable:
-            self.execute("SET TRANSACTION READ ONLY")
+        self.execute(sql.SQL(_SAVEPOINT + (_READ_ONLY if read_only and self._writable else "")).format(name))
         try:
             yield
             if read_only:
-                self._require_sound()
+                self._require_not_aborted()
         except TransactionEnded:
             raise
         except BaseException as error:
@@ -284,14 +291,21 @@ class Session:
             raise
         try:
             if read_only:
-                self._raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
-            self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+                still = self._cursor().execute(sql.SQL(_READ_AND_UNDO).format(name)).fetchone()
+            else:
+                self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
         except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction) as error:
             raise self._ended() from error
         except psycopg.Error as error:
             if self._closed_by_hand:
                 raise self._ended() from error
             raise self.explained(error) from error
+        if read_only and still != ("on",):
+            raise Misbehaved("turned off read-only", hint="only `apply` may write")
+
+    def _require_not_aborted(self) -> None:
+        if self.aborted:
+            raise swallowed()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -302,13 +316,6 @@ class Session:
                 yield
             finally:
                 self._writable = True
-
-    def _require_sound(self) -> None:
-        """Nothing was swallowed, and read-only is still on. Errors: HookFailed."""
-        if self.aborted:
-            raise swallowed()
-        if self.scalar("SHOW transaction_read_only") != "on":
-            raise Misbehaved("turned off read-only", hint="only `apply` may write")
 
     def accepts(self, attempt: Callable[[], object]) -> SeedframeError | None:
         """Try something and undo it either way: None when the server takes it, else why not."""
@@ -325,8 +332,7 @@ class Session:
         """Undo what was done since; False when somebody has ended the transaction."""
         # Never hides the first error: when the transaction or the connection is gone there is nothing left to undo.
         try:
-            self._raw.execute(sql.SQL("ROLLBACK TO SAVEPOINT {}").format(name))
-            self._raw.execute(sql.SQL("RELEASE SAVEPOINT {}").format(name))
+            self._cursor().execute(sql.SQL(_UNDO).format(name))
         except (psycopg.errors.InvalidSavepointSpecification, psycopg.errors.NoActiveSqlTransaction):
             return False
         except psycopg.Error:
@@ -356,6 +362,16 @@ class Session:
         """Run a statement; how many rows it touched (-1 where the server does not say)."""
         try:
             return self._cursor().execute(statement, parameters).rowcount
+        except psycopg.Error as error:
+            raise self.explained(error) from error
+
+    def _at_once(self, statements: Statement) -> tuple[Any, ...] | None:
+        """Run several statements; the first row of the last one."""
+        try:
+            cursor = self._cursor().execute(statements)
+            while cursor.nextset():
+                pass
+            return cursor.fetchone()
         except psycopg.Error as error:
             raise self.explained(error) from error
 

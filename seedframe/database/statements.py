@@ -6,8 +6,8 @@ from typing import Final
 
 # PostgreSQL's lexical rules, as far as they tell where a statement ends: comments (block comments nest), strings with
 # and without backslash escapes, quoted names, dollar quotes, names (which may hold a $), anything else. To the server
-# any character beyond ASCII is one of names, also what is a space elsewhere. A string that goes on in a later line is
-# read as it began.
+# any character beyond ASCII is one of names, also what is a space elsewhere (said here by what is none, which compiles
+# in no time). A string that goes on in a later line is read as it began.
 _TOKEN: Final = re.compile(
     r"""
       (?P<space>[ \t\n\r\f\v]+|--[^\n\r]*)
@@ -16,8 +16,8 @@ _TOKEN: Final = re.compile(
                  (?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+'(?:[^'\\]|\\.|'')*+')*+
                | '(?:[^']|'')*' | "(?:[^"]|"")*")
     | (?P<parameter>\$[0-9]+)
-    | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\$)
-    | (?P<name>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)
+    | (?P<dollar>\$(?P<tag>[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$)
+    | (?P<name>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
     | (?P<end>;)
     | (?P<other>.)
     """,

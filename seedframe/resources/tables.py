@@ -41,13 +41,12 @@ class Tables:
     def diff(self, db: Db) -> Changes:
         """Never a change: a table is there, or an error, or (optional) noted as absent. Errors: MissingTable."""
         missing: list[MissingTable] = []
-        for name in self.names:
+        for name in db.catalog.absent(self.names):
             db.catalog.forget(name)
-            if db.catalog.find(name) is None:
-                if self._required:
-                    missing.append(db.catalog.missing(name, hint=self._hint))
-                else:
-                    db.mark_absent(name)
+            if self._required:
+                missing.append(db.catalog.missing(name, hint=self._hint))
+            else:
+                db.mark_absent(name)
         if len(missing) == 1:
             raise missing[0]
         if missing:

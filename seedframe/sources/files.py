@@ -14,7 +14,6 @@ from seedframe.sources.json_files import json_lines_records, json_records
 from seedframe.sources.records import Records
 from seedframe.sources.texts import DECOMPRESSORS, TextFile
 from seedframe.sources.toml_files import toml_records
-from seedframe.sources.yaml_files import yaml_records
 
 FORMATS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml")
 
@@ -52,6 +51,8 @@ def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = 
     if ending == ".toml":
         return toml_records(file)
     if ending in (".yaml", ".yml"):
+        from seedframe.sources.yaml_files import yaml_records  # here, as few projects need it
+
         return yaml_records(file)
     return json_lines_records(file) if ending in (".jsonl", ".ndjson") else json_records(file)
 
