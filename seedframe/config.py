@@ -157,10 +157,9 @@ def load_config(
     )
     project = merged.get("project", {}).get("name") or file.default_name
     problems += [problem for problem in (env_problem, *url_problems) if problem is not None]
-    if not project:
-        problems.append(
-            file.problem(("project", "name"), "the project has no name", 'write name = "…" under [project]')
-        )
+    if not project.strip() or not project.isprintable():  # of pyproject.toml, or of the folder
+        what = "the project has a name with control characters" if project.strip() else "the project has no name"
+        problems.append(file.problem(("project", "name"), what, 'write name = "…" under [project]'))
     if problems:
         raise ConfigError.of(problems)
     return Config(

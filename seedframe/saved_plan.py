@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from seedframe.errors import PlanRefused
+from seedframe.json_text import json_text
 from seedframe.options import Selection
 from seedframe.verdicts import OnConflict
 
@@ -101,7 +102,7 @@ class SavedPlan:
             ],
         }
         whole = {**document, "checksum": _checksum(document)}
-        return json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        return json_text(whole, indent=1, sort_keys=True) + "\n"
 
 
 def read_plan(path: Path) -> SavedPlan:

@@ -28,7 +28,7 @@ def one_line(text: str) -> str:
 
 def describe(error: BaseException) -> str:
     """`Type: message` in one line; of a database's error the SQLSTATE and the primary message only."""
-    name = type(error).__name__
+    name = one_line(type(error).__name__)
     if type(error).__module__.split(".")[0] in _DATABASE_MODULES:
         return _describe_database_error(error)
     if isinstance(error, SyntaxError):
@@ -65,7 +65,7 @@ def _describe_database_error(error: BaseException) -> str:
     state = getattr(served, "sqlstate", None)
     primary = getattr(diag, "message_primary", None) or _text(served).partition("\n")[0]
     quiet = _QUOTED_VALUE.sub("", one_line(primary))
-    return f"{type(served).__name__}: {quiet}" + (f" [{state}]" if state else "")
+    return f"{one_line(type(served).__name__)}: {quiet}" + (f" [{state}]" if state else "")
 
 
 def deepest(error: BaseException, wanted: Callable[[str], bool]) -> tuple[str, int] | None:

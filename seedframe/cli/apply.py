@@ -13,6 +13,7 @@ from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
 from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
+from seedframe.reporting.cells import visible
 from seedframe.reporting.formats import FORMATS
 from seedframe.verdicts import OnConflict
 
@@ -113,7 +114,8 @@ def command(
             report = project.apply(options, observer)
         code = deliver(report, to, context)
     if out is not None and report.plan is not None and context.verbosity >= 0:
-        click.echo(f"plan saved: seedframe apply --plan {shlex.quote(str(out))} makes exactly this, once", err=True)
+        shown = visible(shlex.quote(str(out)))
+        click.echo(f"plan saved: seedframe apply --plan {shown} makes exactly this, once", err=True)
     return code
 
 

@@ -1,6 +1,5 @@
 """`seedframe env`: the variables the seeds read, whether they are set, and a .env.example. Needs no database."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from seedframe.exposure import exposures
 from seedframe.own_settings import address_problems, describe_own
 from seedframe.project import Project
 from seedframe.reporting.cells import pad, text_width, visible
+from seedframe.reporting.json import encode
 from seedframe.reporting.output import page_for, print_text, print_utf8
 from seedframe.reporting.page import Line, Page, Style
 from seedframe.reporting.signs import signs_for
@@ -107,7 +107,7 @@ def command(
     if example:
         deliver_example(example_text(found.project, found.own, found.variables), output)
     elif format_ == "json":
-        print_utf8(json.dumps(as_dict(found), ensure_ascii=False, indent=2) + "\n")
+        print_utf8(encode(as_dict(found)))
     else:
         page = replace(page_for(sys.stdout), color=context.colored(sys.stdout))
         print_text(text_of(lines(found, page), page))

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from seedframe.errors import Problem, UsageError
+from seedframe.json_text import json_text
 from seedframe.log import NAMESPACE, logger
 from seedframe.masking import masked, masked_document
 from seedframe.observer import Observer
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 EVENT: Final = "event"
 TRACEBACK: Final = "traceback"
 _ERROR: Final = "error"
+
+_DEEPEST: Final = 20
+_LARGEST: Final = 2**63
 
 _COLORS: Final = {"DEBUG": "cyan", "INFO": "blue", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
@@ -102,12 +106,14 @@ def text_of(record: "Record", *, color: bool = False) -> str:
     """A record as a line for people, control characters as escapes; a traceback's lines follow it."""
     level = record["level"].name
     shown = click.style(f"{level.lower():8}", fg=_COLORS.get(level, "white")) if color else f"{level.lower():8}"
+    # Secrets are taken out before anything is escaped: escaped, they would not be found.
     line = f"{record['time']:%H:%M:%S} {shown} {visible(masked(record['message']))}"
     details = _details(record)
     trace = details.pop(TRACEBACK, None)
-    lines = [" ".join([line, *(f"{key}={_text_value(value)}" for key, value in details.items() if key != EVENT)])]
+    shown_details = (f"{visible(masked(key))}={_text_value(value)}" for key, value in details.items() if key != EVENT)
+    lines = [" ".join([line, *shown_details])]
     if trace is not None:
-        lines += [f"  {visible(part)}" for part in str(trace).splitlines()]
+        lines += [f"  {visible(part)}" for part in masked(_plain_text(trace)).splitlines()]
     return "\n".join(lines)
 
 
@@ -119,8 +125,16 @@ def _details(record: "Record") -> dict[str, Any]:
 
 
 def _text_value(value: object) -> str:
-    text = visible(masked(str(value)))  # before it is quoted once more
+    text = visible(masked(_plain_text(value)))
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
+
+
+def _plain_text(value: object) -> str:
+    """What a seed bound to a record may be anything, also what has no text: a log line is no reason to fail."""
+    try:
+        return str(value)
+    except Exception as broken:  # noqa: BLE001 - whatever a foreign __str__ raises
+        return f"({type(value).__name__} without a text: its __str__ raised {type(broken).__name__})"
 
 
 class _JsonLines:
@@ -145,16 +159,27 @@ def json_of(record: "Record") -> str:
         "message": record["message"],
     }
     document |= {key: value for key, value in _details(record).items() if key not in document}
-    plain = json.loads(json.dumps(document, ensure_ascii=False, default=_json_value))
-    return json.dumps(masked_document(plain), ensure_ascii=False)
+    return json_text(masked_document(_json_value(document)))
 
 
-def _json_value(value: object) -> object:
+def _json_value(value: object, depth: int = 0) -> object:
+    """The value as JSON has it, its text where it has none for it, and where it is nested without an end."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and abs(value) < _LARGEST:  # neither nan nor an infinity
+        return value
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, datetime):
         return value.isoformat()
+    if depth < _DEEPEST:
+        if isinstance(value, Mapping):
+            return {_plain_text(key): _json_value(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [_json_value(item, depth + 1) for item in value]
     if isinstance(value, set | frozenset):
-        return sorted(map(str, value))
-    return str(value)
+        return sorted(map(_plain_text, value))
+    return _plain_text(value)
 
 
 # -------------------------------------------------------------------------

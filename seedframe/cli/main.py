@@ -143,7 +143,9 @@ def _discard_output() -> None:
 
 
 def _stopped(text: str, stopped: BaseException) -> int:
-    click.echo(masked(": ".join([text, *getattr(stopped, "__notes__", ())])), err=True)
+    from seedframe.reporting.cells import visible
+
+    click.echo(visible(masked(": ".join([text, *getattr(stopped, "__notes__", ())]))), err=True)
     return stopped.exit_code if isinstance(stopped, Stopped) else 130
 
 

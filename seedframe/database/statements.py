@@ -23,6 +23,8 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Half of a surrogate pair, as escapes in Python may have it, is no character.
+_UNREADABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LOWER: Final = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 _CONTROL: Final = re.compile(
     r"(begin|start transaction|commit|end|rollback|abort|savepoint|release|prepare transaction"
@@ -62,6 +64,8 @@ def forbidden(statement: str) -> str | None:
 
 def unfit_expression(expression: str) -> str | None:
     """Why a text cannot be put in parentheses and be one expression; None when it can. The server judges the rest."""
+    if (unreadable := unreadable_sql(expression)) is not None:
+        return unreadable
     depth = 0
     words = 0
     for match in _tokens(expression):
@@ -76,6 +80,11 @@ def unfit_expression(expression: str) -> str | None:
     if depth:
         return "has a parenthesis that is not closed" if depth > 0 else "closes a parenthesis that was not opened"
     return None if words else "is empty"
+
+
+def unreadable_sql(text: str) -> str | None:
+    """Why a text cannot be sent to the server as SQL at all; None when it can."""
+    return "has a character that no SQL can have" if _UNREADABLE.search(text) else None
 
 
 def names_in(expression: str) -> frozenset[str]:

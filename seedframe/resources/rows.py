@@ -8,7 +8,7 @@ from seedframe.changes import Changes, Finding, Severity, rows_text
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode
 from seedframe.database.rowset import Rowset
-from seedframe.database.statements import unfit_expression
+from seedframe.database.statements import unfit_expression, unreadable_sql
 from seedframe.durations import Misfit
 from seedframe.errors import DeclarationError, MissingTable, did_you_mean
 from seedframe.limits import Limit, Limits, parse_limit
@@ -156,6 +156,8 @@ class Rows:
                     hint=f'write SQL, such as validate={{"{column}": "{column} > 0"}}',
                     where=where,
                 )
+            if (unreadable := unreadable_sql(condition)) is not None:
+                raise DeclarationError(f"validate[{column!r}] {unreadable}", hint="correct it", where=where)
         for column, looked_up in self._spec.refs.items():
             if not isinstance(looked_up, Ref):
                 raise DeclarationError(f"refs[{column!r}] is no ref()", hint='write ref("table", …)', where=where)
