@@ -145,15 +145,6 @@ class Attempt:
 
     def run(self) -> Attempted:
         """Compare; where the run writes, write, compare again and verify. Errors: SeedError and its kinds."""
-        handover = self._scene.accounts.handover
-        kept = len(handover)
-        try:
-            return self._run()
-        except BaseException:
-            handover.undo(kept)  # no COMMIT was sent
-            raise
-
-    def _run(self) -> Attempted:
         self._guard_secrets(bool(self._settings.secrets))
         self._resources = self._declare()
         self._here = tuple(each for each in self._resources if skipped_in(each, self._scene.env) is None)

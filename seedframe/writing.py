@@ -305,6 +305,15 @@ class Writing:
 
     def _within(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
         """Apply one seed and enter it in the ledger, in the transaction that is open."""
+        handover = self._run.accounts.handover
+        kept = len(handover)
+        try:
+            return self._apply_and_enter(seed, planned, started)
+        except BaseException:
+            handover.undo(kept)  # no COMMIT was sent
+            raise
+
+    def _apply_and_enter(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
         attempt = self._attempt = self._run.attempt(self._session, self._ledger, seed, planned)
         attempted = attempt.run()
         if attempted.failed:

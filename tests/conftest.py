@@ -65,7 +65,7 @@ def pytest_report_header() -> str:
     return f"PostgreSQL {major_version(bindir)}: {bindir}"
 
 
-_OUTSIDE = ("PG", "DATABASE_URL", "SEED")
+_OUTSIDE = ("PG", "DATABASE_URL", "SEED", "SUPABASE")
 _numbers = count(1)
 
 
@@ -125,6 +125,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
         if name.startswith(_OUTSIDE) and not name.startswith("SEEDFRAME_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SEEDFRAME_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_dir / "cache"))
 
 
 @pytest.fixture

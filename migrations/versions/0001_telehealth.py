@@ -26,7 +26,7 @@ USERS: Final = """
 create table users (
     id uuid primary key default gen_random_uuid(),
     email text not null check (email ~ '^[^@[:space:]]+@[^@[:space:]]+$'),
-    password_hash text not null check (password_hash <> ''),
+    password_hash text check (password_hash <> ''), -- null where Supabase Auth keeps the password
     first_name text not null check (first_name <> ''),
     last_name text not null check (last_name <> ''),
     role user_role not null default 'patient',

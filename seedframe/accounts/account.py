@@ -12,6 +12,7 @@ from seedframe.database.db import Db
 from seedframe.database.users import database_and_time
 from seedframe.emails import normalise_email
 from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
+from seedframe.resources.environments import environments_of
 from seedframe.roles import check_role
 from seedframe.secrets import Secret
 
@@ -36,6 +37,7 @@ class Account:
         last_name: str | None = None,
         role: str | None = None,
         initial: Collection[Field] = ("first_name", "last_name"),
+        environments: Collection[str] | None = None,
         in_production: bool = True,
         name: str | None = None,
     ) -> None:
@@ -49,6 +51,7 @@ class Account:
                 is given or to a generated one.
             first_name, last_name, role: None declares nothing.
             initial: fields that are set on creation and are the operators' from then on; the others are enforced.
+            environments: the environments it is for; anywhere else it is left alone. None: all.
             in_production: False for what must not be where people depend on it, such as an account for tests.
             name: what the resource is called after `account:`; the e-mail address by default.
 
@@ -83,6 +86,7 @@ class Account:
         self._identity = Identity(
             normalise_email(email), {field: value for field, value in fields.items() if value is not None}
         )
+        self.environments = environments_of(environments, where=f"Account({email!r})")
         self._in_production = in_production
         self._name = f"account:{name or self._identity.email}"
         self._places: tuple[Place, ...] | None = None
@@ -170,7 +174,7 @@ class Account:
         roles = db.accounts.config.administrators
         if roles is None:
             roles = ADMINISTRATORS if self._identity.fields.get("role") in ADMINISTRATORS else ()
-        if not roles or not self._places:
+        if not roles or not self._places or self._rehearsed:
             return
         # Where there are rows about people, they are what the application asks.
         place = self._places[-1]

@@ -23,7 +23,7 @@ def is_known_default(password_hash: str, variables: Mapping[str, str]) -> bool:
     Args:
         variables: the environment's; XDG_CACHE_HOME names the folder, else it is `~/.cache`.
     """
-    digest = sha256(password_hash.encode()).hexdigest()
+    digest = _digest(password_hash)
     folder = _folder(variables)
     known = _read(folder / _FILE) if folder is not None else []
     if digest in known:
@@ -33,6 +33,17 @@ def is_known_default(password_hash: str, variables: Mapping[str, str]) -> bool:
     if folder is not None:
         _write(folder, [*known, digest][-_MOST:])
     return False
+
+
+def remember_good(password_hash: str, variables: Mapping[str, str]) -> None:
+    """Keep the answer "no" for a hash of a password that was looked at before it was set."""
+    folder = _folder(variables)
+    if folder is not None:
+        _write(folder, [*_read(folder / _FILE), _digest(password_hash)][-_MOST:])
+
+
+def _digest(password_hash: str) -> str:
+    return sha256(password_hash.encode()).hexdigest()
 
 
 def _folder(variables: Mapping[str, str]) -> Path | None:

