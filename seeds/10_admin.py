@@ -1,4 +1,4 @@
-"""The first administrators, who let everybody else in; and, where it is asked for, a provider to try things out with."""
+"""The first administrators, who let everybody else in; and, on request, a provider to try things out with."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -367,7 +367,9 @@ def test_a_catalogue_that_cannot_be_prescribed_from_is_a_finding(seeded: Folder,
     sql("update medications set active = false where name = 'Metformin'")
     sql("update pharmacies set active = false where tier = 'primary'")
     document = report(seeded, "verify", code=2)
-    assert [finding["text"] for seed in document["seeds"] for finding in seed["findings"] if finding["severity"] != "info"] == [
+    assert [
+        finding["text"] for seed in document["seeds"] for finding in seed["findings"] if finding["severity"] != "info"
+    ] == [
         "Metformin cannot be prescribed: none of its products is active",
         "no active primary pharmacy: orders have nowhere to go",
     ]
