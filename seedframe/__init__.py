@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from seedframe.accounts.supabase import SupabaseAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
     from seedframe.database.db import Db
+    from seedframe.emails import normalise_email
     from seedframe.errors import SeedframeError
     from seedframe.markers import hookimpl
     from seedframe.project import Project
@@ -49,6 +50,7 @@ _HOMES: Final = {
     "column": "seedframe.resources.values",
     "hookimpl": "seedframe.markers",
     "moved": "seedframe.resources.values",
+    "normalise_email": "seedframe.emails",
     "parse_accounts": "seedframe.accounts.grants",
     "ref": "seedframe.resources.values",
     "removed": "seedframe.resources.values",
@@ -80,6 +82,7 @@ __all__ = [
     "column",
     "hookimpl",
     "moved",
+    "normalise_email",
     "parse_accounts",
     "ref",
     "removed",

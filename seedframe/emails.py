@@ -61,6 +61,13 @@ def normalise_email(text: str) -> str:
     return address
 
 
+def as_read(email: str) -> str:
+    """A normalised address with its domain as people read it (`xn--mnchen-3ya.de` as `münchen.de`)."""
+    local, _, domain = email.rpartition("@")
+    labels = [_decoded(label) if label.startswith(_ACE) else label for label in domain.split(".")]
+    return f"{local}@{'.'.join(labels)}"
+
+
 def _no_address(reason: str) -> DeclarationError:
     return DeclarationError(f"this is no e-mail address: {reason}", hint="an address has the form name@domain")
 

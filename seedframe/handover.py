@@ -68,7 +68,7 @@ class Handover:
         if self._show is not None:
             return
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(self._folder)
             directory = _open_private(self._folder)
             try:
                 if not os.access(directory if os.access in os.supports_fd else self._folder, os.W_OK | os.X_OK):
@@ -161,7 +161,7 @@ def keep_password(
         f"password: {password.reveal()}\n"
     )
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder)
         _write_private(folder, path.name, text)
     except OSError as error:
         raise _cannot_keep(email, folder, error) from None
@@ -172,6 +172,13 @@ def _cannot_keep(email: str, folder: Path, error: OSError) -> SeedError:
     return SeedError(
         f"the password generated for {email} cannot be kept in {folder}: {error.strerror or error}", hint=_INSTEAD
     )
+
+
+def _make(folder: Path) -> None:
+    """The folder, in a `.seedframe/` that no version control takes."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError), (folder.parent / ".gitignore").open("x", encoding="ascii") as stream:
+        stream.write("*\n")
 
 
 def _open_private(folder: Path) -> int:

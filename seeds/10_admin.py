@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seedframe import Account, Accounts, LocalAccounts, Resource, Secret, Setting, parse_accounts
+from seedframe import Account, Accounts, LocalAccounts, Resource, Secret, Setting, normalise_email, parse_accounts
 
 REQUIRES = ["core"]
 
@@ -11,7 +11,13 @@ ADMINISTRATORS = ("admin", "super_admin")
 STAFF = ("support", "pharmacist", *ADMINISTRATORS)
 
 SETTINGS = [
-    Setting("SEED_ADMIN_EMAIL", str, default="admin@example.com", help="the administrator's e-mail address"),
+    Setting(
+        "SEED_ADMIN_EMAIL",
+        str,
+        default="admin@example.com",
+        parse=normalise_email,
+        help="the administrator's e-mail address",
+    ),
     Setting("SEED_ADMIN_PASSWORD", Secret, default=None, help="the first password; generated when not set"),
     Setting("SEED_ADMIN_FIRST_NAME", str, default="Platform", help="the administrator's first name"),
     Setting("SEED_ADMIN_LAST_NAME", str, default="Administrator", help="the administrator's last name"),
@@ -24,7 +30,13 @@ SETTINGS = [
         help=f"more accounts, as email:role,email:role; the roles are {', '.join(STAFF)}",
     ),
     Setting("SEED_CREATE_PROVIDER_STUB", bool, default=False, help="make a provider to try things out with"),
-    Setting("SEED_PROVIDER_EMAIL", str, default="provider@example.com", help="that provider's e-mail address"),
+    Setting(
+        "SEED_PROVIDER_EMAIL",
+        str,
+        default="provider@example.com",
+        parse=normalise_email,
+        help="that provider's e-mail address",
+    ),
 ]
 
 # At Supabase Auth, where it is configured, with a row in `users`; else in `users` alone.

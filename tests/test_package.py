@@ -132,6 +132,7 @@ PUBLIC = {
     "column",
     "hookimpl",
     "moved",
+    "normalise_email",
     "parse_accounts",
     "removed",
     "ref",

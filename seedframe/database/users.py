@@ -8,6 +8,7 @@ from psycopg import sql
 
 from seedframe.database.catalog import Table
 from seedframe.database.db import Db
+from seedframe.emails import as_read
 from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
 
 Value: TypeAlias = str | int | bool | None
@@ -94,7 +95,7 @@ class UsersTable:
         parts: list[sql.Composable] = [self._id(), *self._hash(), *(self._compared(field) for field in fields)]
         rows = self._db.rows(
             sql.SQL("select {} from {} where {} limit 2").format(_list(parts), self._table, self._match).as_string(),
-            email=email,
+            **_spellings(email),
             **({"pattern": self._pattern} if self.has("password_hash") else {}),
             **{field: wanted[field] for field in fields},
         )
@@ -133,7 +134,7 @@ class UsersTable:
             sql.SQL("update {} set {} where {}")
             .format(self._table, _list([self._assigned(field) for field in values]), self._match)
             .as_string(),
-            email=email,
+            **_spellings(email),
             **values,
         )
         if updated != 1:
@@ -145,7 +146,7 @@ class UsersTable:
             sql.SQL("select cast({} as text) from {} where {}")
             .format(self._columns["password_hash"].identifier, self._table, self._match)
             .as_string(),
-            email=email,
+            **_spellings(email),
         )
         return found
 
@@ -166,8 +167,10 @@ class UsersTable:
 
     @property
     def _match(self) -> sql.Composed:
-        """The account of `:email`, in a form that an index on lower(email) serves."""
-        return sql.SQL("lower({}) = lower(cast(:email as text))").format(self._columns["email"].identifier)
+        """The account of `:email`, its domain in ASCII or not, in a form that an index on lower(email) serves."""
+        return sql.SQL("lower({}) in (lower(cast(:email as text)), lower(cast(:as_read as text)))").format(
+            self._columns["email"].identifier
+        )
 
     def _id(self) -> sql.Composed:
         if not self.has("id"):
@@ -211,6 +214,11 @@ class UsersTable:
                 f"{role!r} is no role: type {column.type} does not have it",
                 hint=did_you_mean(role, labels) or f"it has {', '.join(labels)}",
             )
+
+
+def _spellings(email: str) -> dict[str, str]:
+    """The parameters of `_match`."""
+    return {"email": email, "as_read": as_read(email)}
 
 
 def database_and_time(db: Db) -> tuple[str, str]:
