@@ -530,7 +530,7 @@ def test_a_service_that_does_not_answer_is_an_error_unless_the_table_may_stand_i
     assert kept.sql("select email from users") == [(EMAIL,)]
 
 
-@pytest.mark.parametrize("spelled", ["ada@münchen.de", "Ada@xn--mnchen-3ya.de", "ada@MÜNCHEN.de"])
+@pytest.mark.parametrize("spelled", ["ada@münchen.de", "Ada@xn--mnchen-3ya.de"])
 def test_a_domain_outside_ascii_is_one_in_both_spellings(keep: Keep, spelled: str) -> None:
     kept = keep("local")
     kept.sql("insert into users (email, first_name, last_name) values (%s, 'A', 'L')", [spelled])
