@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seedframe.account_options import AccountsConfig, PasswordOptions
 from seedframe.changes import Finding
 from seedframe.errors import Problem, UsageError
 from seedframe.handover import Handover
 from seedframe.report import Mode
-
-if TYPE_CHECKING:
-    from seedframe.database.db import Db
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +18,8 @@ class AccountRun:
 
     Attributes:
         production: the environment is one that people depend on.
-        guards: by a place where accounts are kept, what must hold there before a COMMIT: an administrator remains.
+        guards: by a place where accounts are kept, what must hold there before a COMMIT, asked with an attempt's `Db`:
+            an administrator remains.
         declared: the e-mail addresses of the accounts that seeds of this run have declared.
         shared: what kinds of places share within a run, such as a connection to a service, by their own keys.
         closing: what is let go of at the end of the run.
@@ -32,7 +30,7 @@ class AccountRun:
     mode: Mode
     production: bool
     handover: Handover
-    guards: dict[str, Callable[["Db"], Finding | None]] = field(default_factory=dict)
+    guards: dict[str, Callable[[Any], Finding | None]] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     shared: dict[str, Any] = field(default_factory=dict)
     closing: ExitStack = field(default_factory=ExitStack)

@@ -86,8 +86,11 @@ class ExactWriting(Writing):
         """Errors: PlanRefused, with everything that moved."""
         again = Run(self._run.job, "apply", "dry_run", self._run.options, Observer())
         again.recorder = Recorder(changes=True)
-        with self._session.reading():
-            Reading(again, self._session, self._ledger).go()
+        try:
+            with self._session.reading():
+                Reading(again, self._session, self._ledger).go()
+        finally:
+            again.accounts.close()
         problems = [
             Problem(PlanRefused.code, f"seed {outcome.seed} cannot be compared any more: {outcome.error.message}",
                     outcome.error.hint, outcome.error.where)

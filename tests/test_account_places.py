@@ -324,6 +324,9 @@ def test_a_raised_version_changes_the_password_once(kept: Kept) -> None:
         assert kept.opens(second)
     kept.applied(SEED_VERSION="3", SEED_PASSWORD=SECOND)
     assert kept.opens(SECOND)
+    for version in ("2", "3"):
+        kept.applied(SEED_VERSION=version, SEED_PASSWORD=FIRST)
+        assert kept.opens(SECOND)
     assert kept.verified(SEED_VERSION="3")["exit_code"] == 0
 
 
@@ -389,6 +392,15 @@ def test_a_later_seed_may_not_take_the_last_administrator(keep: Keep) -> None:
     assert report["exit_code"] == 1
     assert "no enabled account in users has the role admin" in findings(report, "error")[0]
     assert kept.accounts() == [(EMAIL, "Ada", "admin", True)]
+
+
+def test_to_see_that_one_remains_the_service_is_not_searched_where_one_is_declared(keep: Keep) -> None:
+    kept = keep("supabase")
+    kept.auth.add_many(30)
+    kept.applied(**GIVEN)
+    before = len(kept.auth.requests)
+    assert kept.verified()["exit_code"] == 0
+    assert [request.path for request in kept.auth.requests[before:] if request.path.endswith("/users")] == []
 
 
 # Crashes

@@ -178,11 +178,31 @@ class Account:
             return
         # Where there are rows about people, they are what the application asks.
         place = self._places[-1]
-        db.accounts.guards.setdefault(place.name, lambda db: _require_administrator(db, place, roles))
+        guards = db.accounts.guards
+        if place.name not in guards or self._is_administrator(place, roles):
+            guards[place.name] = lambda db: self._require_administrator(db, place, roles)
+
+    def _is_administrator(self, place: Place, roles: Collection[str]) -> bool:
+        """True when this very account was found to be an enabled one."""
+        found = self._found.get(place.name)
+        return (
+            found is not None
+            and self._identity.fields.get("role") in roles
+            and not {"role", "is_active"} & set(found.differs)
+        )
+
+    def _require_administrator(self, db: Db, place: Place, roles: Collection[str]) -> Finding | None:
+        # What is elsewhere no other seed has changed meanwhile, and to look through all accounts there takes its time.
+        if (place.elsewhere and self._is_administrator(place, roles)) or place.has_administrator(
+            db, roles
+        ) is not False:
+            return None
+        text = f"no enabled account in {place.name} has the role {' or '.join(roles)}: nobody could let others in"
+        return Finding(text, "error")
 
     def record(self, db: Db) -> None:
-        """Keep the version of the password in the ledger."""
-        if self._places and self._version > 1 and self._version != self._stored_version:
+        """Keep the highest version of the password in the ledger."""
+        if self._places and self._version > max(1, self._stored_version or 0):
             db.keep_password_version(self._name, self._version)
 
     # Where
@@ -367,10 +387,3 @@ class Account:
             yield Finding(f"the password given for {email} opens it", "info")
         else:
             yield Finding(f"the password given for {email} does not open it", "error")
-
-
-def _require_administrator(db: Db, place: Place, roles: Collection[str]) -> Finding | None:
-    if place.has_administrator(db, roles) is False:
-        text = f"no enabled account in {place.name} has the role {' or '.join(roles)}: nobody could let others in"
-        return Finding(text, "error")
-    return None
