@@ -581,6 +581,45 @@ def test_a_view_of_accounts_is_refused(project: ProjectFactory, sql: Sql) -> Non
     assert "users is a view" in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("mode", ["apply", "apply --dry-run"])
+@pytest.mark.parametrize(
+    ("column", "type_", "what"),
+    [
+        ("password_hash", "varchar(50)", "password hash"),
+        ("password_hash", "bytea", "password hash"),
+        ("email", "char(10)", "e-mail address"),
+        ("first_name", "varchar(2)", "first name"),
+        ("role", "varchar(5)", "role"),
+        ("role", "short", "role"),
+    ],
+)
+def test_a_column_that_would_keep_a_part_of_a_value_is_refused(
+    project: ProjectFactory, sql: Sql, column: str, type_: str, what: str, mode: str
+) -> None:
+    sql(USERS + "create domain short as varchar(5); alter table users alter role drop default;")
+    sql(f"alter table users alter {column} type {type_} using null")
+    # A role that begins with one that may do more: cut, it would be that one.
+    role = {"SEED_ADMIN_ROLE": "admin_of_nothing"} if column == "role" else {}
+    result = project(ADMIN_SEED).run(*mode.split(), env={**GIVEN, **role})
+    assert result.returncode == 1, str(result)
+    assert f"column {column} of public.users does not take the whole {what}" in result.stdout, str(result)
+    assert CANARY not in str(result)
+    assert sql("select * from users") == []
+
+
+def test_a_column_with_room_for_its_values_is_as_good_as_any(project: ProjectFactory, sql: Sql) -> None:
+    sql(USERS)
+    sql(
+        "alter table users alter password_hash type char(80), alter email type char(40), alter role drop default,"
+        " alter first_name type varchar(3), alter role type varchar(5) using role::text"
+    )
+    folder = project(ADMIN_SEED)
+    applied(folder, **GIVEN)
+    assert "0 created, 0 updated" in applied(folder, **GIVEN).stdout
+    result = folder.run("verify", "--check-passwords", env=GIVEN)
+    assert result.returncode == 0, str(result)
+
+
 def test_without_an_optional_table_of_users_the_account_is_skipped_unless_it_was_there(admin: Folder, sql: Sql) -> None:
     optional = SEED.replace("import Account", "import Tables, Account").replace(
         "def resources(settings):\n", 'def resources(settings):\n    yield Tables("users", required=False)\n'

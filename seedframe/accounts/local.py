@@ -81,8 +81,8 @@ class LocalAccounts:
         return Profiles(self._table, columns=self._columns, initial=self._initial)
 
     def vet(self, db: Db) -> None:
-        """Errors: MissingTable, DeclarationError."""
-        self._look_up(db)
+        """Errors: MissingTable, DeclarationError; BadData where no whole hash would fit."""
+        self._look_up(db).require_room({"password_hash": PLACEHOLDER_HASH})
 
     def find(self, db: Db, identity: Identity) -> FoundAccount | None:
         """The account with this e-mail address, compared by the server, each field in its column's own type.

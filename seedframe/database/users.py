@@ -13,6 +13,17 @@ from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
 
 Value: TypeAlias = str | int | bool | None
 
+# Types that take a text whole, or not at all. A cast to others may leave a part: to `varchar(5)`, a domain over that.
+_WHOLE: Final = frozenset({"text", "character varying", "citext", "boolean", "uuid"})
+
+_SAID: Final = {
+    "email": "e-mail address",
+    "password_hash": "password hash",
+    "first_name": "first name",
+    "last_name": "last name",
+    "role": "role",
+}
+
 _LABELS: Final = """
 select cast(e.enumlabel as text) as label from pg_catalog.pg_enum e
  where e.enumtypid = pg_catalog.to_regtype(cast(:type as text)) order by e.enumsortorder
@@ -23,6 +34,7 @@ select cast(e.enumlabel as text) as label from pg_catalog.pg_enum e
 class _Column:
     """One column: its name, quoted for SQL, its type, as the server writes it, and whether it must have a value."""
 
+    name: str
     identifier: sql.SQL
     type: str
     not_null: bool
@@ -92,6 +104,7 @@ class UsersTable:
         fields = [field for field in wanted if self.has(field)]
         if "role" in fields:
             self._require_role(wanted["role"])
+        self.require_room({"email": email, **{field: wanted[field] for field in fields}})
         parts: list[sql.Composable] = [self._id(), *self._hash(), *(self._compared(field) for field in fields)]
         rows = self._db.rows(
             sql.SQL("select {} from {} where {} limit 2").format(_list(parts), self._table, self._match).as_string(),
@@ -112,11 +125,16 @@ class UsersTable:
 
     def insert(self, values: Mapping[str, str | None]) -> None:
         """Add a row; `values` by what they are of an account. Errors: SeedError and its kinds."""
+        self.require_room(values)
         targets = {name: self._columns[name] for name in values}
         parameters: dict[str, str | None] = dict(values)
         for number, (name, value) in enumerate(self._initial_values.items()):
             targets[f"initial_{number}"] = self._initial[name]
             parameters[f"initial_{number}"] = _as_text(value)
+        # Other types may well write a value otherwise: 1.50 as 1.5.
+        more = {name: column for name, column in targets.items() if name not in values}
+        texts = {name: column for name, column in more.items() if column.type.startswith("character")}
+        self._require_room({name: (column, parameters[name]) for name, column in texts.items()})
         self._db.execute(
             sql.SQL("insert into {} ({}) values ({})")
             .format(
@@ -129,7 +147,8 @@ class UsersTable:
         )
 
     def update(self, email: str, values: Mapping[str, str]) -> None:
-        """Set what `values` names, and nothing else. Errors: SeedError where the row is gone."""
+        """Set what `values` names, and nothing else. Errors: SeedError where the row is gone; BadData."""
+        self.require_room(values)
         updated = self._db.execute(
             sql.SQL("update {} set {} where {}")
             .format(self._table, _list([self._assigned(field) for field in values]), self._match)
@@ -139,6 +158,10 @@ class UsersTable:
         )
         if updated != 1:
             raise SeedError(f"{email} in {self._label} changed meanwhile", hint="apply again")
+
+    def require_room(self, values: Mapping[str, str | None]) -> None:
+        """Make sure that columns keep their values whole; `values` by what they are of an account. Errors: BadData."""
+        self._require_room({name: (self._columns[name], value) for name, value in values.items() if self.has(name)})
 
     def password_hash(self, email: str) -> str | None:
         """The hash, for `checkpw` alone: it is to be kept in no other place."""
@@ -206,6 +229,26 @@ class UsersTable:
         column = self._columns[field]
         return sql.SQL("{} = {}").format(column.identifier, column.cast(field))
 
+    def _require_room(self, values: Mapping[str, tuple[_Column, str | None]]) -> None:
+        # SQL's own cast cuts what is too long for its type without a word: half a hash, or another role.
+        asked = {name: value for name, (column, value) in values.items() if column.type not in _WHOLE and value}
+        if not asked:
+            return
+        parts = [
+            sql.SQL("rtrim(cast({} as text)) as {}").format(values[name][0].cast(name), sql.Identifier(name))
+            for name in asked
+        ]
+        kept = self._db.row(sql.SQL("select {}").format(_list(parts)).as_string(), **asked)
+        for name, value in asked.items():
+            column = values[name][0]
+            there = "" if kept is None else kept[name] or ""
+            if there != value.rstrip(" ") and (value.startswith(there) or name == "password_hash"):
+                raise BadData(
+                    f"column {column.name} of {self._label} does not take the whole {_SAID.get(name, 'value')} of an"
+                    f" account: it is of type {column.type}",
+                    hint="let the column be of type text, in a migration",
+                )
+
     def _require_role(self, role: str) -> None:
         column = self._columns["role"]
         labels = [row["label"] for row in self._db.rows(_LABELS, type=column.type)]
@@ -233,7 +276,7 @@ def database_and_time(db: Db) -> tuple[str, str]:
 
 def _column(table: Table, name: str) -> _Column:
     column = table.column(name)
-    return _Column(_escaped(sql.Identifier(column.name)), column.type, column.not_null)
+    return _Column(column.name, _escaped(sql.Identifier(column.name)), column.type, column.not_null)
 
 
 def _escaped(part: sql.Composable) -> sql.SQL:
