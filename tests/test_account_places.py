@@ -377,6 +377,15 @@ def test_an_enabled_administrator_must_remain(keep: Keep, kept: Kept) -> None:
     assert kept.accounts() == [(EMAIL, "Ada", "admin", True)]
 
 
+def test_the_last_administrator_is_not_demoted_by_the_declaration(keep: Keep, kept: Kept) -> None:
+    kept.applied(**GIVEN)
+    report = kept.applying(**GIVEN, SEED_ROLE="support")
+    assert report["exit_code"] == 1
+    assert [text for text in findings(report, "error") if text.startswith("no enabled account")]
+    if kept.in_table:
+        assert kept.sql("select role::text from users") == [("admin",)]
+
+
 ADMINISTRATORS = '\n[accounts]\nadministrators = ["admin", "super_admin"]\n'
 LOCKS_OUT = 'def apply(db, plan):\n    db.execute("update users set is_active = false")\n'
 CHECKED = (

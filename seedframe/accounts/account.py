@@ -93,6 +93,7 @@ class Account:
         self._found: dict[str, FoundAccount] = {}
         self._stored_version: int | None = None
         self._changed_password = False
+        self._was_administrator = False
         self._rehearsed = False
 
     @property
@@ -136,6 +137,8 @@ class Account:
             found = place.find(db, identity)
             if found is not None:
                 self._found[place.name] = found
+                there, _ = found.differs.get("role", (None, None))
+                self._was_administrator = self._was_administrator or there in ADMINISTRATORS
         self._require_one_id()
         changes = [change for place in self._places for change in self._compare(db, place)]
         return Changes.of(changes, unchanged=0 if changes else 1)
@@ -173,7 +176,8 @@ class Account:
         """Have the run guard the places of this account: an enabled administrator must remain there."""
         roles = db.accounts.config.administrators
         if roles is None:
-            roles = ADMINISTRATORS if self._identity.fields.get("role") in ADMINISTRATORS else ()
+            is_one = self._was_administrator or self._identity.fields.get("role") in ADMINISTRATORS
+            roles = ADMINISTRATORS if is_one else ()
         if not roles or not self._places or self._rehearsed:
             return
         # Where there are rows about people, they are what the application asks.
