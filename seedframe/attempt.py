@@ -305,7 +305,9 @@ class Attempt:
             if resource.name in seen:
                 raise DeclarationError(
                     f"resource {resource.name} is declared twice in seed {self._seed.label}",
-                    hint='tell them apart: Rows(…, name="…")',
+                    hint="an account has one declaration: give each its own e-mail address"
+                    if isinstance(resource, Account)
+                    else 'tell them apart: Rows(…, name="…")',
                     where=self._seed.origin,
                 )
             seen.add(resource.name)

@@ -581,6 +581,16 @@ def test_a_view_of_accounts_is_refused(project: ProjectFactory, sql: Sql) -> Non
     assert "users is a view" in result.stdout + result.stderr
 
 
+def test_an_account_that_is_declared_twice_is_told_what_to_do(project: ProjectFactory, sql: Sql) -> None:
+    sql(USERS)
+    again = '    yield Account(LocalAccounts("users"), email="ADMIN@example.com", role="patient")\n'
+    result = project({"seeds/10_admin.py": SEED + again}).run("apply", env=GIVEN)
+    assert result.returncode == 1, str(result)
+    assert "resource account:admin@example.com is declared twice in seed 10_admin" in result.stdout
+    assert "hint: an account has one declaration: give each its own e-mail address" in result.stdout
+    assert sql("select * from users") == []
+
+
 @pytest.mark.parametrize("mode", ["apply", "apply --dry-run"])
 @pytest.mark.parametrize(
     ("column", "type_", "what"),
