@@ -212,13 +212,19 @@ def _environment_problem(name: str, overlays: Iterable[str], file: Path | None, 
     if name in names:
         return None
     similar = [known for known in names if known.startswith(name) or name.startswith(known)]
-    meant = f"did you mean {similar[0]!r}?" if similar else did_you_mean(name, names)
+    meant = f"did you mean {similar[0]!r}?" if similar else did_you_mean(name, names) or _nearly_production(name)
     if meant is None:
         return None
     message = f"{shown_path(file) if file is not None else 'the configuration'} has no environment {name!r}"
     prefix = "tool.seedframe." if file is not None and file.name == PYPROJECT else ""
     hint = f"{meant} If {name!r} is meant, add an empty table [{prefix}{ENV}.{name}]"
     return Problem(ConfigError.code, message, hint, where)
+
+
+def _nearly_production(name: str) -> str | None:
+    """A slip in the one name that means something by itself; `preproduction` is none."""
+    word = name.casefold()
+    return None if word == "prod" or "production" in word else did_you_mean(word, ("production",))
 
 
 def _database(

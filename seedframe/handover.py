@@ -27,12 +27,14 @@ class Handed:
         email: whose it is.
         file: where it is kept; None where it is shown only.
         lasting: it holds whatever becomes of the transaction: the account is made outside the database.
+        told: what a person is told of it.
     """
 
     email: str
     password: Secret
     file: Path | None
     lasting: bool = False
+    told: str = ""
 
 
 Show: TypeAlias = Callable[[Handed], bool]
@@ -44,6 +46,9 @@ class Handover:
 
     A password is in its file, durably, before anything refers to it. After the COMMIT it is shown where there is
     somebody to show it to, who takes the file away; else the file stays, and the report names it.
+
+    Attributes:
+        taken_back: what was told of passwords that went with what was rolled back.
     """
 
     def __init__(self, state_dir: Path, show: Show | None = None) -> None:
@@ -56,6 +61,7 @@ class Handover:
         self._folder = state_dir / FOLDER
         self._show = show
         self._handed: list[Handed] = []
+        self.taken_back: set[str] = set()
         self._hidden = ExitStack()
 
     @property
@@ -100,10 +106,12 @@ class Handover:
             if self._show is None or not self._show(Handed(email, password, None, lasting)):
                 raise
             return f"a password was generated for {email}: it was shown once; sign in, change it"
-        self._handed.append(Handed(email, password, file, lasting))
+        where = f"it is in {file}; sign in, change it, delete the file"
         if self._show is not None:
-            return f"a password was generated for {email}: it is shown below, once; sign in, change it"
-        return f"a password was generated for {email}: it is in {file}; sign in, change it, delete the file"
+            where = "it is shown below, once; sign in, change it"
+        told = f"a password was generated for {email}: {where}"
+        self._handed.append(Handed(email, password, file, lasting, told))
+        return told
 
     def __len__(self) -> int:
         return len(self._handed)
@@ -112,6 +120,7 @@ class Handover:
         """The transaction was rolled back for certain: take away what it left after the first `kept` passwords."""
         for handed in self._handed[kept:]:
             if handed.file is not None and not handed.lasting:
+                self.taken_back.add(handed.told)
                 with suppress(OSError):
                     handed.file.unlink()
         # What lasts holds, whatever became of the rest.

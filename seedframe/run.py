@@ -151,7 +151,7 @@ class Run:
             critical=seed.critical,
             duration_s=0.0 if started is None else time.monotonic() - started,
             resources=resources,
-            findings=findings,
+            findings=tuple(each for each in findings if each.text not in self.accounts.handover.taken_back),
             error=error,
         )
         return masked_outcome(outcome)

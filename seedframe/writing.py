@@ -333,7 +333,9 @@ class Writing:
         if outcome.status is not Status.CHANGED:
             return outcome
         told = Finding(f"rolled back with the run, {why}", "info")
-        return replace(outcome, status=Status.SKIPPED, resources=(), findings=(*outcome.findings, told))
+        gone = self._run.accounts.handover.taken_back
+        kept = [finding for finding in outcome.findings if finding.text not in gone]
+        return replace(outcome, status=Status.SKIPPED, resources=(), findings=(*kept, told))
 
     def _record(self, outcome: SeedOutcome, audited: Audited | None = None) -> None:
         assert self._run.id is not None  # noqa: S101 - the caller looked

@@ -439,8 +439,11 @@ def test_what_is_rolled_back_takes_its_password_along_unless_the_account_stays(k
     seed = kept.folder.path / "seeds" / "10_admin.py"
     text = seed.read_text(encoding="utf-8")
     seed.write_text(text + "\n\ndef verify(db):\n    yield 'not good'\n", encoding="utf-8")
-    assert kept.applying()["exit_code"] == 1
+    report = kept.applying()
+    assert report["exit_code"] == 1
     assert len(kept.passwords()) == (1 if kept.at_auth else 0)
+    named = [text for text in findings(report, "info") if "a password was generated" in text]
+    assert len(named) == len(kept.passwords())
     seed.write_text(text, encoding="utf-8")
     kept.applied()
     assert kept.accounts() == [(EMAIL, "Ada", "admin", True)]

@@ -40,6 +40,18 @@ def test_production_is_true_or_false(project: ProjectFactory) -> None:
         Project.load(project(config='[project]\nproduction = "yes"\n').path)
 
 
+@pytest.mark.parametrize("env", ["prodution", "Prodcution", "producton"])
+def test_a_slip_in_production_is_one_whatever_the_file_says(project: ProjectFactory, env: str) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'production'"):
+        Project.load(project().path, env=env)
+    assert Project.load(project(config=f"[env.{env}]\n").path, env=env).config.production is False
+
+
+@pytest.mark.parametrize("env", ["preprod", "pre-production", "prod", "test", "demo", "uat", "staging"])
+def test_other_names_are_no_slips(project: ProjectFactory, env: str) -> None:
+    assert Project.load(project().path, env=env).config.env == env
+
+
 # Seeds that are limited to environments
 
 ENVIRONMENTS = """

@@ -139,10 +139,11 @@ def test_a_share_of_deletes_is_of_the_rows_in_scope(items: Folder, sql: Sql) -> 
     assert counts(apply(items)) == (0, 0, 81, 17)
 
 
-def test_an_environment_has_limits_of_its_own(items: Folder) -> None:
+def test_an_environment_has_limits_of_its_own(items: Folder, sql: Sql) -> None:
     change(items, range(15))
     configure(items, "[limits]\nmax_delete = 1\n[env.production.limits]\nmax_delete = 5\n")
     assert "max_delete=1" in error(apply(items))
+    sql("update seedframe.environment set env = 'production'")
     assert counts(apply(items, env="production")) == (0, 0, 5, 15)
 
 

@@ -36,9 +36,11 @@ class Mark:
 def require_environment(ledger: Ledger, env: str) -> None:
     """The database is not marked as that of another environment, as far as the ledger was looked at.
 
+    `Production` and `production` are one.
+
     Errors: WrongEnvironment.
     """
-    if ledger.env is not None and ledger.env != env:
+    if ledger.env is not None and ledger.env.casefold() != env.casefold():
         raise WrongEnvironment(
             f"this database is marked as that of environment {ledger.env!r}, and this is {env!r}",
             hint=f"choose the database that is meant, or --env {ledger.env!r}; `seedframe db mark` tells who marked it",
