@@ -1,5 +1,6 @@
 """seedframe.toml, or [tool.seedframe] of pyproject.toml: where it is, what it says, and on which line."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from seedframe.toml_lines import key_lines, line_of
 FILE_NAME: Final = "seedframe.toml"
 PYPROJECT: Final = "pyproject.toml"
 _TOOL: Final = ("tool", "seedframe")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,8 @@ class ConfigFile:
         """A mistake at a key of `document`, with the file and line it stands on."""
         line = line_of(key_lines(self.text), (*self.at, *key))
         name = shown_path(self.path)
-        dotted = ".".join((*self.at, *key))
+        # What is no name is not shown: it may be an address with its password, in the wrong place.
+        dotted = ".".join(part if _NAME.fullmatch(part) else '"…"' for part in (*self.at, *key))
         where = f"{name}:{line}" if line else name
         return Problem(ConfigError.code, f"{dotted}: {message}", hint, where)
 

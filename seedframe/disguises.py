@@ -31,7 +31,7 @@ class Disguise:
     """One way of writing a value.
 
     Attributes:
-        literal: what every text has in it that writes the value so.
+        literal: what every text has in it that writes the value so; empty where that is next to nothing.
         pattern: a regular expression for all of it.
     """
 
@@ -44,8 +44,8 @@ def disguises(value: str) -> frozenset[Disguise]:
     """Every way in which a text may write this value; none for a value of nothing but space."""
     found = {_plain(form) for form in _quoted(value) if form.strip()}
     run = max(re.findall("[A-Za-z0-9]+", value), key=len, default="")
-    if len(run) >= _SHORT and run != value:
-        found.add(Disguise(run, _loose(value)))
+    if len(value.strip()) >= _SHORT and run != value:
+        found.add(Disguise(run if len(run) >= _SHORT else "", _loose(value)))
     encoded = value.encode(errors="surrogatepass")
     if len(encoded) >= _SHORT and value.strip():
         found |= {_plain(encoded.hex()), _plain(encoded.hex().upper())}

@@ -99,7 +99,7 @@ def _compiled() -> re.Pattern[str] | None:
     if _stale:
         _stale = False
         # The longest first, so that nothing is left of one that begins with another.
-        found = sorted(_hidden, key=lambda each: (-len(each.literal), each.literal))
+        found = sorted(_hidden, key=lambda each: (-len(each.pattern), each.pattern))
         _literals = tuple(dict.fromkeys(each.literal for each in found))
         _pattern = re.compile("|".join(each.pattern for each in found)) if found else None
     return _pattern

@@ -8,6 +8,7 @@ from typing import Final
 
 from seedframe.account_options import MAX_ROUNDS, ROUNDS
 from seedframe.errors import BadData, DeclarationError
+from seedframe.masking import hide
 from seedframe.secrets import Secret
 
 MAX_BYTES: Final = 72
@@ -58,7 +59,9 @@ def hash_password(password: Secret, owner: str, rounds: int = ROUNDS) -> str:
             f"bcrypt with {rounds} rounds is not allowed",
             hint=f"{ROUNDS} to {MAX_ROUNDS} are",
         )
-    return bcrypt.hashpw(_checked(password, owner), bcrypt.gensalt(rounds)).decode("ascii")
+    hashed = bcrypt.hashpw(_checked(password, owner), bcrypt.gensalt(rounds)).decode("ascii")
+    hide(hashed)
+    return hashed
 
 
 def cost(password_hash: str) -> int | None:
@@ -109,7 +112,9 @@ def _opened_by_default(password_hash: str) -> bool:
 
 def generate_password() -> Secret:
     """A new password of 192 random bits, in letters, digits, `-` and `_`."""
-    return Secret(secrets.token_urlsafe(_GENERATED_BYTES))
+    password = secrets.token_urlsafe(_GENERATED_BYTES)
+    hide(password)
+    return Secret(password)
 
 
 def _checked(password: Secret, owner: str) -> bytes:
