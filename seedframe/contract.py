@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from seedframe import hookspecs
 from seedframe.errors import Problem
@@ -20,8 +20,13 @@ ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 CONSTANTS: Final = ("REQUIRES", "TAGS", "ENVIRONMENTS", "CRITICAL", "SETTINGS", "WRITES")
 
-Place: TypeAlias = Callable[[object], str | None]
-"""Where in the seed's own files a function (or a constant, by name) stands: `seeds/10_x.py:12`."""
+
+class Place(Protocol):
+    """Where in the seed's own files a function (or a constant, by name) stands: `seeds/10_x.py:12`."""
+
+    def __call__(self, thing: object, argument: str | None = None, /) -> str | None:
+        """The place of a thing, or of one of a function's arguments."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,7 @@ def hook_mistakes(plugin: object, place: Place) -> list[Problem]:
                 "has `apply` but no `check`",
                 "`apply` makes the changes that `check` returned: say in `check` what differs",
                 place(hooks["apply"][0]),
+                "apply-without-check",
             )
         )
     if not problems and not hooks.keys() & ARGUMENTS.keys():
@@ -92,6 +98,7 @@ def hook_mistakes(plugin: object, place: Place) -> list[Problem]:
                 "has no hook",
                 "define `resources` (or `check`, or `verify`) in it; a helper's name begins with an underscore",
                 place(plugin),
+                "no-hook",
             )
         )
     return problems
@@ -115,7 +122,7 @@ def _misnamed(plugin: object, hooks: Mapping[str, object], place: Place) -> Iter
     for hook in sorted(hooks.keys() - ARGUMENTS.keys()):
         near = _nearest(hook, ARGUMENTS)
         hint = f"did you mean {near!r}?" if near else f"the hooks of a seed are {known}"
-        yield Problem(_HOOK_CODE, f"unknown hook {hook!r}", hint, place(hook))
+        yield Problem(_HOOK_CODE, f"unknown hook {hook!r}", hint, place(hook), "unknown-hook")
     if not isinstance(plugin, ModuleType):
         return
     for name, value in _members(plugin):
@@ -132,6 +139,7 @@ def _misnamed(plugin: object, hooks: Mapping[str, object], place: Place) -> Iter
                     f"unknown hook {name!r}",
                     f"did you mean {near!r}? If it is a helper, begin its name with an underscore",
                     place(value),
+                    "unknown-hook",
                 )
 
 
@@ -149,6 +157,7 @@ def _not_a_hook(plugin: ModuleType, name: str, value: object, place: Place) -> I
             f"define `{name}` in the seed itself and call it from there, or mark it with @hookimpl; "
             "if it is a helper, import it under another name",
             place(name),
+            "not-a-hook",
         )
         return
     yield Problem(
@@ -156,6 +165,7 @@ def _not_a_hook(plugin: ModuleType, name: str, value: object, place: Place) -> I
         f"{name!r} is {_kind(value)}, and a hook is a function",
         f"write `def {name}(): …`, or give it another name",
         place(name),
+        "not-a-hook",
     )
 
 
@@ -166,13 +176,15 @@ def _signature_mistakes(hook: str, function: Callable[..., Any], place: Place) -
     name = getattr(function, "__name__", hook)
     may_ask = f"it may ask for {', '.join(known)}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        yield Problem(_HOOK_CODE, f"{name!r} is async", "a hook is a plain function: drop `async`", place(function))
+        hint = "a hook is a plain function: drop `async`"
+        yield Problem(_HOOK_CODE, f"{name!r} is async", hint, place(function), "hook-signature")
     for parameter in inspect.signature(function).parameters.values():
-        problem = None
+        problem, kind = None, "hook-signature"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             problem = f"{name!r} asks for {str(parameter).partition(':')[0]}", f"name each argument: {may_ask}"
         elif parameter.name not in known:
             near = nearest_name(parameter.name, known)
+            kind = "unknown-argument"
             problem = (
                 f"{name!r} asks for {parameter.name!r}, which it cannot be given",
                 f"did you mean {near!r}? {may_ask[0].upper()}{may_ask[1:]}" if near else may_ask,
@@ -188,7 +200,7 @@ def _signature_mistakes(hook: str, function: Callable[..., Any], place: Place) -
                 f"write just `{parameter.name}`",
             )
         if problem is not None:
-            yield Problem(_HOOK_CODE, problem[0], problem[1], place(function))
+            yield Problem(_HOOK_CODE, problem[0], problem[1], place(function, parameter.name), kind)
 
 
 # -------------------------------------------------------------------------
@@ -201,7 +213,8 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
     problems: list[Problem] = []
 
     def wrong(name: str, message: str, hint: str) -> None:
-        problems.append(Problem("discovery", f"{name} {message}", hint, place(name)))
+        kind = "settings" if name == "SETTINGS" else "constant-value"
+        problems.append(Problem("discovery", f"{name} {message}", hint, place(name), kind))
 
     def texts(name: str, example: str) -> tuple[str, ...] | None:
         value = getattr(plugin, name, None)
@@ -268,6 +281,7 @@ def _misnamed_constants(plugin: object, place: Place) -> Iterator[Problem]:
                 f"unknown constant {name}",
                 f"did you mean {near}? If it is the seed's own, begin its name with an underscore",
                 place(name),
+                "unknown-constant",
             )
 
 

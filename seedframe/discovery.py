@@ -125,7 +125,8 @@ def _stem(entry: Path) -> str:
 def _stray(entry: Path, own: OwnFiles) -> DiscoveryError:
     where = own.show(str(entry))
     if entry.is_dir() and SEED_NAME.fullmatch(entry.name):
-        return DiscoveryError("a seed's folder without __init__.py", hint="add one with the hooks in it", where=where)
+        message, hint = "a seed's folder without __init__.py", "add one with the hooks in it"
+        return DiscoveryError(message, hint=hint, where=where, kind="stray-file")
     word = "".join(character if character.isalnum() and character.isascii() else "_" for character in _stem(entry))
     digits = word[: len(word) - len(word.lstrip("0123456789"))]
     rest = word[len(digits) :].strip("_") or "name"
@@ -135,6 +136,7 @@ def _stray(entry: Path, own: OwnFiles) -> DiscoveryError:
         "neither a seed (NN_name) nor a helper (_name)",
         hint=f"call it {numbered}{ending}, or _{rest}{ending} if it is a helper",
         where=where,
+        kind="stray-file",
     )
 
 
@@ -320,7 +322,7 @@ def _shared_name(seed: Seed, same: list[Seed]) -> Seed:
     else:
         hint = "leave one of the plugins out with -p no:NAME, or take it from [plugins] allow"
     message = f"{len(same)} seeds are called {seed.name!r}: {' and '.join(sorted(places))}"
-    return replace(seed, broken=DiscoveryError(message, hint=hint, where=seed.origin))
+    return replace(seed, broken=DiscoveryError(message, hint=hint, where=seed.origin, kind="duplicate-seed"))
 
 
 def _is_local(seed: Seed) -> bool:
@@ -350,6 +352,8 @@ def _unknown_tables(config: Config, seeds: Iterable[Seed]) -> Iterator[Discovery
             f"no seed is called {name!r}",
             hint=meant or f"the seeds are {', '.join(sorted(names)) or '(none)'}",
             where=f"{file} [seeds.{name}]",
+            kind="unknown-seed",
+            about=name,
         )
 
 
@@ -359,7 +363,7 @@ def _unknown_environment(config: Config, seeds: Iterable[Seed]) -> Iterator[Disc
     near = did_you_mean(config.env, named)
     if near is not None and config.env not in named | config.environments | {DEFAULT_ENV}:
         hint = f"{near} If {config.env!r} is meant, add an empty table [env.{config.env}]"
-        yield DiscoveryError(f"no seed knows the environment {config.env!r}", hint=hint)
+        yield DiscoveryError(f"no seed knows the environment {config.env!r}", hint=hint, kind="environment-name")
 
 
 def _misnamed_environments(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:
@@ -373,7 +377,9 @@ def _misnamed_environments(config: Config, seeds: Iterable[Seed]) -> Iterator[Di
         for name in sorted(seed.environments or ()):
             problem = config.environment_problem(name, where)
             if problem is not None:
-                yield DiscoveryError(problem.message, hint=problem.hint, where=problem.where)
+                yield DiscoveryError(
+                    problem.message, hint=problem.hint, where=problem.where, kind="environment-name", about=name
+                )
 
 
 def _nothing(config: Config) -> NoSeeds:

@@ -35,19 +35,26 @@ SeedframeError
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake, as data: what a report's `error` and each line on the terminal are made from."""
+    """One mistake, as data: what a report's `error` and each line on the terminal are made from.
+
+    Attributes:
+        kind: the name of the rule of `seedframe lint` that it breaks, where that is known.
+        about: the word of the source that is wrong, for an exact column.
+    """
 
     code: str
     message: str
     hint: str | None = None
     where: str | None = None
+    kind: str | None = field(default=None, compare=False)
+    about: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -63,6 +70,7 @@ class SeedframeError(Exception):
         hint: what to do next.
         where: `file:line` (or file, key, table) the mistake is at.
         problems: the mistakes it stands for, where several were found at once.
+        kind, about: as in `Problem`.
 
     Attributes:
         sqlstate: of the server's error behind it, where that itself is kept from view.
@@ -78,11 +86,15 @@ class SeedframeError(Exception):
         hint: str | None = None,
         where: str | None = None,
         problems: Iterable[Problem] = (),
+        kind: str | None = None,
+        about: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.where = where
+        self.kind = kind
+        self.about = about
         self._problems = tuple(problems)
 
     @classmethod
@@ -90,12 +102,14 @@ class SeedframeError(Exception):
         """One error that carries every problem; the first one is its message."""
         found = tuple(problems)
         first = found[0]
-        return cls(first.message, hint=first.hint, where=first.where, problems=found)
+        return cls(
+            first.message, hint=first.hint, where=first.where, problems=found, kind=first.kind, about=first.about
+        )
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The mistakes this error stands for: one, unless several were found at once."""
-        return self._problems or (Problem(self.code, self.message, self.hint, self.where),)
+        return self._problems or (Problem(self.code, self.message, self.hint, self.where, self.kind, self.about),)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
@@ -171,9 +185,11 @@ class ConnectionFailed(SeedframeError):
         hint: str | None = None,
         where: str | None = None,
         problems: Iterable[Problem] = (),
+        kind: str | None = None,
+        about: str | None = None,
         retryable: bool = False,
     ) -> None:
-        super().__init__(message, hint=hint, where=where, problems=problems)
+        super().__init__(message, hint=hint, where=where, problems=problems, kind=kind, about=about)
         self.retryable = retryable
 
 

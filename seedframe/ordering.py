@@ -53,15 +53,19 @@ def requirement_problems(seed: Seed, seeds: Sequence[Seed]) -> tuple[Requirement
             meant = f"write {labels[name]!r}: seeds are required by name" if name in labels else None
             hint = meant or did_you_mean(name, sorted(by_name.keys() - {seed.name})) or "no seed has that name"
             message = f"seed {seed.label} requires {name!r}, which does not exist"
-            problems.append(RequirementMissing(message, hint=hint, where=seed.origin))
+            problems.append(_unmet(seed, name, message, hint, "unknown-requirement"))
         elif cycle := _cycle(seed, required, by_name):
             message = f"seed {seed.label} requires itself: {' → '.join(cycle)}"
             hint = "no order fits; take one of them out of REQUIRES"
-            problems.append(RequirementMissing(message, hint=hint, where=seed.origin))
+            problems.append(_unmet(seed, name, message, hint, "circular-requirement"))
         elif _position(required) > _position(seed):
             message = f"seed {seed.label} requires {name!r}, which comes later ({_numbered(required)})"
-            problems.append(RequirementMissing(message, hint=_renumber(seed, seeds), where=seed.origin))
+            problems.append(_unmet(seed, name, message, _renumber(seed, seeds), "late-requirement"))
     return tuple(problems)
+
+
+def _unmet(seed: Seed, name: str, message: str, hint: str, kind: str) -> RequirementMissing:
+    return RequirementMissing(message, hint=hint, where=seed.origin, kind=kind, about=name)
 
 
 def _cycle(seed: Seed, required: Seed, by_name: dict[str, Seed]) -> list[str]:

@@ -55,8 +55,11 @@ class OwnFiles:
         found = deepest(error, self.owns)
         return None if found is None else self.show(*found)
 
-    def place(self, thing: object) -> str | None:
-        """Where a function of the seed stands, or what it calls `thing`; for the module, its file."""
+    def place(self, thing: object, argument: str | None = None) -> str | None:  # noqa: ARG002 - as `Place` has it
+        """Where a function of the seed stands, or what it calls `thing`; for the module, its file.
+
+        An argument is looked for where its function begins.
+        """
         if isinstance(thing, str):
             return self._place_of_name(thing)
         code = getattr(inspect.unwrap(thing), "__code__", None) if callable(thing) else None
