@@ -6,7 +6,7 @@ from itertools import islice
 from typing import IO, Final
 
 from seedframe.errors import BadData
-from seedframe.sources.records import Block, Records, blocks_of
+from seedframe.sources.records import Block, Records, Report, blocks_of, refuse
 from seedframe.sources.texts import TextFile
 
 # The csv module refuses fields over 128 KiB unless told otherwise; real data has larger ones.
@@ -14,18 +14,19 @@ _LARGEST_FIELD: Final = 2**31 - 1
 _SHOWN: Final = 40
 
 
-def delimited_records(file: TextFile, delimiter: str, null: str | None) -> Records:
+def delimited_records(file: TextFile, delimiter: str, null: str | None, report: Report = refuse) -> Records:
     """The rows of a CSV or TSV file.
 
     Args:
         delimiter: "," or a tab.
         null: the token that means NULL; by default an empty field does.
+        report: is told of names in the header, and of rows, that are wrong.
 
     Errors: BadData, naming file, line and column.
     """
-    rows = _rows(file, delimiter)
+    rows = _rows(file, delimiter, report)
     try:
-        names = _header(next(rows, None), file, delimiter)
+        names = _header(next(rows, None), file, delimiter, report)
     except BadData:
         rows.close()
         raise
@@ -49,7 +50,7 @@ def _with_nulls(block: Block, token: str) -> Block:
     return Block(block.lines, columns)
 
 
-def _rows(file: TextFile, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
+def _rows(file: TextFile, delimiter: str, report: Report) -> Generator[tuple[int, list[str]], None, None]:
     csv.field_size_limit(_LARGEST_FIELD)
     header: list[str] | None = None
     with file.open() as text:
@@ -61,7 +62,7 @@ def _rows(file: TextFile, delimiter: str) -> Generator[tuple[int, list[str]], No
                     header = row
                 elif len(row) != len(header):
                     if row:
-                        raise _ragged(row, header, file.place(line))
+                        report(_ragged(row, header, file.place(line)))
                     line = reader.line_num + 1
                     continue
                 yield line, row
@@ -84,12 +85,13 @@ def _without_nul(text: IO[str], file: TextFile) -> Iterator[str]:
 # The header
 
 
-def _header(first: tuple[int, list[str]] | None, file: TextFile, delimiter: str) -> tuple[str, ...]:
+def _header(first: tuple[int, list[str]] | None, file: TextFile, delimiter: str, report: Report) -> tuple[str, ...]:
+    hint = "the first line names the columns"
     if first is None:
-        raise BadData("the file is empty", hint="the first line names the columns", where=file.shown)
+        raise BadData("the file is empty", hint=hint, where=file.shown, kind="empty-file")
     names, where = tuple(first[1]), file.place(1)
     if not names:
-        raise BadData("the first line is empty", hint="the first line names the columns", where=where)
+        raise BadData("the first line is empty", hint=hint, where=where, kind="header")
     if len(names) == 1:
         other = next((mark for mark in ",;\t|" if mark != delimiter and mark in names[0]), None)
         if other is not None:
@@ -97,17 +99,16 @@ def _header(first: tuple[int, list[str]] | None, file: TextFile, delimiter: str)
                 f"the header has one column, {names[0][:_SHOWN]!r}",
                 hint=f"the delimiter seems to be {other!r}; write the file with {delimiter!r}",
                 where=where,
+                kind="header",
             )
     for position, column in enumerate(names):
         if not column:
             last = position == len(names) - 1
-            raise BadData(
-                f"column {position + 1} has no name",
-                hint="name it, or take the delimiter from the end of each line" if last else "name every column",
-                where=where,
-            )
-        if column in names[:position]:
-            raise BadData(f"column {column!r} stands twice in the header", hint="remove one", where=where)
+            hint = "name it, or take the delimiter from the end of each line" if last else "name every column"
+            report(BadData(f"column {position + 1} has no name", hint=hint, where=where, kind="header"))
+        elif column in names[:position]:
+            message = f"column {column!r} stands twice in the header"
+            report(BadData(message, hint="remove one", where=where, kind="header", about=column))
     return names
 
 
@@ -126,6 +127,7 @@ def _ragged(row: Sequence[str], names: Sequence[str], where: str) -> BadData:
         f"{len(row)} field{'' if len(row) == 1 else 's'}, but the header has {width}",
         hint=hint,
         where=f"{where}, after column {names[min(len(row), width) - 1]}",
+        kind="field-count",
     )
 
 

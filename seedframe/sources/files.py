@@ -11,14 +11,16 @@ from seedframe.errors import BadData, did_you_mean
 from seedframe.sources.below import LeadsOut, NotRegular, Replaced, find_below, open_below
 from seedframe.sources.delimited import delimited_records
 from seedframe.sources.json_files import json_lines_records, json_records
-from seedframe.sources.records import Records
+from seedframe.sources.records import Records, Report, refuse
 from seedframe.sources.texts import DECOMPRESSORS, TextFile
 from seedframe.sources.toml_files import toml_records
 
 FORMATS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml")
 
 
-def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = None) -> Records:
+def open_file(
+    folder: Traversable, name: str, *, shown: str, null: str | None = None, report: Report = refuse
+) -> Records:
     """The records of a file under the seed's folder, in the format that its ending names, compressed or not.
 
     Args:
@@ -26,6 +28,7 @@ def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = 
         name: a path below it, with forward slashes.
         shown: the same file for messages, relative to the project.
         null: for CSV and TSV, the token that means NULL; by default an empty field does.
+        report: is told of records that are wrong; by default the first one is raised.
 
     Errors: BadData, naming file, line and column.
     """
@@ -34,6 +37,7 @@ def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = 
         raise BadData(
             f"file {name!r} is not below the seed's folder",
             hint="name a file next to the seed, without .. or a leading /",
+            kind="file-outside",
         )
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes.pop() if suffixes and suffixes[-1] in DECOMPRESSORS else None
@@ -42,19 +46,21 @@ def open_file(folder: Traversable, name: str, *, shown: str, null: str | None = 
         raise BadData(
             f"file {name!r} has the ending {ending or 'none'}",
             hint=did_you_mean(ending, FORMATS) or f"the formats are {', '.join(FORMATS)}, also .gz, .bz2 and .xz",
+            kind="file-format",
         )
     if null is not None and ending not in (".csv", ".tsv"):
-        raise BadData(f"file {name!r} is no CSV or TSV", hint="null= is for CSV and TSV; the other formats have a null")
+        hint = "null= is for CSV and TSV; the other formats have a null"
+        raise BadData(f"file {name!r} is no CSV or TSV", hint=hint, kind="file-format")
     file = TextFile(_find(folder, path, name), shown, packed)
     if ending in (".csv", ".tsv"):
-        return delimited_records(file, "\t" if ending == ".tsv" else ",", null)
+        return delimited_records(file, "\t" if ending == ".tsv" else ",", null, report)
     if ending == ".toml":
-        return toml_records(file)
+        return toml_records(file, report)
     if ending in (".yaml", ".yml"):
         from seedframe.sources.yaml_files import yaml_records  # here, as few projects need it
 
-        return yaml_records(file)
-    return json_lines_records(file) if ending in (".jsonl", ".ndjson") else json_records(file)
+        return yaml_records(file, report)
+    return (json_lines_records if ending in (".jsonl", ".ndjson") else json_records)(file, report)
 
 
 def _find(folder: Traversable, path: PurePosixPath, name: str) -> Callable[[], IO[bytes]]:
@@ -78,7 +84,9 @@ def _find_on_disk(folder: Traversable, target: Path, path: PurePosixPath, name: 
     except OSError as error:
         raise _unreachable(error, target, folder, path, name) from error
     except ValueError as error:  # a NUL, or half of a surrogate pair
-        raise BadData(f"{name!r} is no name that a file can have", hint="correct the name") from error
+        raise BadData(
+            f"{name!r} is no name that a file can have", hint="correct the name", kind="missing-file"
+        ) from error
     if not stat.S_ISREG(mode):
         raise _no_regular_file(name)
     return lambda: _opened(base, path, name)
@@ -96,19 +104,22 @@ def _opened(base: Path, path: PurePosixPath, name: str) -> IO[bytes]:
 
 
 def _leads_out(name: str) -> BadData:
-    return BadData(f"file {name!r} is a link out of the seed's folder", hint="copy the file next to the seed")
+    message, hint = f"file {name!r} is a link out of the seed's folder", "copy the file next to the seed"
+    return BadData(message, hint=hint, kind="file-outside")
 
 
 def _no_regular_file(name: str) -> BadData:
-    return BadData(f"{name!r} is no regular file", hint="name a file, not a folder or a device")
+    hint = "name a file, not a folder or a device"
+    return BadData(f"{name!r} is no regular file", hint=hint, kind="unreadable-file")
 
 
 def _unreachable(error: OSError, target: Path, folder: Traversable, path: PurePosixPath, name: str) -> BadData:
     if error.errno in (errno.ENOENT, errno.ELOOP) and target.is_symlink():
-        return BadData(f"file {name!r} is a link that leads nowhere", hint="copy the file next to the seed")
+        message, hint = f"file {name!r} is a link that leads nowhere", "copy the file next to the seed"
+        return BadData(message, hint=hint, kind="missing-file")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return _missing(folder, path, name)
-    return BadData(f"file {name!r} cannot be read: {error.strerror}")
+    return BadData(f"file {name!r} cannot be read: {error.strerror}", kind="unreadable-file")
 
 
 def _missing(folder: Traversable, path: PurePosixPath, name: str) -> BadData:
@@ -118,4 +129,5 @@ def _missing(folder: Traversable, path: PurePosixPath, name: str) -> BadData:
     except OSError:
         names = []
     near = did_you_mean(str(path), [str(path.with_name(entry)) for entry in names])
-    return BadData(f"file {name!r} does not exist", hint=near or "file= is relative to the seed's own folder")
+    hint = near or "file= is relative to the seed's own folder"
+    return BadData(f"file {name!r} does not exist", hint=hint, kind="missing-file")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import IO, Any, Final, NoReturn
 
 from seedframe.errors import BadData
-from seedframe.sources.records import Records, keyed_records
+from seedframe.sources.records import Records, Report, keyed_records, refuse
 from seedframe.sources.texts import TextFile
 
 _TOO_MUCH: Final = "it is nested too deeply, or has an integer of thousands of digits"
@@ -17,14 +17,14 @@ class _UnfitError(ValueError):
     """What Python's decoder would take, and nobody may mean."""
 
 
-def json_records(file: TextFile) -> Records:
+def json_records(file: TextFile, report: Report = refuse) -> Records:
     """The objects of one JSON array. Errors: BadData, naming file, line and column."""
-    return keyed_records(_array(file), file.place, json=True)
+    return keyed_records(_array(file, report), file.place, json=True, report=report)
 
 
-def json_lines_records(file: TextFile) -> Records:
+def json_lines_records(file: TextFile, report: Report = refuse) -> Records:
     """The objects of a JSON Lines file. Errors: BadData, naming file, line and column."""
-    return keyed_records(_lines(file), file.place, json=True)
+    return keyed_records(_lines(file, report), file.place, json=True, report=report)
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _decoder() -> json.JSONDecoder:
     return json.JSONDecoder(parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_object_of)
 
 
-def _lines(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _lines(file: TextFile, report: Report) -> Iterator[tuple[int, Mapping[str, Any]]]:
     decoder = _decoder()
     empty = True
     with file.open() as text:
@@ -52,31 +52,49 @@ def _lines(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
             if line.strip():
                 empty = False
                 try:
-                    value = decoder.decode(line)
-                except json.JSONDecodeError as error:
-                    column = min(error.pos, len(line.rstrip())) + 1
-                    raise _no_json(error.msg, file, number, column) from error
-                except (ValueError, RecursionError) as error:
-                    raise _unfit(error, file, number) from error
-                yield number, _object(value, file.place(number))
+                    row = _object(_decode_line(decoder, line, number, file), file.place(number))
+                except BadData as error:
+                    report(error)
+                else:
+                    yield number, row
     if empty:
         raise BadData(
-            "the file is empty", hint="to declare no rows at all, write [] into a .json file", where=file.shown
+            "the file is empty",
+            hint="to declare no rows at all, write [] into a .json file",
+            where=file.shown,
+            kind="empty-file",
         )
 
 
-def _array(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _decode_line(decoder: json.JSONDecoder, line: str, number: int, file: TextFile) -> Any:
+    try:
+        return decoder.decode(line)
+    except json.JSONDecodeError as error:
+        column = min(error.pos, len(line.rstrip())) + 1
+        raise _no_json(error.msg, file, number, column) from error
+    except (ValueError, RecursionError) as error:
+        raise _unfit(error, file, number) from error
+
+
+def _array(file: TextFile, report: Report) -> Iterator[tuple[int, Mapping[str, Any]]]:
     decoder = _decoder()
     with file.open(newline=None) as text:
         buffer = _Buffer(text)
         if buffer.peek() != "[":
             if not buffer.content:
-                raise BadData("the file is empty", hint="write [] to declare no rows at all", where=file.shown)
+                hint = "write [] to declare no rows at all"
+                raise BadData("the file is empty", hint=hint, where=file.shown, kind="empty-file")
             raise BadData("the file is no JSON array", hint="write [ {…}, {…} ]", where=file.place(buffer.line))
         buffer.skip(1)
         while buffer.peek() != "]":
             line = buffer.line
-            yield line, _object(_decode_one(decoder, buffer, file), file.place(line))
+            value = _decode_one(decoder, buffer, file)
+            try:
+                row = _object(value, file.place(line))
+            except BadData as error:
+                report(error)
+            else:
+                yield line, row
             mark = buffer.peek()
             if mark == "]":
                 break

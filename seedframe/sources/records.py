@@ -3,9 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from seedframe.errors import BadData, did_you_mean
+
+Report: TypeAlias = Callable[[BadData], None]
+"""Is told of a record that is wrong; where it returns, the record is left out and reading goes on."""
+
+
+def refuse(problem: BadData) -> None:
+    """The report of who wants right records only. Errors: BadData, always."""
+    raise problem
+
 
 BLOCK_ROWS: Final = 5_000
 BLOCK_CHARACTERS: Final = 4_000_000
@@ -69,10 +78,11 @@ def _block(lines: list[int], rows: list[Sequence[Any]]) -> Block:
     return Block(lines, [list(column) for column in zip(*rows, strict=True)])
 
 
-def records_of(items: Iterable[Any], place: Callable[[int], str]) -> Records:
+def records_of(items: Iterable[Any], place: Callable[[int], str], report: Report = refuse) -> Records:
     """Records from mappings, dataclasses or named tuples, all with the same fields; numbered from 1.
 
-    Errors: BadData for a record of another kind, or with other fields than the first.
+    Errors: BadData for a first record of another kind; of others, and of ones with other fields than the first,
+    `report` is told.
     """
     stream = iter(items)
     first = next(stream, None)
@@ -82,18 +92,28 @@ def records_of(items: Iterable[Any], place: Callable[[int], str]) -> Records:
 
     def numbered() -> Iterator[tuple[int, Sequence[Any]]]:
         for number, item in enumerate(chain([first], stream), start=1):
-            yield number, _values(item, names, place, number)
+            try:
+                values = _values(item, names, place, number)
+            except BadData as error:
+                report(error)
+            else:
+                yield number, values
 
     return Records(names, blocks_of(numbered()), place)
 
 
 def keyed_records(
-    items: Iterator[tuple[int, Mapping[str, Any]]], place: Callable[[int], str], *, json: bool = False
+    items: Iterator[tuple[int, Mapping[str, Any]]],
+    place: Callable[[int], str],
+    *,
+    json: bool = False,
+    report: Report = refuse,
 ) -> Records:
     """Records from numbered mappings, as files of objects have them; the first one's keys are the fields.
 
     Args:
         json: the values are JSON's own.
+        report: is told of records with other fields.
     """
     first = next(items, None)
     if first is None:
@@ -103,7 +123,12 @@ def keyed_records(
     def numbered() -> Iterator[tuple[int, Sequence[Any]]]:
         yield first[0], tuple(first[1].values())
         for line, item in items:
-            yield line, _from_mapping(item, names, place, line)
+            try:
+                values = _from_mapping(item, names, place, line)
+            except BadData as error:
+                report(error)
+            else:
+                yield line, values
 
     return Records(names, blocks_of(numbered()), place, json=json)
 
@@ -120,6 +145,7 @@ def _names(item: Any, where: str) -> tuple[str, ...]:
         f"a row is {type(item).__name__}",
         hint="give dicts, dataclasses or named tuples, all with the same fields",
         where=where,
+        kind="different-fields",
     )
 
 
@@ -146,14 +172,12 @@ def _from_mapping(
 def _other_fields(found: Sequence[str], names: Sequence[str], where: str) -> BadData:
     extra = [name for name in found if name not in names]
     lacking = [name for name in names if name not in found]
-    if extra and lacking and (near := did_you_mean(extra[0], lacking)):
-        return BadData(f"field {extra[0]!r} is not in the first row", hint=near, where=where)
-    if lacking:
-        return BadData(f"field {lacking[0]!r} is missing", hint="give every row the fields of the first", where=where)
-    return BadData(
-        f"field {extra[0]!r} is not in the first row"
-        if extra
-        else "the fields are in another order than the first row's",
-        hint="give every row the same fields",
-        where=where,
-    )
+    near = did_you_mean(extra[0], lacking) if extra else None
+    if extra and (near or not lacking):
+        message, hint, about = f"field {extra[0]!r} is not in the first row", near, extra[0]
+    elif lacking:
+        message, hint, about = f"field {lacking[0]!r} is missing", "give every row the fields of the first", None
+    else:
+        message, hint, about = "the fields are in another order than the first row's", None, None
+    hint = hint or "give every row the same fields"
+    return BadData(message, hint=hint, where=where, kind="different-fields", about=about)

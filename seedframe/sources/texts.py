@@ -55,17 +55,23 @@ class TextFile:
         except UnicodeDecodeError as error:
             raise self._not_utf8() from error
         except EOFError as error:
-            raise BadData("the compressed file is cut short", hint="compress it again", where=self.shown) from error
+            raise BadData(
+                "the compressed file is cut short", hint="compress it again", where=self.shown, kind="unreadable-file"
+            ) from error
         except (gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
             raise self._not_packed() from error
         except BadZipFile as error:
             raise BadData(
-                "the archive that the file is in is damaged", hint="install the package again", where=self.shown
+                "the archive that the file is in is damaged",
+                hint="install the package again",
+                where=self.shown,
+                kind="unreadable-file",
             ) from error
         except OSError as error:
             if error.errno is None:  # bz2's own
                 raise self._not_packed() from error
-            raise BadData(f"the file cannot be read: {error.strerror}", where=self.shown) from error
+            message = f"the file cannot be read: {error.strerror}"
+            raise BadData(message, where=self.shown, kind="unreadable-file") from error
 
     def place(self, line: int) -> str:
         """Where a line is, for messages."""
@@ -75,12 +81,17 @@ class TextFile:
         return DECOMPRESSORS[self.packed](raw) if self.packed else raw
 
     def _not_packed(self) -> BadData:
-        return BadData("the file cannot be decompressed", hint="compress it again", where=self.shown)
+        return BadData(
+            "the file cannot be decompressed", hint="compress it again", where=self.shown, kind="unreadable-file"
+        )
 
     def _require_unchanged(self, raw: IO[bytes], before: object) -> None:
         if before is not None and _state(raw) != before:
             raise BadData(
-                "the file changed while it was read", hint="run again once it is whole", where=self.shown
+                "the file changed while it was read",
+                hint="run again once it is whole",
+                where=self.shown,
+                kind="unreadable-file",
             ) from None
 
     def _not_utf8(self) -> BadData:
@@ -101,6 +112,7 @@ class TextFile:
             "the file is UTF-16" if utf16 else "the line is no UTF-8",
             hint="save the file as UTF-8",
             where=f"{self.place(line)}:{column}",
+            kind="encoding",
         )
 
 

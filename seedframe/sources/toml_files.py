@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from seedframe.errors import BadData
-from seedframe.sources.records import Records, keyed_records
+from seedframe.sources.records import Records, Report, keyed_records, refuse
 from seedframe.sources.texts import TextFile
 from seedframe.toml_lines import key_lines, table_lines
 
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def toml_records(file: TextFile) -> Records:
+def toml_records(file: TextFile, report: Report = refuse) -> Records:
     """The tables of the file's one array of tables. TOML cannot be read in parts: it is for short lists.
 
     Errors: BadData, naming file and line.
@@ -34,16 +34,18 @@ def toml_records(file: TextFile) -> Records:
 
     def numbered() -> Iterator[tuple[int, Mapping[str, Any]]]:
         for number, row in enumerate(rows, start=1):
-            if not isinstance(row, dict):
-                raise BadData("a row is no table", hint="begin each row with [[rows]]", where=place(number))
-            yield number, row
+            if isinstance(row, dict):
+                yield number, row
+            else:
+                report(BadData("a row is no table", hint="begin each row with [[rows]]", where=place(number)))
 
-    return keyed_records(numbered(), place)
+    return keyed_records(numbered(), place, report=report)
 
 
 def _rows(text: str, file: TextFile) -> tuple[str, list[Any]]:
     if not text.strip():
-        raise BadData("the file is empty", hint="begin each row with [[rows]]", where=file.shown)
+        hint = "begin each row with [[rows]]"
+        raise BadData("the file is empty", hint=hint, where=file.shown, kind="empty-file")
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from seedframe.errors import BadData
 from seedframe.sources.encode import JsonLiteral
-from seedframe.sources.records import Records, keyed_records
+from seedframe.sources.records import Records, Report, keyed_records, refuse
 from seedframe.sources.texts import TextFile
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+
 _UNREADABLE: Final = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def yaml_records(file: TextFile) -> Records:
+def yaml_records(file: TextFile, report: Report = refuse) -> Records:
     """The mappings of the file's one list, which may be the value of its one field.
 
     A plain scalar is the text that is written, for its column's type to read; `~`, `null` and nothing at all are NULL.
@@ -44,7 +44,7 @@ def yaml_records(file: TextFile) -> Records:
 
     Errors: BadData, naming file, line and column.
     """
-    return keyed_records(_rows(file), file.place, json=True)
+    return keyed_records(_rows(file), file.place, json=True, report=report)
 
 
 def _rows(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -52,7 +52,8 @@ def _rows(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
         reader = _Reader(text, file)
         reader.take("StreamStart")
         if reader.peek("StreamEnd"):
-            raise BadData("the file is empty", hint="write [] to declare no rows at all", where=file.shown)
+            hint = "write [] to declare no rows at all"
+            raise BadData("the file is empty", hint=hint, where=file.shown, kind="empty-file")
         reader.take("DocumentStart")
         named = reader.peek("MappingStart")
         if named:
@@ -93,6 +94,7 @@ class _Reader:
                 "YAML files need PyYAML, which is not installed",
                 hint='install it: pip install "seedframe[yaml]"',
                 where=file.shown,
+                kind="file-format",
             ) from error
         self._file = file
         self._events = yaml.events
