@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seedframe.emails import normalise_email
     from seedframe.errors import SeedframeError
     from seedframe.markers import hookimpl
+    from seedframe.option import Option
     from seedframe.project import Project
     from seedframe.resources.extension import Extension
     from seedframe.resources.protocol import Resource
@@ -36,6 +37,7 @@ _HOMES: Final = {
     "Extension": "seedframe.resources.extension",
     "Finding": "seedframe.changes",
     "LocalAccounts": "seedframe.accounts.local",
+    "Option": "seedframe.option",
     "Plan": "seedframe.changes",
     "Project": "seedframe.project",
     "Resource": "seedframe.resources.protocol",
@@ -67,6 +69,7 @@ __all__ = [
     "Extension",
     "Finding",
     "LocalAccounts",
+    "Option",
     "Plan",
     "Project",
     "Resource",

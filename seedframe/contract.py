@@ -4,10 +4,11 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from seedframe import hookspecs
 from seedframe.errors import Problem
+from seedframe.option import Option
 from seedframe.settings import Setting
 
 _HOOK_CODE: Final = "hook"
@@ -18,7 +19,7 @@ ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The hooks of a seed, and what each may ask for."""
 
-CONSTANTS: Final = ("REQUIRES", "TAGS", "ENVIRONMENTS", "CRITICAL", "SETTINGS", "WRITES")
+CONSTANTS: Final = ("REQUIRES", "TAGS", "ENVIRONMENTS", "CRITICAL", "SETTINGS", "OPTIONS", "WRITES")
 
 
 class Place(Protocol):
@@ -38,7 +39,8 @@ class Constants:
     environments: frozenset[str] | None = None
     critical: bool = True
     settings: tuple[Setting, ...] = ()
-    writes: tuple[str, ...] = ()
+    options: tuple[Option, ...] | None = None
+    writes: tuple[str, ...] | None = None
 
 
 def hook_functions(plugin: object) -> dict[str, list[Callable[..., Any]]]:
@@ -239,9 +241,12 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
     if not isinstance(critical, bool):
         wrong("CRITICAL", f"is {_kind(critical)}", "write CRITICAL = False, or leave it out")
         critical = True
-    settings, mistake = _settings(getattr(plugin, "SETTINGS", ()))
+    settings, mistake = _declared(getattr(plugin, "SETTINGS", ()), Setting)
     if mistake is not None:
         wrong("SETTINGS", mistake, 'write SETTINGS = [Setting("SEED_NAME", str, default="…", help="…")]')
+    options, mistake = _declared(getattr(plugin, "OPTIONS", ()), Option)
+    if mistake is not None:
+        wrong("OPTIONS", mistake, 'write OPTIONS = [Option("name", str, default="…", help="…")]')
     problems.extend(_misnamed_constants(plugin, place))
     constants = Constants(
         requires=requires or (),
@@ -249,22 +254,27 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
         environments=None if environments is None else frozenset(environments),
         critical=critical,
         settings=settings,
-        writes=writes or (),
+        options=options if hasattr(plugin, "OPTIONS") else None,
+        writes=writes,
     )
     return constants, problems
 
 
-def _settings(value: object) -> tuple[tuple[Setting, ...], str | None]:
+_Declared = TypeVar("_Declared", Setting, Option)
+
+
+def _declared(value: object, kind: type[_Declared]) -> tuple[tuple[_Declared, ...], str | None]:
+    """The settings or options of a list, or what is wrong with it."""
     if isinstance(value, str) or not isinstance(value, Collection):
         return (), f"is {_kind(value)}"
-    settings: list[Setting] = []
+    declared: list[_Declared] = []
     for item in value:
-        if not isinstance(item, Setting):
+        if not isinstance(item, kind):
             return (), f"has {_kind(item)} in it"
-        if any(item.name == known.name for known in settings):
+        if any(item.name == known.name for known in declared):
             return (), f"declares {item.name} twice"
-        settings.append(item)
-    return tuple(settings), None
+        declared.append(item)
+    return tuple(declared), None
 
 
 def _misnamed_constants(plugin: object, place: Place) -> Iterator[Problem]:

@@ -6,13 +6,14 @@ from importlib.resources import files as resource_files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from seedframe.config import DEFAULT_ENV, Config
 from seedframe.contract import Constants, hook_mistakes, read_constants
 from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, Problem, SeedImportFailed, did_you_mean
 from seedframe.local_modules import import_seed, open_folder
 from seedframe.log import logger
+from seedframe.option import RESERVED, read_options
 from seedframe.own_files import OwnFiles
 from seedframe.plugins import SEED_NAME, SeedManager, build_manager
 from seedframe.seed import Seed
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from seedframe.installed import Distribution
-
-# What `[seeds.NAME]` says to seedframe; the rest is the seed's own.
-_OWN_KEYS: Final = ("order", "enabled", "environments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def discover(config: Config) -> Discovery:
         problems += failures
     seeds = _without_duplicates([*local, *foreign])
     seeds = [_registered(seed, manager) for seed in seeds]
-    seeds = [_configured(seed, config.seeds.get(seed.name, {})) for seed in seeds]
+    seeds = [_configured(seed, config) for seed in seeds]
     problems += [*_unknown_tables(config, seeds), *_unknown_environment(config, seeds)]
     problems += _misnamed_environments(config, seeds)
     if not seeds:
@@ -173,7 +171,7 @@ def _plugin_seeds(
                 continue
             match = SEED_NAME.fullmatch(entry_point.name)
             if match is not None:
-                seeds.append(_plugin_seed(dist.origin, entry_point, int(match["number"]), match["name"]))
+                seeds.append(_plugin_seed(dist, entry_point, int(match["number"]), match["name"]))
                 continue
             try:
                 _load_extension(dist.origin, entry_point, manager)
@@ -183,8 +181,16 @@ def _plugin_seeds(
     return seeds, problems
 
 
-def _plugin_seed(origin: str, entry_point: "EntryPoint", number: int, name: str) -> Seed:
-    found = Seed(name=name, number=number, label=entry_point.name, origin=origin, plugin=None, files=None)
+def _plugin_seed(dist: "Distribution", entry_point: "EntryPoint", number: int, name: str) -> Seed:
+    found = Seed(
+        name=name,
+        number=number,
+        label=entry_point.name,
+        origin=dist.origin,
+        plugin=None,
+        files=None,
+        distribution=dist.name,
+    )
     seed = _loaded(found, entry_point.load, None)
     if seed.plugin is None:
         return seed
@@ -261,8 +267,20 @@ def _loaded(found: Seed, load: Callable[[], object], own: OwnFiles | None) -> Se
     files = OwnFiles.of(plugin, own.base if own is not None else Path())
     constants, problems = read_constants(plugin, files.place)
     problems = [*hook_mistakes(plugin, files.place), *problems]
+    said = constants.writes is not None or any(option.table for option in constants.options or ())
+    if found.distribution is not None and not said and not problems:
+        problems.append(_no_writes(files.place(plugin)))
     broken = HookMistake.of(_located(problem, found) for problem in problems) if problems else None
     return replace(_with_constants(found, constants), plugin=plugin, doc=_doc(plugin), broken=broken)
+
+
+def _no_writes(where: str | None) -> Problem:
+    return Problem(
+        HookMistake.code,
+        "does not say which tables it writes",
+        'write WRITES = ["countries"] in it, or WRITES = [] if it writes none: whoever allows a plugin is to know',
+        where,
+    )
 
 
 def _located(problem: Problem, seed: Seed) -> Problem:
@@ -279,7 +297,8 @@ def _with_constants(seed: Seed, constants: Constants) -> Seed:
         environments=constants.environments,
         critical=constants.critical,
         settings=constants.settings,
-        writes=constants.writes,
+        options=constants.options,
+        writes=constants.writes or (),
     )
 
 
@@ -326,18 +345,29 @@ def _shared_name(seed: Seed, same: list[Seed]) -> Seed:
 
 
 def _is_local(seed: Seed) -> bool:
-    return seed.origin.endswith(".py")
+    return seed.distribution is None
 
 
-def _configured(seed: Seed, table: Mapping[str, Any]) -> Seed:
+def _configured(seed: Seed, config: Config) -> Seed:
+    table = config.seeds.get(seed.name, {})
     environments = table.get("environments")
-    return replace(
+    own = {key: value for key, value in table.items() if key not in RESERVED}
+    seed = replace(
         seed,
         number=table.get("order", seed.number),
         enabled=table.get("enabled", True),
         environments=frozenset(environments) if environments is not None else seed.environments,
-        config={key: value for key, value in table.items() if key not in _OWN_KEYS},
+        config=own,
     )
+    if seed.options is None or seed.broken is not None:
+        return seed
+    values, written, problems = read_options(seed.options, own, f"{_config_file(config)} [seeds.{seed.name}]")
+    broken = DiscoveryError.of(problems) if problems else None
+    return replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))), broken=broken)
+
+
+def _config_file(config: Config) -> str:
+    return config.file.name if config.file is not None else "the configuration"
 
 
 def _unknown_tables(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:
@@ -347,11 +377,10 @@ def _unknown_tables(config: Config, seeds: Iterable[Seed]) -> Iterator[Discovery
         if name in names:
             continue
         meant = f"write [seeds.{labels[name]}]" if name in labels else did_you_mean(name, names)
-        file = config.file.name if config.file is not None else "the configuration"
         yield DiscoveryError(
             f"no seed is called {name!r}",
             hint=meant or f"the seeds are {', '.join(sorted(names)) or '(none)'}",
-            where=f"{file} [seeds.{name}]",
+            where=f"{_config_file(config)} [seeds.{name}]",
             kind="unknown-seed",
             about=name,
         )

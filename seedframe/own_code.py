@@ -17,7 +17,7 @@ from seedframe.database.touched import (
     touched_since,
     writing_locks,
 )
-from seedframe.errors import ConnectionFailed, Misbehaved, SeedframeError, TransactionEnded
+from seedframe.errors import ConnectionFailed, DeclarationError, Misbehaved, SeedframeError, TransactionEnded
 from seedframe.plugins import SeedManager
 from seedframe.resources.protocol import Resource
 from seedframe.seed import Seed
@@ -44,8 +44,31 @@ class OwnCode:
         self.uncounted = False
 
     def declare(self, resources: tuple[Resource, ...]) -> None:
-        """What the seed's resources are: it may write their tables."""
+        """What the seed's resources are: it may write their tables.
+
+        Errors: DeclarationError for a table that a plugin's seed does not say it writes.
+        """
         self._tables = tuple(name for resource in resources for name in resource.tables)
+        if self._seed.distribution is None:
+            return
+        for resource in resources:
+            undeclared = [name for name in resource.tables if name not in self._seed.writes]
+            if undeclared:
+                self._require_said(resource, undeclared)
+
+    def _require_said(self, resource: Resource, names: list[str]) -> None:
+        """What a plugin's seed writes was said before, under these names or others."""
+        said, _ = self._db.writable_oids(self._seed.writes)
+        for name in names:
+            found, _ = self._db.writable_oids([name])
+            if not found or not found <= said:
+                raise DeclarationError(
+                    f"{resource.name} of seed {self._seed.label} writes table {name}, which plugin"
+                    f" {self._seed.distribution} does not say it writes",
+                    hint=f"it says {', '.join(self._seed.writes) or 'none'}; if it is right to, its author adds the"
+                    " table to WRITES",
+                    where=self._seed.origin,
+                )
 
     @contextmanager
     def reads(self, what: str) -> Iterator[None]:

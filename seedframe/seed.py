@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seedframe.errors import DiscoveryError
 
 if TYPE_CHECKING:
+    from seedframe.option import Option
     from seedframe.settings import Setting
 
 
@@ -25,8 +26,11 @@ class Seed:
         requires: names of seeds that must come earlier.
         environments: the environments it is limited to; None for all.
         settings: the variables it declares.
-        writes: the tables that its own code writes, beside those of its resources.
-        config: `[seeds.NAME]` less what is seedframe's own.
+        options: what it declares that `[seeds.NAME]` may say to it; None leaves that table unchecked.
+        writes: the tables that its own code writes, beside those of its resources. Of a plugin's seed: all that it may
+            write, its resources included.
+        config: the values of its options; without any, `[seeds.NAME]` less what is seedframe's own.
+        distribution: the name of the distribution that a plugin's seed is from; None for the project's own.
         enabled: False when `[seeds.NAME] enabled = false`.
         broken: why it cannot be used; such a seed is listed, and an error to everything else.
     """
@@ -42,11 +46,13 @@ class Seed:
     environments: frozenset[str] | None = None
     critical: bool = True
     settings: tuple["Setting", ...] = ()
+    options: "tuple[Option, ...] | None" = None
     writes: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     enabled: bool = True
     broken: DiscoveryError | None = None
     doc: str | None = None
+    distribution: str | None = None
 
     def runs_in(self, env: str) -> bool:
         """True when it is enabled and its environments include `env`."""

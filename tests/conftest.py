@@ -1,5 +1,6 @@
 """Fixtures for all tests: a real PostgreSQL, a fresh database, a project's folder, and the command line."""
 
+import base64
 import contextlib
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -343,3 +345,40 @@ def project(
         return folder
 
     return project
+
+
+Install = Callable[[str, str, Mapping[str, str], Mapping[str, str]], Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """`install("seedframe-iso", "1.2.0", {"40_iso": "seedframe_iso.seed"}, {"seedframe_iso/seed.py": "…"})`.
+
+    As pip would leave it, in a folder on `sys.path`, which is returned; what was imported from there is forgotten.
+    """
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(name: str, version: str, points: Mapping[str, str], files: Mapping[str, str]) -> Path:
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        lines = "".join(f"{point} = {value}\n" for point, value in points.items())
+        written = {
+            f"{info.name}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{info.name}/entry_points.txt": f"[seedframe]\n{lines}",
+            **files,
+        }
+        record = [f"{info.name}/RECORD,,"]
+        for file, text in written.items():
+            (site / file).parent.mkdir(parents=True, exist_ok=True)
+            (site / file).write_text(text)
+            digest = base64.urlsafe_b64encode(sha256(text.encode()).digest()).decode().rstrip("=")
+            record.append(f"{file},sha256={digest},{len(text.encode())}")
+        (info / "RECORD").write_text("\n".join(record) + "\n")
+        return site
+
+    yield install
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(f"{site}{os.sep}"):
+            del sys.modules[name]

@@ -1,7 +1,7 @@
 """Discovery: the seeds folder and installed plugins; nothing is imported that is not allowed."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,13 +15,12 @@ from seedframe.hooks import call
 from seedframe.installed import judge, parse_allow
 from seedframe.options import Selection
 from seedframe.project import Project
-from tests.conftest import Cli
+from tests.conftest import Cli, Install
 
 CONFIG = '[project]\nname = "shop"\n'
 SEED = "def verify(): pass\n"
 
 Write = Callable[..., Path]
-Install = Callable[[str, str, Mapping[str, str], Mapping[str, str]], Path]
 
 
 @pytest.fixture
@@ -284,33 +283,11 @@ def test_no_seeds_is_an_error_that_says_where_they_would_be(folder: Write) -> No
 # -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """`install("seedframe-iso", "1.2.0", {"40_iso": "seedframe_iso.seed"}, {"seedframe_iso/seed.py": "…"})`."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    before = set(sys.modules)
-
-    def install(name: str, version: str, points: Mapping[str, str], files: Mapping[str, str]) -> Path:
-        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        lines = "".join(f"{point} = {value}\n" for point, value in points.items())
-        (info / "entry_points.txt").write_text(f"[seedframe]\n{lines}")
-        for file, text in files.items():
-            (site / file).parent.mkdir(parents=True, exist_ok=True)
-            (site / file).write_text(text)
-        return site
-
-    yield install
-    for module in set(sys.modules) - before:
-        if module.startswith(("seedframe_iso", "seedframe_geo", "seedframe_ext", "lone_seed")):
-            del sys.modules[module]
-
-
 ALLOW_ISO = CONFIG + '[plugins]\nallow = ["seedframe-iso>=1,<2"]\n'
-ISO = {"seedframe_iso/__init__.py": "", "seedframe_iso/seed.py": '"""ISO."""\nREQUIRES = ["core"]\n' + SEED}
+ISO = {
+    "seedframe_iso/__init__.py": "",
+    "seedframe_iso/seed.py": '"""ISO."""\nREQUIRES = ["core"]\nWRITES = []\n' + SEED,
+}
 POINT = {"40_iso": "seedframe_iso.seed"}
 
 
@@ -407,9 +384,10 @@ def test_a_name_taken_by_a_file_and_a_plugin_names_both(folder: Write, install: 
 
 def test_objects_and_lone_modules_can_be_seeds(folder: Write, install: Install) -> None:
     files = {
-        "lone_seed.py": "from seedframe import hookimpl\nclass Plugin:\n    TAGS = ['lone']\n    @hookimpl\n"
+        "lone_seed.py": "from seedframe import hookimpl\nclass Plugin:\n"
+        "    TAGS, WRITES = ['lone'], []\n    @hookimpl\n"
         "    def verify(self, env): yield f'object in {env}'\n    def resources(self): 1 / 0\n"
-        "plugin = Plugin()\ndef verify(): raise ValueError('module')\n"
+        "plugin, WRITES = Plugin(), []\ndef verify(): raise ValueError('module')\n"
     }
     install("seedframe-iso", "1.0", {"40_object": "lone_seed:plugin", "50_module": "lone_seed"}, files)
     project = Project.load(folder({}, config=ALLOW_ISO))

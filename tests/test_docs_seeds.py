@@ -57,6 +57,16 @@ def test_the_sample_of_an_object_runs() -> None:
     assert list(hook_functions(namespace["seed"])) == ["resources"]
 
 
+def test_the_sample_of_options_runs(project: ProjectFactory, sql: Sql) -> None:
+    text = next(block["text"] for block in _BLOCK.finditer(PAGE) if "OPTIONS = [" in block["text"])
+    sql("CREATE TABLE shirts (size int PRIMARY KEY, currency text)")
+    folder = project({"seeds/10_shirts.py": text})
+    assert folder.run("apply").returncode == 0
+    assert sql("SELECT * FROM shirts") == [(38, "EUR"), (40, "EUR")]
+    folder.write({"seedframe.toml": '[seeds.shirts]\ncurrency = "EURO"\n'})
+    assert "did you mean 'EUR'?" in folder.run("apply").stderr
+
+
 def test_every_hook_argument_and_constant_is_on_the_page() -> None:
     rows = dict(re.findall(r"^\| `(\w+)[^|]*` \|(.*)\|$", PAGE, re.MULTILINE))
     assert rows.keys() == {*ARGUMENTS, *CONSTANTS, *(name for names in ARGUMENTS.values() for name in names)}

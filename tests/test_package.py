@@ -117,6 +117,7 @@ PUBLIC = {
     "Extension",
     "Finding",
     "LocalAccounts",
+    "Option",
     "Plan",
     "Project",
     "Resource",
