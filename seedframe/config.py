@@ -20,6 +20,7 @@ from seedframe.variables import ENVIRONMENT, Variable, find_variable
 EMBEDDED: Final = "embedded"
 DEFAULT_ENV: Final = "development"
 DOTENV: Final = ".env"
+NO_AUTOLOAD: Final = "SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD"
 _PRODUCTION: Final = ("production", "prod")
 
 
@@ -65,6 +66,9 @@ class Config:
         migrations: the migration command, split into arguments; empty when there is none.
         plugins_allow: requirement lines (`"seedframe-iso>=1,<2"`); None when the project has no such list.
         plugins_disabled: names given with `-p no:NAME`.
+        plugins_named: names given with `-p NAME`: loaded, if they are allowed, although `plugins_autoload` is False.
+        plugins_autoload: False where SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD is set.
+        plugins_shared: tables of which several plugins may write the same columns.
         seeds: `[seeds.NAME]` tables, whole.
         variables: the process environment over `.env`; what settings are read from.
         variable_sources: for each variable that came from elsewhere than the environment, where from.
@@ -87,6 +91,9 @@ class Config:
     migrations: tuple[str, ...] = ()
     plugins_allow: tuple[str, ...] | None = None
     plugins_disabled: frozenset[str] = frozenset()
+    plugins_named: frozenset[str] = frozenset()
+    plugins_autoload: bool = True
+    plugins_shared: tuple[str, ...] = ()
     seeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_sources: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +126,7 @@ def load_config(
     *,
     env: str | None = None,
     disabled: Sequence[str] = (),
+    named: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Config:
     """Read the configuration of the project at or above `path`.
@@ -127,6 +135,7 @@ def load_config(
         path: a configuration file, or a folder to search from upwards; default: the working directory.
         env: the name of the environment; default: SEEDFRAME_ENV, else "development".
         disabled: names of plugins not to load.
+        named: names of plugins to load where SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD keeps all others out.
         environ: the variables that are set; default: those of this process.
 
     Raises:
@@ -173,6 +182,9 @@ def load_config(
         migrations=merged.get("migrations", {}).get("command", ()),
         plugins_allow=merged.get("plugins", {}).get("allow"),
         plugins_disabled=frozenset(disabled),
+        plugins_named=frozenset(named),
+        plugins_autoload=variables.get(NO_AUTOLOAD, "").strip().lower() in ("", "0", "false"),
+        plugins_shared=merged.get("plugins", {}).get("shared", ()),
         seeds=MappingProxyType(merged.get(SEEDS, {})),
         variables=MappingProxyType(variables),
         variable_sources=MappingProxyType(sources),

@@ -120,7 +120,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
         "administrators": _texts,
         "timeout": parse_duration,
     },
-    "plugins": {"allow": _texts},
+    "plugins": {"allow": _texts, "shared": _texts},
     "ledger": {"baseline_rows": _whole_number, "changed_rows": _whole_number, "keep_unchanged_runs": parse_age},
     "limits": {"max_delete": parse_limit, "max_update": parse_limit},
 }

@@ -51,18 +51,20 @@ def discover(config: Config) -> Discovery:
     distributions: tuple[Distribution, ...] = ()
     extensions: dict[str, str] = {}
     foreign: list[Seed] = []
-    if config.plugins_allow:
+    if config.plugins_allow or config.plugins_named:
         # Reading the metadata of all that is installed costs time, which a project without plugins need not spend.
         from seedframe.installed import installed, unmet
 
         distributions, mistakes = installed(config)
         problems += [*mistakes, *unmet(distributions)]
-        foreign, failures = _plugin_seeds(distributions, config, manager, extensions)
+        foreign, failures = _plugin_seeds(distributions, manager, extensions)
         problems += failures
     seeds = _without_duplicates([*local, *foreign])
     seeds = [_registered(seed, manager) for seed in seeds]
     seeds = [_configured(seed, config) for seed in seeds]
-    problems += [*_unknown_tables(config, seeds), *_unknown_environment(config, seeds)]
+    if not any(dist.state == "missing" for dist in distributions):  # whose seeds may be what tables are for
+        problems += _unknown_tables(config, seeds, distributions)
+    problems += _unknown_environment(config, seeds)
     problems += _misnamed_environments(config, seeds)
     if not seeds:
         problems.append(_nothing(config))
@@ -157,17 +159,21 @@ def _local_seed(package: str, entry: Path, source: Path, own: OwnFiles, number: 
 
 
 def _plugin_seeds(
-    distributions: "Iterable[Distribution]", config: Config, manager: SeedManager, extensions: dict[str, str]
+    distributions: "Iterable[Distribution]", manager: SeedManager, extensions: dict[str, str]
 ) -> tuple[list[Seed], list[DiscoveryError]]:
-    from seedframe.installed import is_disabled
+    from seedframe.plugin_lock import serve, serve_unlocked
 
     seeds: list[Seed] = []
     problems: list[DiscoveryError] = []
     for dist in distributions:
         if dist.state != "allowed":
             continue
+        if dist.lock is not None:
+            serve(dist.lock, dist.installed)
+        else:
+            serve_unlocked(dist.installed)
         for entry_point in dist.entry_points:
-            if is_disabled(entry_point, config.plugins_disabled):
+            if entry_point.name in dist.left_out:
                 continue
             match = SEED_NAME.fullmatch(entry_point.name)
             if match is not None:
@@ -370,11 +376,15 @@ def _config_file(config: Config) -> str:
     return config.file.name if config.file is not None else "the configuration"
 
 
-def _unknown_tables(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:
+def _unknown_tables(
+    config: Config, seeds: Iterable[Seed], distributions: "Iterable[Distribution]"
+) -> Iterator[DiscoveryError]:
     names = {seed.name for seed in seeds}
     labels = {seed.label: seed.name for seed in seeds}
+    points = [SEED_NAME.fullmatch(point.name) for dist in distributions for point in dist.entry_points]
+    left_out = {match["name"] for match in points if match is not None}
     for name in config.seeds:
-        if name in names:
+        if name in names or name in left_out:
             continue
         meant = f"write [seeds.{labels[name]}]" if name in labels else did_you_mean(name, names)
         yield DiscoveryError(

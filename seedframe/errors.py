@@ -7,6 +7,7 @@ SeedframeError
 │   ├── NoSeeds                nothing was found
 │   ├── UnknownSeed            a name that no seed has
 │   ├── SeedImportFailed       a seed module raised while it was imported
+│   ├── PluginMissing          a plugin is allowed, and not installed
 │   ├── HookMistake            an unknown hook, an unknown argument, apply without check
 │   └── RequirementMissing     REQUIRES names a seed that is absent, later, or not applied
 ├── ConnectionFailed           no server, wrong password, no such database
@@ -155,6 +156,12 @@ class SeedImportFailed(DiscoveryError):
     """A seed module raised while it was imported."""
 
     code = "seed_import"
+
+
+class PluginMissing(DiscoveryError):
+    """A plugin that `[plugins] allow` names is not installed: what it declares is not known."""
+
+    code = "plugin_missing"
 
 
 class HookMistake(DiscoveryError):

@@ -1,7 +1,8 @@
 """Installed distributions that offer seeds or extensions: known by their metadata, judged, imported by nobody here."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import metadata
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, Literal, TypeAlias
 
@@ -9,8 +10,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from seedframe.config import Config
-from seedframe.errors import DiscoveryError
+from seedframe.config import NO_AUTOLOAD, Config
+from seedframe.errors import DiscoveryError, PluginMissing, did_you_mean
+from seedframe.lockfile import Lock, LockedPlugin, read_lock
+from seedframe.plugin_lock import TRUST_AGAIN, why_not
 from seedframe.plugins import SEED_NAME
 
 GROUP: Final = "seedframe"
@@ -26,11 +29,15 @@ class Distribution:
         name: as the distribution spells it.
         version: None when it is not installed.
         entry_points: what it offers; nothing of it has been imported.
-        state: "allowed", "blocked" (no line allows it, or its version does not fit), "disabled" (`-p no:NAME`) or
-            "missing" (allowed, and not installed).
+        state: "allowed", "blocked" (no line allows it, its version does not fit, or it is not as it was locked),
+            "disabled" (`-p no:NAME`, or SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD) or "missing" (allowed, and not installed).
         reason: why it is in that state, one line.
         hint: what would change that, where something would.
-        expected: True when a line of `[plugins] allow` names it.
+        expected: True when a line of `[plugins] allow`, or `-p NAME`, names it.
+        left_out: names of entry points that are not loaded although the distribution is allowed.
+        lock: what it is locked as, where it is as that says; None where it is not, or where there is no lock.
+        locked: whether it is as the lock says; None where that was not looked at.
+        requirement: the line of `[plugins] allow` that would allow it; None where one names it already.
     """
 
     name: str
@@ -40,11 +47,26 @@ class Distribution:
     reason: str
     hint: str | None = None
     expected: bool = False
+    left_out: frozenset[str] = frozenset()
+    lock: LockedPlugin | None = None
+    locked: bool | None = None
+    requirement: str | None = None
 
     @property
     def origin(self) -> str:
         """`seedframe-icd10 1.2.0`."""
         return f"{self.name} {self.version}" if self.version else self.name
+
+    @property
+    def installed(self) -> metadata.Distribution:
+        """What the metadata says of it; only of one that is installed."""
+        return metadata.distribution(self.name) if not self.entry_points else _distribution(self.entry_points[0])
+
+
+def _distribution(entry_point: EntryPoint) -> metadata.Distribution:
+    dist = entry_point.dist
+    assert dist is not None  # noqa: S101 - others were left out when they were found
+    return dist
 
 
 def is_seed(entry_point: EntryPoint) -> bool:
@@ -52,47 +74,95 @@ def is_seed(entry_point: EntryPoint) -> bool:
     return SEED_NAME.fullmatch(entry_point.name) is not None
 
 
-def installed(config: Config) -> tuple[tuple[Distribution, ...], tuple[DiscoveryError, ...]]:
-    """Every distribution with our entry points, or named by `[plugins] allow`, by name; and the mistakes in that list.
+def installed(
+    config: Config, *, check_lock: bool = True
+) -> tuple[tuple[Distribution, ...], tuple[DiscoveryError, ...]]:
+    """Every distribution with our entry points, or named by `[plugins] allow`, by name; and the mistakes in that list
+    and in what `-p` names.
 
-    Reads metadata only.
+    Reads metadata only; of what is locked the files, too, unless `check_lock` is False.
+
+    Errors: ConfigError where there is a lock that cannot be read.
     """
     wanted, mistakes = parse_allow(config.plugins_allow or ())
+    lock = read_lock(config.root) if check_lock and wanted else None
     offered: dict[str, list[EntryPoint]] = {}
     for entry_point in entry_points(group=GROUP):
         if entry_point.dist is not None:
             offered.setdefault(canonicalize_name(entry_point.dist.name), []).append(entry_point)
     found: list[Distribution] = []
     for key, points in offered.items():
-        dist = points[0].dist
-        name, version = (dist.name, dist.version) if dist is not None else (key, None)
-        state, reason, hint = judge(name, version, wanted, config.plugins_disabled)
-        found.append(
-            Distribution(
-                name=name,
-                version=version,
-                entry_points=tuple(points),
-                state=state,
-                reason=reason,
-                hint=hint,
-                expected=key in wanted,
-            )
-        )
+        dist = _distribution(points[0])
+        found.append(_judged(dist.name, dist.version, points, wanted, config, lock, key))
     for key, requirement in wanted.items():
         if key not in offered:
-            state, reason, hint = judge(requirement.name, None, wanted, config.plugins_disabled)
-            found.append(
-                Distribution(
-                    name=requirement.name,
-                    version=None,
-                    entry_points=(),
-                    state=state,
-                    reason=reason,
-                    hint=hint,
-                    expected=True,
-                )
-            )
-    return tuple(sorted(found, key=lambda dist: canonicalize_name(dist.name))), mistakes
+            found.append(_judged(requirement.name, None, (), wanted, config, lock, key))
+    ordered = tuple(sorted(found, key=lambda dist: canonicalize_name(dist.name)))
+    return ordered, (*mistakes, *_unknown_names(config, ordered))
+
+
+def _judged(
+    name: str,
+    version: str | None,
+    points: Iterable[EntryPoint],
+    wanted: Mapping[str, Requirement],
+    config: Config,
+    lock: Lock | None,
+    key: str,
+) -> Distribution:
+    state, reason, hint = judge(name, version, wanted, config.plugins_disabled)
+    points = tuple(points)
+    whole = any(canonicalize_name(word) == key for word in config.plugins_named)
+    named = {point.name for point in points if _is_called(point, config.plugins_named)}
+    if state in ("allowed", "missing") and not (config.plugins_autoload or whole or named):
+        state, reason, hint = "disabled", NO_AUTOLOAD, f"to load it all the same: -p {name}"
+    out = {point.name for point in points if _is_called(point, config.plugins_disabled)}
+    if not (config.plugins_autoload or whole):
+        out |= {point.name for point in points} - named
+    found = Distribution(
+        name=name,
+        version=version,
+        entry_points=points,
+        state=state,
+        reason=reason,
+        hint=hint,
+        expected=key in wanted or whole or bool(named),
+        left_out=frozenset(out),
+        requirement=None if key in wanted else _line(name, version),
+    )
+    if found.requirement is not None and state == "blocked" and config.plugins_allow is None:
+        found = replace(
+            found, reason="not allowed yet", hint=f'to allow it, write under [plugins]: allow = ["{found.requirement}"]'
+        )
+    if lock is None or state != "allowed":
+        return found
+    locked = lock.plugins.get(key)
+    why = why_not(locked, found.installed)
+    if why is None:
+        return replace(found, lock=locked, locked=True)
+    return replace(found, state="blocked", reason=why, hint=TRUST_AGAIN, locked=False)
+
+
+def _is_called(entry_point: EntryPoint, words: Collection[str]) -> bool:
+    """True when one of the words is `40_icd10` or `icd10`."""
+    match = SEED_NAME.fullmatch(entry_point.name)
+    return entry_point.name in words or (match is not None and match["name"] in words)
+
+
+def _unknown_names(config: Config, found: Iterable[Distribution]) -> Iterable[DiscoveryError]:
+    """What `-p NAME` names, and nothing installed is called."""
+    found = tuple(found)
+    points = [point for dist in found for point in dist.entry_points]
+    keys = {canonicalize_name(dist.name) for dist in found}
+    known = [dist.name for dist in found] + [
+        word for point in points for word in (point.name, point.name.partition("_")[2]) if word
+    ]
+    for word in sorted(config.plugins_named):
+        if canonicalize_name(word) in keys or any(_is_called(point, {word}) for point in points):
+            continue
+        names = ", ".join(dist.name for dist in found)
+        hint = did_you_mean(word, known) or (f"the plugins are {names}" if names else "no plugin is installed")
+        yield DiscoveryError(f"no plugin is called {word!r}", hint=hint, where=f"-p {word}")
 
 
 def parse_allow(lines: Sequence[str]) -> tuple[dict[str, Requirement], tuple[DiscoveryError, ...]]:
@@ -133,7 +203,7 @@ def judge(
         return (
             "blocked",
             "[plugins] allow does not name it",
-            f'to allow it: [plugins] allow = ["{_line(name, version)}"]',
+            f'to allow it, add "{_line(name, version)}" to [plugins] allow',
         )
     if version is None:
         return (
@@ -157,22 +227,19 @@ def judge(
 def _line(name: str, version: str | None) -> str:
     """The narrowest sensible line: this version and its fixes."""
     try:
-        major = Version(version or "").major
+        parsed = Version(version or "")
     except InvalidVersion:
         return name
-    return f"{name}>={version},<{major + 1}"
-
-
-def is_disabled(entry_point: EntryPoint, disabled: Collection[str]) -> bool:
-    """True when `-p no:NAME` names this entry point: `40_icd10` or `icd10`."""
-    match = SEED_NAME.fullmatch(entry_point.name)
-    return entry_point.name in disabled or (match is not None and match["name"] in disabled)
+    epoch = f"{parsed.epoch}!" if parsed.epoch else ""
+    return f"{name}>={parsed.public},<{epoch}{parsed.major + 1}"
 
 
 def unmet(distributions: Iterable[Distribution]) -> tuple[DiscoveryError, ...]:
     """What the project counts on and cannot have: its seeds would be missing without a word."""
     return tuple(
-        DiscoveryError(f"plugin {dist.name}: {dist.reason}", hint=dist.hint)
+        (PluginMissing if dist.state == "missing" else DiscoveryError)(
+            f"plugin {dist.name}: {dist.reason}", hint=dist.hint
+        )
         for dist in distributions
         if dist.expected and dist.state in ("missing", "blocked")
     )

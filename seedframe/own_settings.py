@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from seedframe.config import DEFAULT_ENV, SUPABASE_KEY, SUPABASE_URL, Config
+from seedframe.config import DEFAULT_ENV, NO_AUTOLOAD, SUPABASE_KEY, SUPABASE_URL, Config
 from seedframe.errors import ConfigError, Problem
 from seedframe.secrets import Secret
 from seedframe.settings import Described, Setting, describe
@@ -19,6 +19,9 @@ _OWN: Final = (
     ),
     Setting("SEEDFRAME_ENV", str, default=DEFAULT_ENV, help="the environment, where --env names none"),
 )
+_PLUGINS: Final = (
+    Setting(NO_AUTOLOAD, str, default=None, help="anything but 0 or false: only plugins named with -p are loaded"),
+)
 _SUPABASE: Final = (
     Setting(SUPABASE_URL, str, default=None, help="where Supabase is, whose Auth may keep the accounts"),
     Setting(SUPABASE_KEY, Secret, default=None, help="the key of its service role"),
@@ -29,13 +32,14 @@ _READ_FROM_FILES: Final = frozenset({"DATABASE_URL", SUPABASE_URL, SUPABASE_KEY}
 
 def own_settings(config: Config) -> tuple[Setting, ...]:
     """What seedframe reads in this project; by its configuration alone, so that an example is everywhere the same."""
+    own = (*_OWN, *(_PLUGINS if config.plugins_allow else ()))
     match config.accounts.backend:
         case "local":
-            return _OWN
+            return own
         case "auto":
-            return (*_OWN, *_SUPABASE)
+            return (*own, *_SUPABASE)
         case "supabase":
-            return (*_OWN, *(Setting(setting.name, setting.type, help=setting.help) for setting in _SUPABASE))
+            return (*own, *(Setting(setting.name, setting.type, help=setting.help) for setting in _SUPABASE))
 
 
 def describe_own(config: Config, *, declared: frozenset[str] = frozenset()) -> tuple[Described, ...]:

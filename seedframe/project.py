@@ -52,17 +52,25 @@ class Project:
     extensions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path | None = None, *, env: str | None = None, disabled: Sequence[str] = ()) -> "Project":
+    def load(
+        cls,
+        path: Path | None = None,
+        *,
+        env: str | None = None,
+        disabled: Sequence[str] = (),
+        named: Sequence[str] = (),
+    ) -> "Project":
         """Read the configuration at or above `path` (default: the working directory) and discover the seeds.
 
         Args:
             path: the configuration file, or a folder in the project.
             env: the name of the environment; default: SEEDFRAME_ENV, else "development".
             disabled: names of plugins (distributions or entry points) not to load.
+            named: names of plugins to load although SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD is set.
 
         Errors: ConfigError. What is wrong with seeds and plugins is kept in `problems` and `Seed.broken`.
         """
-        return cls.of(load_config(path, env=env, disabled=disabled))
+        return cls.of(load_config(path, env=env, disabled=disabled, named=named))
 
     @classmethod
     def of(cls, config: Config) -> "Project":

@@ -131,7 +131,7 @@ def test_without_a_command_there_is_help_and_nothing_ran(cli: Cli, tmp_path: Pat
         (["list", "--tga", "x"], "error: no such option '--tga'. Did you mean '--tag'"),
         (["list", "--tag"], "error: option '--tag' requires an argument\n hint: seedframe --help\n"),
         (["list", "--format", "xml"], "error: invalid value for '--format'"),
-        (["list", "-p", "iso"], "error: invalid value for '-p': write no:NAME"),
+        (["list", "-p", "no:"], "error: invalid value for '-p': write no:NAME"),
         (["list", "--color", "blue"], "error: invalid value for '--color'"),
         (["list", "--log-file", "/nowhere/at/all"], "error: /nowhere/at/all: cannot write the log file: No such file"),
         (["list", "nobody"], "error: no seed is called 'nobody'\n hint: the seeds are a\n"),

@@ -51,6 +51,7 @@ def command(context: Context, selection: Selection, form: str) -> int:
         print_utf8(encode(_document(project, chosen, declared)))
     else:
         _print_text(project, chosen, declared, context)
+        _mention_plugins(project)
     print_problems([problem for error in project.problems for problem in error.problems], context)
     return COULD_NOT_RUN if project.problems or any(found.problems for found in declared.values()) else 0
 
@@ -128,6 +129,18 @@ def _notes(seed: Seed, env: str) -> str:
         where = ", ".join(sorted(seed.environments))
         notes.append(f"only in {where}" + ("" if env in seed.environments else f", not in {env}"))
     return f"({'; '.join(visible(note) for note in notes)})" if notes else ""
+
+
+def _mention_plugins(project: "Project") -> None:
+    """Where nothing says which plugins are allowed, one line says that some are installed."""
+    if project.config.plugins_allow is not None:
+        return
+    from seedframe.installed import installed
+
+    found = [visible(dist.name) for dist in installed(project.config)[0] if dist.state == "blocked"]
+    if found:
+        what = "1 installed plugin is" if len(found) == 1 else f"{len(found)} installed plugins are"
+        click.echo(f"note: {what} not allowed yet: {', '.join(found)} (see seedframe plugins)")
 
 
 # -------------------------------------------------------------------------

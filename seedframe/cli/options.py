@@ -35,6 +35,7 @@ class Context:
         env: the name of the environment; None leaves it to SEEDFRAME_ENV and the default.
         config_path: the configuration file, or a folder in the project; None for the working directory.
         disabled: the names given with `-p no:NAME`.
+        named: the names given with `-p NAME`.
         verbosity: how often -v was given, less how often -q was.
         log_file: where JSON lines are logged to.
         color: when to colour.
@@ -43,6 +44,7 @@ class Context:
     env: str | None = None
     config_path: Path | None = None
     disabled: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     verbosity: int = 0
     log_file: Path | None = None
     color: Color = "auto"
@@ -52,7 +54,7 @@ class Context:
         from seedframe.config import load_config
         from seedframe.known_secrets import configured_secrets
 
-        config = load_config(self.config_path, env=self.env, disabled=self.disabled)
+        config = load_config(self.config_path, env=self.env, disabled=self.disabled, named=self.named)
         hide(*configured_secrets(config))
         return config
 
@@ -107,11 +109,14 @@ def _add(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     ctx.meta[key] = ctx.meta.get(key, type(value)()) + value
 
 
+_NOT: Final = "no:"
+
+
 def _plugin(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
     for word in value:
-        if not word.startswith("no:") or word == "no:":
-            raise click.BadParameter("write no:NAME, to leave that plugin out", ctx, param)
-    _add(ctx, param, tuple(word[3:] for word in value))
+        if not word.removeprefix(_NOT).strip():
+            raise click.BadParameter("write no:NAME to leave that plugin out, or NAME", ctx, param)
+    _add(ctx, param, value)
 
 
 _GLOBAL: Final = (
@@ -127,11 +132,11 @@ _GLOBAL: Final = (
     click.option(
         "-p",
         "plugins",
-        metavar="no:NAME",
+        metavar="[no:]NAME",
         multiple=True,
         callback=_plugin,
         expose_value=False,
-        help="Leave a plugin out.",
+        help="no:NAME leaves a plugin out; NAME loads one where plugins are not loaded.",
     ),
     click.option("-v", "--verbose", count=True, callback=_add, expose_value=False, help="Log more (-vv: all)."),
     click.option("-q", "--quiet", count=True, callback=_add, expose_value=False, help="Log errors only."),
@@ -177,10 +182,12 @@ def global_options(function: Callable[Concatenate[Context, P], int]) -> Callable
 def context_of(ctx: click.Context) -> Context:
     """The context as the options given so far say."""
     given = {key.removeprefix(_META): value for key, value in ctx.meta.items() if key.startswith(_META)}
+    words: tuple[str, ...] = given.get("plugins", ())
     return Context(
         env=given.get("env"),
         config_path=given.get("config"),
-        disabled=given.get("plugins", ()),
+        disabled=tuple(word.removeprefix(_NOT) for word in words if word.startswith(_NOT)),
+        named=tuple(word for word in words if not word.startswith(_NOT)),
         verbosity=given.get("verbose", 0) - given.get("quiet", 0),
         log_file=given.get("log_file"),
         color=given.get("color", "auto"),

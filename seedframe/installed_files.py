@@ -1,0 +1,201 @@
+"""The files of an installed distribution, held against what its installer recorded, and against a lock."""
+
+import csv
+import json
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import file_digest, new, sha256
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.metadata import Distribution, distributions
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from seedframe.errors import DiscoveryError, Problem
+
+# What differs from one machine to the next although the same wheel was installed, by whatever installer.
+_OF_THE_INSTALLER: Final = frozenset(
+    {
+        "INSTALLER", "RECORD", "RECORD.jws", "RECORD.p7s", "REQUESTED", "direct_url.json", "provenance_url.json",
+        "uv_build.json", "uv_cache.json",
+    }
+)  # fmt: skip
+_SCRIPTS: Final = ("bin", "Scripts")
+_HASHES: Final = ("sha256", "sha384", "sha512")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One line of RECORD: a path from the folder that the distribution is in, and `sha256=…`, where that is there."""
+
+    path: str
+    digest: str
+
+
+class NoRecordError(Exception):
+    """Nothing tells what a distribution consists of; the message says why, as the end of a sentence."""
+
+
+def recorded(dist: Distribution) -> tuple[Recorded, ...]:
+    """What the installer recorded, less what it made itself: bytecode, scripts, notes on the installation.
+
+    Format of RECORD: https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+
+    Errors: NoRecordError for what is editable, was installed without RECORD, or is inside an archive.
+    """
+    if _is_editable(dist):
+        raise NoRecordError("is installed in editable mode, so that its files are meant to change")
+    if not isinstance(dist.locate_file(""), Path):
+        raise NoRecordError("is inside an archive")
+    text = dist.read_text("RECORD")
+    if text is None:
+        raise NoRecordError("was installed without a list of its files (RECORD)")
+    rows = [row for row in csv.reader(text.splitlines()) if len(row) == 3]
+    return tuple(Recorded(path, digest) for path, digest, _size in rows if _is_kept(PurePosixPath(path)))
+
+
+def record_digest(dist: Distribution) -> str:
+    """SHA-256 of what the installer recorded: that of the same wheel is the same everywhere. Errors: NoRecordError."""
+    lines = sorted(f"{entry.path}\0{entry.digest}\n" for entry in recorded(dist))
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def folder_of(dist: Distribution) -> Path:
+    """The folder that it is installed in, which paths start from."""
+    return Path(str(dist.locate_file("")))
+
+
+def _is_editable(dist: Distribution) -> bool:
+    try:
+        told = json.loads(dist.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return False
+    info = told.get("dir_info") if isinstance(told, dict) else None
+    return isinstance(info, dict) and info.get("editable") is True
+
+
+def _is_kept(path: PurePosixPath) -> bool:
+    if path.parent.suffix == ".dist-info" and path.name in _OF_THE_INSTALLER:
+        return False
+    if path.parent.name == "__pycache__" and path.suffix == ".pyc":
+        return False
+    return not (path.parts[:1] == ("..",) and path.parent.name in _SCRIPTS)
+
+
+# -------------------------------------------------------------------------
+# Locking
+# -------------------------------------------------------------------------
+
+
+def as_installed(dist: Distribution) -> dict[str, str]:
+    """The SHA-256 of each file, in hexadecimal, by path: of files that are as they were installed.
+
+    Errors: NoRecordError; DiscoveryError with every file that was changed, is missing or was added since.
+    """
+    root, again = folder_of(dist), f"install it again: pip install --force-reinstall '{dist.name}=={dist.version}'"
+    digests: dict[str, str] = {}
+    problems: list[Problem] = []
+
+    def wrong(path: str, what: str, hint: str = again) -> None:
+        problems.append(Problem(DiscoveryError.code, f"plugin {dist.name}: {path} {what}", hint))
+
+    entries = recorded(dist)
+    for entry in entries:
+        if entry.path.endswith(".pyc"):
+            wrong(entry.path, "is bytecode, which nobody can read", "ask its author for a wheel with sources")
+            continue
+        data = _read(root / entry.path)
+        if isinstance(data, str):
+            wrong(entry.path, data)
+        elif not _is_as_recorded(data, entry.digest):
+            told = "was changed since it was installed" if entry.digest else "was recorded without a digest"
+            wrong(entry.path, told)
+        else:
+            digests[entry.path] = sha256(data).hexdigest()
+    for path in _added(root, {entry.path for entry in entries}):
+        wrong(path, "was added since it was installed", f"remove it, or {again}")
+    if problems:
+        raise DiscoveryError.of(problems)
+    return digests
+
+
+def _is_as_recorded(data: bytes, digest: str) -> bool:
+    name, _, value = digest.partition("=")
+    if name not in _HASHES:
+        return False
+    return urlsafe_b64encode(new(name, data).digest()).rstrip(b"=").decode() == value
+
+
+def _read(path: Path) -> bytes | str:
+    """A file's contents, or what is wrong with it."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+# -------------------------------------------------------------------------
+# Checking
+# -------------------------------------------------------------------------
+
+
+def file_differences(dist: Distribution, files: Mapping[str, str]) -> Iterator[str]:
+    """Where the files are not those of a lock, each with the file's path: `seedframe_iso/seed.py was changed`."""
+    root = folder_of(dist)
+    for path, digest in files.items():
+        try:
+            with (root / path).open("rb") as file:
+                there = file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            yield f"{path} is missing"
+        except OSError as error:
+            yield f"{path} cannot be read: {error.strerror}"
+        else:
+            if there != digest:
+                yield f"{path} was changed"
+    yield from (f"{path} was added" for path in _added(root, files))
+
+
+def top_level(files: Collection[str]) -> frozenset[str]:
+    """The names that these files are imported by, less what comes after the first dot."""
+    return frozenset(
+        path.partition("/")[0] if "/" in path else path.partition(".")[0]
+        for path in files
+        if _is_code(path) and path.partition("/")[0].partition(".")[0].isidentifier()
+    )
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith((".py", ".pyc", *EXTENSION_SUFFIXES))
+
+
+def _added(root: Path, known: Collection[str]) -> Iterator[str]:
+    """Code in the packages of these files that is none of them. Modules that stand alone have no folder to look in.
+
+    In a folder without `__init__.py`, which others may have modules in as well, theirs are left alone.
+    """
+    found = []
+    for name in sorted(top_level([path for path in known if "/" in path])):
+        shared = f"{name}/__init__.py" not in known
+        found += [(path, shared) for path in _code_below(root, name) if path not in known]
+    others = _owned(root) if any(shared for _, shared in found) else frozenset()
+    yield from (path for path, shared in found if not (shared and path in others))
+
+
+def _code_below(root: Path, package: str) -> Iterator[str]:
+    for folder, folders, names in os.walk(root / package):
+        at = Path(folder).relative_to(root)
+        yield from ((at / name).as_posix() for name in folders if (Path(folder) / name).is_symlink())
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            # Beside its source, Python does not look at bytecode that is not in __pycache__.
+            if _is_code(name) and not (name.endswith(".pyc") and f"{name[:-4]}.py" in names):
+                yield (at / name).as_posix()
+
+
+def _owned(root: Path) -> frozenset[str]:
+    """The files that any distribution of this folder has."""
+    return frozenset(file.as_posix() for dist in distributions(path=[str(root)]) for file in dist.files or ())

@@ -1,0 +1,89 @@
+"""Trust in an installed plugin: put down what it consists of, and compare that with what was put down before."""
+
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from packaging.utils import canonicalize_name
+
+from seedframe.dependencies import dependency_differences, locked_dependencies
+from seedframe.errors import DiscoveryError, Problem
+from seedframe.installed_files import NoRecordError, as_installed, file_differences, folder_of, recorded
+from seedframe.lockfile import Lock, LockedPlugin
+
+if TYPE_CHECKING:
+    from seedframe.installed import Distribution
+
+TRUST_AGAIN: Final = "look at what changed; `seedframe plugins lock` once you trust the change"
+_SHOWN: Final = 3
+
+
+def lock_of(plugins: "Iterable[Distribution]") -> Lock:
+    """A lock of these installed plugins, each of which is as it was installed.
+
+    Errors: DiscoveryError with all that is changed, missing, added, or cannot be locked.
+    """
+    locked: dict[str, LockedPlugin] = {}
+    problems: list[Problem] = []
+    for plugin in plugins:
+        try:
+            locked[canonicalize_name(plugin.name)] = _locked(plugin.installed)
+        except DiscoveryError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DiscoveryError.of(problems)
+    return Lock(locked)
+
+
+def _locked(dist: metadata.Distribution) -> LockedPlugin:
+    try:
+        files = as_installed(dist)
+    except NoRecordError as error:
+        hint = f"install it from a wheel: pip install --force-reinstall '{dist.name}=={dist.version}'"
+        raise DiscoveryError(f"plugin {dist.name} {error}: it cannot be locked", hint=hint) from None
+    return LockedPlugin(
+        name=canonicalize_name(dist.name),
+        version=dist.version,
+        files=files,
+        dependencies=locked_dependencies(dist),
+    )
+
+
+def differences(locked: LockedPlugin | None, dist: metadata.Distribution) -> Iterator[str]:
+    """Where an installed plugin is not what the lock has, each a text that its name may stand before."""
+    if locked is None:
+        yield "is not in seedframe.lock"
+        return
+    try:
+        recorded(dist)
+    except NoRecordError as error:
+        yield f"{error}, and is locked"
+        return
+    if locked.version != dist.version:
+        yield f"{locked.version} is locked, and {dist.version} is installed"
+        return
+    yield from (f"{told} since it was locked" for told in file_differences(dist, locked.files))
+    yield from dependency_differences(dist, locked.dependencies)
+
+
+def why_not(locked: LockedPlugin | None, dist: metadata.Distribution) -> str | None:
+    """Why the lock keeps an installed plugin out, in one line; None where it does not."""
+    found = list(islice(differences(locked, dist), _SHOWN + 1))
+    if not found:
+        return None
+    return "; ".join(found[:_SHOWN]) + ("; and more" if len(found) > _SHOWN else "")
+
+
+def serve(locked: LockedPlugin, dist: metadata.Distribution) -> None:
+    """Have all imports of the plugin's packages come from the files that the lock has, byte by byte."""
+    from seedframe.locked_import import LockedFiles, serve_from
+
+    serve_from(LockedFiles.of(locked.name, folder_of(dist), locked.files))
+
+
+def serve_unlocked(dist: metadata.Distribution) -> None:
+    """Have the plugin's packages be imported as all others are, whatever another project's lock says of them."""
+    from seedframe.locked_import import release
+
+    release(canonicalize_name(dist.name))
