@@ -146,6 +146,11 @@ class Rowset:
         self.left_at: str | None = None
         """Where the first row stands that still differs after it was written."""
 
+    @property
+    def declared_shape(self) -> Shape:
+        """How the declared fields meet the table's columns, as they were declared."""
+        return self._plain
+
     # Comparing
 
     def compare(self) -> Changes:

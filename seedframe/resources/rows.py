@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from seedframe.changes import Changes, Finding, Severity, rows_text
 from seedframe.database.db import Db
-from seedframe.database.declared import Mode
+from seedframe.database.declared import Mode, Shape
 from seedframe.database.rowset import Rowset
 from seedframe.database.statements import unfit_expression, unreadable_sql
 from seedframe.durations import Misfit
@@ -264,6 +264,21 @@ class Rows:
     def is_supplied_by_code(self) -> bool:
         """True when a function or an iterator of the seed supplies the rows."""
         return callable(self._rows) or isinstance(self._rows, Iterator)
+
+    @property
+    def shape(self) -> Shape | None:
+        """How its fields meet the table's columns; None before `diff`, and where nothing is compared."""
+        return self._rowset.declared_shape if self._rowset is not None else None
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The fields and columns that are neither written nor compared."""
+        return self._spec.ignore
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        """What `validate=` demands: column to condition."""
+        return self._spec.validate
 
     @property
     def rowset(self) -> "Rowset | None":

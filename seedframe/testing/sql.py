@@ -1,0 +1,374 @@
+"""The SQL of the test kit: what a database holds, and how a value or a row of it is disturbed and stays valid."""
+
+import re
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+Cells = Mapping[str, str | None]
+"""A row's key: column to PostgreSQL's text."""
+
+_NAMESPACES: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+
+# Of all that is no row: what a table, a sequence, a function … is.
+_CATALOG: Final = f"""
+SELECT (SELECT md5(string_agg(format('%s %s %s', oid, relfilenode, relkind), ',' ORDER BY oid))
+          FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace),
+       (SELECT md5(string_agg(concat_ws(' ', p.oid, p.xmin), ',' ORDER BY p.oid)) FROM pg_proc p),
+       (SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace n WHERE {_NAMESPACES}),
+       (SELECT string_agg(concat_ws(' ', extname, extversion), ',' ORDER BY extname) FROM pg_extension),
+       (SELECT string_agg(format('%I.%I=%s', schemaname, sequencename, last_value), ',' ORDER BY 1)
+          FROM (SELECT * FROM pg_sequences ORDER BY schemaname, sequencename) s)
+"""  # noqa: S608 - two constants
+
+_TABLES: Final = f"""
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'm') AND {_NAMESPACES} ORDER BY 1, 2
+"""  # noqa: S608 - two constants
+
+# Every write moves a row or changes who wrote or locked it last.
+_ROWS: Final = """
+SELECT count(*), coalesce(sum(hashtextextended(concat_ws(' ', ctid, xmin, xmax), 0)::numeric), 0) FROM {table}
+"""
+
+_COLUMN: Final = """
+SELECT format_type(a.atttypid, a.atttypmod), t.typcategory::text,
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e
+              WHERE e.enumtypid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+              ORDER BY e.enumsortorder),
+       ARRAY(SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k
+              WHERE k.contype = 'c'
+                AND (k.contypid = t.oid OR (k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)))),
+       f.confrelid::regclass::text,
+       (SELECT r.attname::text FROM pg_attribute r
+         WHERE r.attrelid = f.confrelid AND r.attnum = f.confkey[array_position(f.conkey, a.attnum)])
+  FROM pg_attribute a
+  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN LATERAL (SELECT * FROM pg_constraint k
+                      WHERE k.contype = 'f' AND k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)
+                      ORDER BY cardinality(k.conkey), k.oid LIMIT 1) f ON true
+ WHERE a.attrelid = to_regclass(%s) AND a.attname = %s AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+_FOREIGN_KEY: Final = """
+SELECT (SELECT array_agg(a.attname::text ORDER BY o)
+          FROM unnest(k.conkey) WITH ORDINALITY u (n, o) JOIN pg_attribute a
+            ON a.attrelid = k.conrelid AND a.attnum = n),
+       (SELECT array_agg(a.attname::text ORDER BY o)
+          FROM unnest(k.confkey) WITH ORDINALITY u (n, o) JOIN pg_attribute a
+            ON a.attrelid = k.confrelid AND a.attnum = n),
+       (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid),
+       (SELECT c.relname FROM pg_class c WHERE c.oid = k.confrelid)
+  FROM pg_constraint k
+ WHERE k.contype = 'f' AND k.conname = %s AND k.conrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))
+"""
+
+# Other values of the same kind, made of the one that is there: `c` stands for it. The first that all constraints let
+# through is taken.
+_LETTERS: Final = string.ascii_lowercase + string.ascii_uppercase + string.digits
+_TURNED: Final = "".join(part[1:] + part[0] for part in (string.ascii_lowercase, string.ascii_uppercase, string.digits))
+_BY_CATEGORY: Final[Mapping[str, tuple[str, ...]]] = {
+    "B": ("NOT c",),
+    "N": ("c + 1", "c - 1", "c * 2", "c / 2", "-c", "c + c / 100", "c + 10", "c + '1'", "c - '1'"),
+    # The first keeps the length and which of it are letters, capitals and digits; the others change just that.
+    "S": (
+        f"translate(c::text, '{_LETTERS}', '{_TURNED}')",
+        "c::text || 'x'",
+        "left(c::text, -1)",
+        "overlay(c::text placing 'x' from 1 for 1)",
+        "upper(c::text)",
+        "lower(c::text)",
+        "c::text || '/x'",
+        "md5(c::text)",
+    ),
+    "D": ("c + interval '1 day'", "c - interval '1 day'", "c + interval '1 hour'", "c - interval '1 hour'", "c + 1"),
+    "T": ("c + interval '1 day'", "c - interval '1 day'", "c + interval '1 hour'"),
+    "U": (
+        "c::jsonb || '{\"mutated\": true}'",
+        "c::jsonb || '[\"mutated\"]'",
+        "gen_random_uuid()",
+        "c || '\\x00'::bytea",
+        "~ c",
+    ),
+    "I": ("c + 1", "c - 1", "set_masklen(c, masklen(c) - 1)"),
+    "A": ("c || c", "c[2:]", "c[:0]"),
+    "R": ("'empty'",),
+    "V": ("~ c",),
+    "G": ("c + point(1, 1)",),
+}
+# For NULL, and for types that none of the above fits.
+_CONSTANTS: Final = (
+    *("1", "0", "2", "mutated", "x", "t", "f", "2001-02-03", "2001-02-03 04:05:06", "04:05:06", "1 day", "{}", "[]"),
+    *('{"mutated": true}', "00000000-0000-4000-8000-000000000001", "192.0.2.1", "192.0.2.0/24", "08:00:2b:01:02:03"),
+    *(
+        "08:00:2b:01:02:03:04:05",
+        "(1,2)",
+        "(1,2),(3,4)",
+        "[(1,2),(3,4)]",
+        "((1,2),(3,4),(5,6))",
+        "<(1,2),3>",
+        "{1,2,3}",
+    ),
+    *("<mutated/>", "\\x01", "empty", "pg_class", "0/1", "$.mutated", "en", "1.1", "US"),
+)
+_OTHERS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table, by its schema and its name."""
+
+    schema: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """For messages: without the schema that is nearly always meant."""
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """For statements."""
+        return sql.Identifier(self.schema, self.name)
+
+    def quoted(self, connection: psycopg.Connection[Any]) -> str:
+        """For `to_regclass`."""
+        return self.identifier.as_string(connection)
+
+
+class NotPossible(Exception):
+    """What is asked for cannot be done to this row without breaking a rule of the database; the message says which."""
+
+
+def create_database(name: str, template: str | None) -> sql.Composed:
+    """The statement that makes a database, empty or as a copy."""
+    made = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+    return made if template is None else sql.SQL("{} TEMPLATE {}").format(made, sql.Identifier(template))
+
+
+def drop_database(name: str) -> sql.Composed:
+    """The statement that drops a database, whoever is connected to it."""
+    return sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+
+
+POSITION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_current_wal_insert_lsn()::text"
+"""The server's next transaction id and its place in the WAL."""
+
+
+def contents(connection: psycopg.Connection[Any]) -> dict[str, tuple[Any, ...] | None]:
+    """What this database holds, as marks that any write changes: by table, `catalog` and the sequences besides."""
+    found: dict[str, tuple[Any, ...] | None] = {"(catalog)": connection.execute(_CATALOG.encode()).fetchone()}
+    for schema, name in connection.execute(_TABLES.encode()).fetchall():
+        query = sql.SQL(_ROWS).format(table=sql.Identifier(schema, name))
+        found[TableName(schema, name).label] = connection.execute(query).fetchone()
+    return found
+
+
+def find_table(connection: psycopg.Connection[Any], name: str, search_path: Sequence[str]) -> TableName | None:
+    """The table that a seed calls by this name; None where there is none."""
+    query = """SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.oid = to_regclass(%s)"""
+    with connection.transaction():
+        connection.execute(
+            sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, search_path)))
+        )
+        row = connection.execute(query, [name]).fetchone()
+    return None if row is None else TableName(row[0], row[1])
+
+
+def count(connection: psycopg.Connection[Any], table: TableName) -> int:
+    """How many rows it has."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table.identifier)).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def keys(
+    connection: psycopg.Connection[Any], table: TableName, names: Sequence[str], *, limit: int
+) -> list[dict[str, str | None]]:
+    """The keys of some of its rows, the same ones each time."""
+    texts = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in names]
+    query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
+        sql.SQL(", ").join(texts), table.identifier, sql.SQL(", ").join(texts), sql.Literal(limit)
+    )
+    return [dict(zip(names, row, strict=True)) for row in connection.execute(query).fetchall()]
+
+
+def columns(connection: psycopg.Connection[Any], table: TableName) -> frozenset[str]:
+    """The names of its columns."""
+    query = (
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+    )
+    return frozenset(name for (name,) in connection.execute(query, [table.quoted(connection)]).fetchall())
+
+
+def at_once(connection: psycopg.Connection[Any]) -> None:
+    """Have constraints that wait for the COMMIT judge each statement, in the transaction that is open."""
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+class Column:
+    """One column of a row, to be changed by hand. Errors: NotPossible where there is no such column."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], table: TableName, name: str, key: Cells, *, condition: str | None
+    ) -> None:
+        self._connection = connection
+        self._table = table.identifier
+        self._column = sql.Identifier("t", name)
+        self._name = sql.Identifier(name)
+        self._where = where(connection, table, key)
+        self._condition = sql.SQL(f"({condition})") if condition else sql.SQL("true")
+        facts = connection.execute(_COLUMN, [table.quoted(connection), name]).fetchone()
+        if facts is None:
+            raise NotPossible("there is no such column")
+        self._type, self._category, self._labels, self._checks, self._parent, self._referred = facts
+
+    def text(self) -> str | None:
+        """Its value now. Errors: NotPossible where the row is not there."""
+        query = sql.SQL("SELECT {}::text FROM {} AS t WHERE {}").format(self._column, self._table, self._where)
+        row = self._connection.execute(query).fetchone()
+        if row is None:
+            raise NotPossible("the row is not there")
+        text: str | None = row[0]
+        return text
+
+    def change(self) -> tuple[str | None, str | None]:
+        """Give it another value that is valid, in the transaction that is open; what it was, and what it is.
+
+        Errors: NotPossible, with the last reason why not.
+        """
+        before = self.text()
+        reason = "no other value is known"
+        for candidate in self._candidates(before):
+            try:
+                with self._connection.transaction():
+                    return before, self._set_another(candidate, before)
+            except NotPossible as error:
+                reason = str(error)
+            except psycopg.Error as error:
+                # A type that has no such operator says nothing of the column.
+                if not isinstance(error, psycopg.ProgrammingError) or isinstance(
+                    error, psycopg.errors.InsufficientPrivilege
+                ):
+                    reason = error.diag.message_primary or str(error)
+        raise NotPossible(reason)
+
+    def put(self, text: str | None) -> None:
+        """Give it this value. Errors: psycopg's, NotPossible."""
+        self._set(sql.Literal(text))
+
+    def _set(self, value: sql.Composable) -> str | None:
+        update = sql.SQL("UPDATE {table} AS t SET {name} = CAST({value} AS {type}) WHERE {where}").format(
+            table=self._table, name=self._name, value=value, type=sql.SQL(self._type), where=self._where
+        )
+        changed = self._connection.execute(update).rowcount
+        if changed != 1:
+            raise NotPossible(f"an UPDATE reaches {changed} rows")
+        kept = sql.SQL("SELECT {} FROM {} AS t WHERE {}").format(self._condition, self._table, self._where)
+        row = self._connection.execute(kept).fetchone()
+        if row is None or row[0] is False:
+            raise NotPossible("validate= refuses the other values that are known")
+        return self.text()
+
+    def _set_another(self, value: sql.Composable, before: str | None) -> str | None:
+        after = self._set(value)
+        if after == before:
+            raise NotPossible("a trigger puts it back")
+        return after
+
+    def _candidates(self, before: str | None) -> Iterator[sql.Composable]:
+        """Other values, the likeliest first."""
+        value = sql.SQL("(SELECT {} FROM {} AS t WHERE {})").format(self._column, self._table, self._where)
+        if self._parent is not None:
+            yield from self._others(sql.SQL(self._parent), sql.Identifier("t", self._referred), before)
+        yield from (sql.Literal(label) for label in self._labels if label != before)
+        if before is not None and self._parent is None:
+            for template in _BY_CATEGORY.get(self._category, ()):
+                parts = re.split(r"\bc\b", template)
+                yield sql.SQL("(SELECT {} FROM (SELECT {} AS c) v)").format(
+                    sql.SQL("c").join(sql.SQL(part) for part in parts),
+                    value,
+                )
+        yield from self._others(self._table, self._column, before)
+        for check in self._checks:
+            for quoted, number in re.findall(r"'((?:[^']|'')*)'|(?<![\w.])(-?\d+(?:\.\d+)?)", check):
+                yield sql.Literal(quoted.replace("''", "'") if quoted or not number else number)
+                if number:
+                    yield from (sql.SQL(f"{number} {step}") for step in ("+ 1", "- 1"))
+        yield from map(sql.Literal, _CONSTANTS)
+        if before is not None:
+            yield sql.NULL
+
+    def _others(self, table: sql.Composable, column: sql.Composable, before: str | None) -> Iterator[sql.Composable]:
+        """What stands elsewhere, which is valid there."""
+        query = sql.SQL(
+            "SELECT DISTINCT {column}::text FROM {table} AS t"
+            " WHERE {column}::text <> coalesce({before}, '') LIMIT {limit}"
+        ).format(column=column, table=table, before=sql.Literal(before), limit=sql.Literal(_OTHERS))
+        yield from [sql.Literal(text) for (text,) in self._connection.execute(query).fetchall()]
+
+
+def where(connection: psycopg.Connection[Any], table: TableName, key: Cells) -> sql.Composable:
+    """The condition that finds a row, of the table called `t`. Errors: NotPossible for a column that is none."""
+    parts: list[sql.Composable] = []
+    for name, text in key.items():
+        facts = connection.execute(_COLUMN, [table.quoted(connection), name]).fetchone()
+        if facts is None:
+            raise NotPossible(f"the key names {name}, which is no column")
+        column = sql.Identifier("t", name)
+        if text is None:
+            parts.append(sql.SQL("{} IS NULL").format(column))
+        else:
+            parts.append(sql.SQL("{} = CAST({} AS {})").format(column, sql.Literal(text), sql.SQL(facts[0])))
+    return sql.SQL(" AND ").join(parts) if parts else sql.SQL("true")
+
+
+def delete_row(connection: psycopg.Connection[Any], table: TableName, key: Cells, *, referring: bool) -> None:
+    """Delete a row, in the transaction that is open; with `referring` those that refer to it, before.
+
+    Errors: NotPossible.
+    """
+    condition = where(connection, table, key)
+    if _delete(connection, table.identifier, condition, 6 if referring else 0) != 1:
+        raise NotPossible("a DELETE does not reach it")
+
+
+def _delete(connection: psycopg.Connection[Any], table: sql.Composable, condition: sql.Composable, depth: int) -> int:
+    statement = sql.SQL("DELETE FROM {} AS t WHERE {}").format(table, condition)
+    for _ in range(20):  # so many tables may refer to it
+        try:
+            with connection.transaction():
+                return connection.execute(statement).rowcount
+        except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:
+            said = error.diag
+            if not depth:
+                raise NotPossible(said.message_primary or str(error)) from None
+            found = connection.execute(
+                _FOREIGN_KEY, [said.constraint_name, said.schema_name, said.table_name]
+            ).fetchone()
+            if found is None or said.schema_name is None or said.table_name is None:
+                raise NotPossible(said.message_primary or str(error)) from None
+            own, referred, schema, name = found
+            children = sql.SQL("({}) IN (SELECT {} FROM {} AS t WHERE {})").format(
+                sql.SQL(", ").join(sql.Identifier("t", column) for column in own),
+                sql.SQL(", ").join(sql.Identifier("t", column) for column in referred),
+                sql.Identifier(schema, name),
+                condition,
+            )
+            _delete(connection, sql.Identifier(said.schema_name, said.table_name), children, depth - 1)
+        except psycopg.Error as error:
+            raise NotPossible(error.diag.message_primary or str(error)) from None
+    raise NotPossible("too many rows refer to it")
+
+
+def is_there(connection: psycopg.Connection[Any], table: TableName, key: Cells) -> bool:
+    """Whether the row is there."""
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {})").format(
+        table.identifier, where(connection, table, key)
+    )
+    row = connection.execute(query).fetchone()
+    return bool(row and row[0])
