@@ -1,0 +1,51 @@
+create table countries ( -- ISO 3166-1
+    id integer generated always as identity primary key,
+    alpha_2 char(2) not null unique,
+    alpha_3 char(3) not null unique,
+    numeric_code char(3) not null unique,
+    name text not null,
+    common_name text, -- where it differs: Bolivia
+    official_name text,
+    flag text not null
+);
+
+create table subdivisions ( -- ISO 3166-2
+    id integer generated always as identity primary key,
+    code text not null unique,
+    name text not null,
+    type text not null,
+    country_id integer not null references countries,
+    parent_id integer references subdivisions
+);
+create index on subdivisions (country_id);
+create index on subdivisions (parent_id);
+
+create table currencies ( -- ISO 4217
+    id integer generated always as identity primary key,
+    alpha_3 char(3) not null unique,
+    numeric_code char(3) not null unique,
+    name text not null
+);
+
+create table languages ( -- ISO 639-3
+    id integer generated always as identity primary key,
+    alpha_3 char(3) not null unique,
+    alpha_2 char(2) unique, -- ISO 639-1, of the 184 languages that have one
+    bibliographic char(3) unique, -- ISO 639-2/B, where it differs
+    name text not null,
+    common_name text,
+    inverted_name text,
+    scope char(1) not null, -- individual, macrolanguage, special
+    type char(1) not null -- ancient, constructed, extinct, historical, living, special
+);
+
+create table historic_countries ( -- ISO 3166-3; only for include = ["historic_countries", …]
+    id integer generated always as identity primary key,
+    alpha_4 char(4) not null unique,
+    alpha_2 char(2) not null, -- may be another country's today
+    alpha_3 char(3) not null,
+    numeric_code char(3),
+    name text not null,
+    withdrawal_date text not null, -- a year, or a date
+    comment text
+);
