@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seedframe.markers import hookimpl
     from seedframe.option import Option
     from seedframe.project import Project
+    from seedframe.reporting.formats import Reporter
     from seedframe.resources.extension import Extension
     from seedframe.resources.protocol import Resource
     from seedframe.resources.rows import Rows
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from seedframe.secrets import Secret
     from seedframe.seed import Seed
     from seedframe.settings import Setting
+    from seedframe.sources.formats import FileFormat
 
 __version__ = "0.1.0"
 
@@ -35,11 +37,13 @@ _HOMES: Final = {
     "Changes": "seedframe.changes",
     "Db": "seedframe.database.db",
     "Extension": "seedframe.resources.extension",
+    "FileFormat": "seedframe.sources.formats",
     "Finding": "seedframe.changes",
     "LocalAccounts": "seedframe.accounts.local",
     "Option": "seedframe.option",
     "Plan": "seedframe.changes",
     "Project": "seedframe.project",
+    "Reporter": "seedframe.reporting.formats",
     "Resource": "seedframe.resources.protocol",
     "Rows": "seedframe.resources.rows",
     "Secret": "seedframe.secrets",
@@ -67,11 +71,13 @@ __all__ = [
     "Changes",
     "Db",
     "Extension",
+    "FileFormat",
     "Finding",
     "LocalAccounts",
     "Option",
     "Plan",
     "Project",
+    "Reporter",
     "Resource",
     "Rows",
     "Secret",

@@ -1,13 +1,10 @@
 """How a project keeps accounts, and what one run is to do about their passwords: plain data."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from seedframe.errors import Problem
 from seedframe.secrets import Secret
-
-Backend: TypeAlias = Literal["auto", "local", "supabase"]
-BACKENDS: Final[tuple[Backend, ...]] = ("auto", "local", "supabase")
 
 ROUNDS: Final = 12
 """The least cost of a bcrypt hash: 2 ** 12 iterations, some 0.3 s."""
@@ -22,8 +19,8 @@ class AccountsConfig:
     """`[accounts]` of seedframe.toml, and the variables that go with it.
 
     Attributes:
-        backend: where accounts are kept that leave it to the configuration; "auto" is Supabase Auth where both
-            variables are set.
+        backend: where accounts are kept that leave it to the configuration, by its name; "auto" is Supabase Auth where
+            both variables are set.
         fallback: under "auto", accounts are kept in the local table where Supabase Auth cannot be reached.
         rounds: the cost of the hashes made here; a lower one is a finding.
         administrators: the roles of which at least one enabled account must remain; None: `ADMINISTRATORS`, where
@@ -34,7 +31,7 @@ class AccountsConfig:
         timeout_s: for one request.
     """
 
-    backend: Backend = "auto"
+    backend: str = "auto"
     fallback: bool = False
     rounds: int = ROUNDS
     administrators: tuple[str, ...] | None = None

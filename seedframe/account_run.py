@@ -1,6 +1,6 @@
 """What one run knows of accounts: how they are kept, what becomes of their passwords, and which tables are guarded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ class AccountRun:
     """Shared by all seeds of a run.
 
     Attributes:
+        backends: what makes the places where accounts can be kept, by the backend's name; given the `Accounts`.
         production: the environment is one that people depend on.
         guards: by a place where accounts are kept, what must hold there before a COMMIT, asked with an attempt's `Db`:
             an administrator remains.
@@ -29,6 +30,7 @@ class AccountRun:
     passwords: PasswordOptions
     mode: Mode
     production: bool
+    backends: Mapping[str, Callable[[Any], Any]]
     handover: Handover
     guards: dict[str, Callable[[Any], Finding | None]] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)

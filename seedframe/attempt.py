@@ -110,12 +110,16 @@ class Attempt:
         *,
         on_rows: Callable[[str, int], None],
         on_planned: Callable[[ResourceOutcome], None],
+        on_started: Callable[[str], None],
+        on_finished: Callable[[ResourceOutcome], None],
         on_step: Callable[[], None],
     ) -> None:
         self._scene = scene
         self._seed = seed
         self._settings = settings
         self._on_planned = on_planned
+        self._on_started = on_started
+        self._on_finished = on_finished
         self._on_step = on_step
         self._left = scene.baselines.of(seed.name)
         self._writes = scene.mode in ("apply", "rehearse")
@@ -127,6 +131,7 @@ class Attempt:
             left=self._left,
             planned=planned,
             files=seed.files,
+            file_formats=scene.plugins.contributions.file_formats,
             state_dir=scene.state_dir,
             accounts=scene.accounts,
             sample=scene.sample,
@@ -162,6 +167,8 @@ class Attempt:
             self._write(compared, own, outcomes)
             outcomes = [self._as_written(outcome) for outcome in outcomes]
         self._outcomes = tuple(outcomes)
+        for outcome in outcomes:
+            self._on_finished(outcome)
         findings: list[Finding] = []
         if self._scene.mode != "dry_run":
             findings += [*self._validate(), *self._guarded_places(changed=any(o.changes for o in outcomes))]
@@ -328,6 +335,7 @@ class Attempt:
             self._scene.elsewhere.append((f"{resource.name} is {skipped}", resource.tables))
 
     def _compare(self, resource: Resource) -> ResourceOutcome:
+        self._on_started(resource.name)
         skipped = skipped_in(resource, self._scene.env)
         changes = self._diff(resource) if skipped is None else Changes(skipped_reason=skipped)
         outcome = self._judged(resource.name, changes, _digest(resource))

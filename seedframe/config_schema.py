@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from seedframe.account_options import BACKENDS, MAX_ROUNDS, ROUNDS
+from seedframe.account_options import MAX_ROUNDS, ROUNDS
 from seedframe.durations import Misfit, parse_age, parse_duration
 from seedframe.errors import did_you_mean
 from seedframe.limits import parse_limit
@@ -77,13 +77,6 @@ def _flag(value: object) -> bool:
     return value
 
 
-def _backend(value: object) -> str:
-    text = _text(value)
-    if text not in BACKENDS:
-        raise Misfit(did_you_mean(text, BACKENDS) or f"is none of {', '.join(BACKENDS)}")
-    return text
-
-
 def _rounds(value: object) -> int:
     rounds = _whole_number(value)
     if not ROUNDS <= rounds <= MAX_ROUNDS:
@@ -114,7 +107,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     },
     "migrations": {"command": _command},
     "accounts": {
-        "backend": _backend,
+        "backend": _text,
         "fallback": _flag,
         "rounds": _rounds,
         "administrators": _texts,

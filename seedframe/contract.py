@@ -46,7 +46,7 @@ class Constants:
 def hook_functions(plugin: object) -> dict[str, list[Callable[..., Any]]]:
     """The functions that implement each hook: those marked with `@hookimpl`, and in a module those named like it."""
     found: dict[str, list[Callable[..., Any]]] = {}
-    for name, value in _members(plugin):
+    for name, value in members(plugin):
         options = hook_options(value)
         if options is not None:
             found.setdefault(options.get("specname") or name, []).append(value)
@@ -82,7 +82,7 @@ def hook_mistakes(plugin: object, place: Place) -> list[Problem]:
     problems = list(_misnamed(plugin, hooks, place))
     for hook, functions in hooks.items():
         for function in functions:
-            problems.extend(_signature_mistakes(hook, function, place))
+            problems.extend(signature_mistakes(ARGUMENTS.get(hook), hook, function, place))
     if "apply" in hooks and "check" not in hooks:
         problems.append(
             Problem(
@@ -106,7 +106,8 @@ def hook_mistakes(plugin: object, place: Place) -> list[Problem]:
     return problems
 
 
-def _members(plugin: object) -> Iterator[tuple[str, Any]]:
+def members(plugin: object) -> Iterator[tuple[str, Any]]:
+    """What may hold a hook: the names of a module, the functions of an object."""
     if isinstance(plugin, ModuleType):
         yield from sorted(vars(plugin).items())
         return
@@ -127,7 +128,7 @@ def _misnamed(plugin: object, hooks: Mapping[str, object], place: Place) -> Iter
         yield Problem(_HOOK_CODE, f"unknown hook {hook!r}", hint, place(hook), "unknown-hook")
     if not isinstance(plugin, ModuleType):
         return
-    for name, value in _members(plugin):
+    for name, value in members(plugin):
         if name.startswith("_") or hook_options(value) is not None:
             continue
         if name in ARGUMENTS:
@@ -171,12 +172,14 @@ def _not_a_hook(plugin: ModuleType, name: str, value: object, place: Place) -> I
     )
 
 
-def _signature_mistakes(hook: str, function: Callable[..., Any], place: Place) -> Iterator[Problem]:
-    known = ARGUMENTS.get(hook)
+def signature_mistakes(
+    known: Collection[str] | None, hook: str, function: Callable[..., Any], place: Place
+) -> Iterator[Problem]:
+    """What a hook asks for that it cannot be given, or in a way that it cannot be. `known` is None for no hook."""
     if known is None:
         return
     name = getattr(function, "__name__", hook)
-    may_ask = f"it may ask for {', '.join(known)}"
+    may_ask = f"it may ask for {', '.join(known) or 'nothing'}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         hint = "a hook is a plain function: drop `async`"
         yield Problem(_HOOK_CODE, f"{name!r} is async", hint, place(function), "hook-signature")
@@ -280,7 +283,7 @@ def _declared(value: object, kind: type[_Declared]) -> tuple[tuple[_Declared, ..
 def _misnamed_constants(plugin: object, place: Place) -> Iterator[Problem]:
     if not isinstance(plugin, ModuleType):
         return
-    for name, value in _members(plugin):
+    for name, value in members(plugin):
         if name in CONSTANTS or name.startswith("_") or type(value) not in _PLAIN:
             continue
         # `environments = […]` would let a seed run where it must not, so a wrong case is a mistake too.

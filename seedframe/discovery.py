@@ -1,7 +1,7 @@
 """The seeds folder and the allowed plugins, as one list of seeds; what is wrong with one does not hide the others."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from importlib.resources import files as resource_files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from seedframe.config import DEFAULT_ENV, Config
 from seedframe.contract import Constants, hook_mistakes, read_constants
-from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, Problem, SeedImportFailed, did_you_mean
+from seedframe.contributions import guarded, unknown
+from seedframe.errors import (
+    DiscoveryError,
+    HookMistake,
+    NoSeeds,
+    Problem,
+    SeedframeError,
+    SeedImportFailed,
+    did_you_mean,
+)
 from seedframe.local_modules import import_seed, open_folder
 from seedframe.log import logger
 from seedframe.option import RESERVED, read_options
 from seedframe.own_files import OwnFiles
-from seedframe.plugins import SEED_NAME, SeedManager, build_manager
+from seedframe.plugins import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
 from seedframe.tracebacks import deepest, describe, render
 
@@ -34,31 +43,25 @@ class Discovery:
         problems: what is wrong with the project rather than with one seed.
         plugins: the manager that the usable seeds are registered with.
         distributions: installed plugins and what became of them; empty where the project has no `[plugins] allow`.
-        extensions: names of the extensions that were loaded, with the distribution each is from.
     """
 
     seeds: tuple[Seed, ...]
     problems: tuple[DiscoveryError, ...]
     plugins: SeedManager
     distributions: "tuple[Distribution, ...]" = ()
-    extensions: Mapping[str, str] = field(default_factory=dict)
 
 
-def discover(config: Config) -> Discovery:
-    """Find, import and check every seed of a project. Raises nothing that a user's mistake can cause."""
-    manager = build_manager(config.root)
-    local, problems = _local_seeds(config)
-    distributions: tuple[Distribution, ...] = ()
-    extensions: dict[str, str] = {}
-    foreign: list[Seed] = []
-    if config.plugins_allow or config.plugins_named:
-        # Reading the metadata of all that is installed costs time, which a project without plugins need not spend.
-        from seedframe.installed import installed, unmet
+def discover(config: Config, trace: Trace | None = None) -> Discovery:
+    """Find, import and check every seed of a project. Raises nothing that a user's mistake can cause.
 
-        distributions, mistakes = installed(config)
-        problems += [*mistakes, *unmet(distributions)]
-        foreign, failures = _plugin_seeds(distributions, manager, extensions)
-        problems += failures
+    Args:
+        config: the project's.
+        trace: is told of each call of a hook.
+    """
+    manager, distributions, problems = load_extensions(config, trace)
+    local, mistakes = _local_seeds(config)
+    problems += mistakes
+    foreign = _plugin_seeds(distributions)
     seeds = _without_duplicates([*local, *foreign])
     seeds = [_registered(seed, manager) for seed in seeds]
     seeds = [_configured(seed, config) for seed in seeds]
@@ -68,7 +71,7 @@ def discover(config: Config) -> Discovery:
     problems += _misnamed_environments(config, seeds)
     if not seeds:
         problems.append(_nothing(config))
-    return Discovery(tuple(seeds), tuple(problems), manager, distributions, extensions)
+    return Discovery(tuple(seeds), tuple(problems), manager, distributions)
 
 
 # -------------------------------------------------------------------------
@@ -158,33 +161,80 @@ def _local_seed(package: str, entry: Path, source: Path, own: OwnFiles, number: 
 # -------------------------------------------------------------------------
 
 
-def _plugin_seeds(
-    distributions: "Iterable[Distribution]", manager: SeedManager, extensions: dict[str, str]
-) -> tuple[list[Seed], list[DiscoveryError]]:
+def load_extensions(
+    config: Config, trace: Trace | None = None
+) -> "tuple[SeedManager, tuple[Distribution, ...], list[DiscoveryError]]":
+    """Import the allowed plugins' extensions, and none of their seeds.
+
+    Returns:
+        The manager that they are registered with, the installed plugins and what became of them (none where the
+        project has no `[plugins] allow`), and what is wrong.
+    """
+    manager = build_manager(config.root)
+    if trace is not None:
+        manager.trace_calls(trace)
+    problems: list[DiscoveryError] = []
+    distributions: tuple[Distribution, ...] = ()
+    if config.plugins_allow or config.plugins_named:
+        # Reading the metadata of all that is installed costs time, which a project without plugins need not spend.
+        from seedframe.installed import installed, unmet
+
+        distributions, mistakes = installed(config)
+        problems += [*mistakes, *unmet(distributions)]
+        _serve(distributions)
+        for dist, entry_point in _offered(distributions):
+            if SEED_NAME.fullmatch(entry_point.name) is None:
+                try:
+                    _load_extension(dist.origin, entry_point, manager)
+                except DiscoveryError as error:
+                    problems.append(error)
+    problems += [*_configure(manager, config), *manager.contributions.problems(), *_unknown_backend(manager, config)]
+    return manager, distributions, problems
+
+
+def _serve(distributions: "Iterable[Distribution]") -> None:
+    """See to it that of locked plugins what was locked is imported, and nothing else."""
     from seedframe.plugin_lock import serve, serve_unlocked
 
-    seeds: list[Seed] = []
-    problems: list[DiscoveryError] = []
     for dist in distributions:
-        if dist.state != "allowed":
-            continue
-        if dist.lock is not None:
+        if dist.state == "allowed" and dist.lock is not None:
             serve(dist.lock, dist.installed)
-        else:
+        elif dist.state == "allowed":
             serve_unlocked(dist.installed)
-        for entry_point in dist.entry_points:
-            if entry_point.name in dist.left_out:
-                continue
-            match = SEED_NAME.fullmatch(entry_point.name)
-            if match is not None:
-                seeds.append(_plugin_seed(dist, entry_point, int(match["number"]), match["name"]))
-                continue
-            try:
-                _load_extension(dist.origin, entry_point, manager)
-                extensions[entry_point.name] = dist.origin
-            except DiscoveryError as error:
-                problems.append(error)
-    return seeds, problems
+
+
+def _offered(distributions: "Iterable[Distribution]") -> "Iterator[tuple[Distribution, EntryPoint]]":
+    """What allowed distributions offer, less what is left out by name."""
+    for dist in distributions:
+        if dist.state == "allowed":
+            for entry_point in dist.entry_points:
+                if entry_point.name not in dist.left_out:
+                    yield dist, entry_point
+
+
+def _configure(manager: SeedManager, config: Config) -> Iterator[DiscoveryError]:
+    for name in manager.implementing("seedframe_configure"):
+        try:
+            guarded(manager, name, "seedframe_configure", config=config)
+        except SeedframeError as error:
+            problem = error.problems[0]
+            yield DiscoveryError(problem.message, hint=problem.hint, where=problem.where)
+
+
+def _unknown_backend(manager: SeedManager, config: Config) -> Iterator[DiscoveryError]:
+    name = config.accounts.backend
+    try:
+        known = manager.contributions.account_backends
+    except DiscoveryError:  # which is told already
+        return
+    if name != "auto" and name not in known:
+        message, hint = unknown("account backend", name, ("auto", *known))
+        yield DiscoveryError(message, hint=hint, where=f"{_config_file(config)} [accounts] backend")
+
+
+def _plugin_seeds(distributions: "Iterable[Distribution]") -> list[Seed]:
+    found = ((dist, point, SEED_NAME.fullmatch(point.name)) for dist, point in _offered(distributions))
+    return [_plugin_seed(dist, point, int(match["number"]), match["name"]) for dist, point, match in found if match]
 
 
 def _plugin_seed(dist: "Distribution", entry_point: "EntryPoint", number: int, name: str) -> Seed:
@@ -216,11 +266,11 @@ def _plugin_files(plugin: object) -> Traversable | None:
 def _load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager) -> None:
     plugin = _import(entry_point.load, origin, None)
     try:
-        manager.add_extension(entry_point.name, plugin)
+        manager.add_extension(entry_point.name, plugin, origin)
     except HookMistake as error:
-        raise HookMistake(
-            f"plugin {origin}, extension {entry_point.name!r}: {error.message}", hint=error.hint, where=error.where
-        ) from error
+        who = f"plugin {origin}, extension {entry_point.name!r}"
+        problems = (replace(problem, message=f"{who}: {problem.message}") for problem in error.problems)
+        raise HookMistake.of(problems) from error
 
 
 # -------------------------------------------------------------------------

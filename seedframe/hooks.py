@@ -48,7 +48,7 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
         HookFailed: the hook raised, or returned what it may not.
         SeedframeError: as raised inside the hook, by `db` for instance.
     """
-    given = {"seed": seed, "config": seed.config, **arguments}
+    given = {"seed": seed, "config": seed.config, "kinds": plugins.contributions.kinds, **arguments}
     try:
         results = plugins.only(seed.name, hook)(**{name: given[name] for name in ARGUMENTS[hook]})
     except ConfigError as error:

@@ -1,7 +1,7 @@
 """What a run tells those who watch it: progress bars, logs, extensions."""
 
 from seedframe.handover import Handed
-from seedframe.report import ResourceOutcome, SeedOutcome
+from seedframe.report import Report, ResourceOutcome, SeedOutcome
 from seedframe.seed import Seed
 
 
@@ -17,6 +17,9 @@ class Observer:
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         """The seeds are ordered and the database answers; again where all is read again, as the connection was lost."""
 
+    def run_finished(self, report: Report) -> None:
+        """The run is over; not called where it was stopped, or could not begin."""
+
     def step(self) -> None:
         """Between two steps, and after a seed's own code has run, whatever that did. What is raised here ends the run,
         rolled back: KeyboardInterrupt, when it was asked to stop and the seed's code swallowed that.
@@ -31,8 +34,14 @@ class Observer:
     def rows_read(self, seed: Seed, resource: str, rows: int) -> None:
         """`rows` rows of the resource's source have been read so far; called every few thousand rows."""
 
+    def resource_started(self, seed: Seed, resource: str) -> None:
+        """The resource is about to be compared; again in every attempt."""
+
     def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:
         """The resource was compared; nothing has been written yet."""
+
+    def resource_finished(self, seed: Seed, outcome: ResourceOutcome) -> None:
+        """The resource was written, where the run writes, or else compared; its seed may still be rolled back."""
 
     def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
         """The seed's transaction has ended."""

@@ -17,7 +17,11 @@ from seedframe.seed import Seed
 
 def arrange(seeds: Iterable[Seed]) -> tuple[Seed, ...]:
     """The seeds in run order; one whose `REQUIRES` does not fit becomes a broken one."""
-    ordered = in_order(seeds)
+    return with_requirements(in_order(seeds))
+
+
+def with_requirements(ordered: Sequence[Seed]) -> tuple[Seed, ...]:
+    """The seeds as ordered; one whose `REQUIRES` does not fit that order becomes a broken one."""
     return tuple(_with_requirements(seed, ordered) for seed in ordered)
 
 
@@ -43,8 +47,9 @@ def _with_requirements(seed: Seed, seeds: Sequence[Seed]) -> Seed:
 
 
 def requirement_problems(seed: Seed, seeds: Sequence[Seed]) -> tuple[RequirementMissing, ...]:
-    """For each name in `REQUIRES` that no seed has, or that comes later: what is wrong, and how to renumber."""
+    """For each name in `REQUIRES` that no seed has, or that comes later in `seeds`: what is wrong, and what to do."""
     by_name = {other.name: other for other in seeds}
+    place = {other.name: number for number, other in enumerate(seeds)}
     labels = {other.label: other.name for other in seeds}
     problems: list[RequirementMissing] = []
     for name in dict.fromkeys(seed.requires):
@@ -58,9 +63,11 @@ def requirement_problems(seed: Seed, seeds: Sequence[Seed]) -> tuple[Requirement
             message = f"seed {seed.label} requires itself: {' → '.join(cycle)}"
             hint = "no order fits; take one of them out of REQUIRES"
             problems.append(_unmet(seed, name, message, hint, "circular-requirement"))
-        elif _position(required) > _position(seed):
+        elif place[required.name] > place[seed.name]:
+            moved = _position(required) < _position(seed)
+            hint = "an extension's `seedframe_modify_order` put it there" if moved else _renumber(seed, seeds)
             message = f"seed {seed.label} requires {name!r}, which comes later ({_numbered(required)})"
-            problems.append(_unmet(seed, name, message, _renumber(seed, seeds), "late-requirement"))
+            problems.append(_unmet(seed, name, message, hint, "late-requirement"))
     return tuple(problems)
 
 

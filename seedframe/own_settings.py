@@ -34,12 +34,12 @@ def own_settings(config: Config) -> tuple[Setting, ...]:
     """What seedframe reads in this project; by its configuration alone, so that an example is everywhere the same."""
     own = (*_OWN, *(_PLUGINS if config.plugins_allow else ()))
     match config.accounts.backend:
-        case "local":
-            return own
         case "auto":
             return (*own, *_SUPABASE)
         case "supabase":
             return (*own, *(Setting(setting.name, setting.type, help=setting.help) for setting in _SUPABASE))
+        case _:
+            return own
 
 
 def describe_own(config: Config, *, declared: frozenset[str] = frozenset()) -> tuple[Described, ...]:
@@ -56,7 +56,7 @@ def describe_own(config: Config, *, declared: frozenset[str] = frozenset()) -> t
         if not name.endswith("_FILE") or name.removesuffix("_FILE") in _READ_FROM_FILES
     }
     found = describe([("", settings)], variables, config.variable_sources, root=config.root)
-    return tuple(_own(entry, meant=config.accounts.backend != "auto") for entry in found)
+    return tuple(_own(entry, meant=config.accounts.backend == "supabase") for entry in found)
 
 
 def _own(entry: Described, *, meant: bool) -> Described:

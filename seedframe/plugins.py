@@ -1,20 +1,30 @@
 """The plugin manager: the hooks, the seeds and the extensions of one project."""
 
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Final, cast
+from time import perf_counter
+from types import ModuleType
+from typing import Final, TypeAlias, cast
 
 import pluggy
 
-from seedframe import hookspecs
-from seedframe.contract import ARGUMENTS, hook_options, is_unmarked_hook
-from seedframe.errors import HookMistake, did_you_mean
+from seedframe import hookspecs, kinds
+from seedframe.accounts import backends
+from seedframe.contract import hook_options, is_unmarked_hook
+from seedframe.contributions import Contributions
+from seedframe.errors import HookMistake
+from seedframe.extension_contract import extension_mistakes, is_extension_hook
 from seedframe.markers import PROJECT, hookimpl
 from seedframe.own_files import OwnFiles
+from seedframe.reporting import formats as report_formats
+from seedframe.sources import formats as file_formats
 
-EXTENSION_PREFIX: Final = "seedframe_"
+Trace: TypeAlias = Callable[[str, tuple[str, ...], float], None]
+"""Is told of a call of a hook: its name, the seeds ("seed:core") and extensions it reached, and the seconds it took."""
+
+_EXTENSION: Final = "extension:"
+_BUILT_IN: Final = (backends, file_formats, kinds, report_formats)
 SEED_NAME: Final = re.compile(r"(?P<number>[0-9]+)_(?P<name>[A-Za-z][A-Za-z0-9_]*)")
 
 _UNMARKED: Final[pluggy.HookimplOpts] = {
@@ -38,8 +48,12 @@ class SeedManager(pluggy.PluginManager):
         self.base: Final = base
         self._extensions: list[object] = []
         self._seeds: dict[str, object] = {}
+        self._origins: dict[str, str] = {}
         self.add_hookspecs(hookspecs)
         self.register(_Drain(), "seedframe:drain")
+        for module in _BUILT_IN:
+            self.register(module, f"seedframe:{module.__name__}")
+        self.contributions: Final = Contributions(self)
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Marked functions as pluggy has it; in modules, unmarked ones by their names too."""
@@ -50,8 +64,7 @@ class SeedManager(pluggy.PluginManager):
         if options is not None:
             return cast("pluggy.HookimplOpts", options)
         if any(plugin is extension for extension in self._extensions):
-            named = name.startswith(EXTENSION_PREFIX) and type(value) is FunctionType
-            return _UNMARKED.copy() if named and value.__module__ == plugin.__name__ else None
+            return _UNMARKED.copy() if is_extension_hook(plugin, name, value) else None
         return _UNMARKED.copy() if is_unmarked_hook(plugin, name, value) else None
 
     def add_seed(self, name: str, plugin: object) -> None:
@@ -69,41 +82,85 @@ class SeedManager(pluggy.PluginManager):
             raise HookMistake(f"cannot be registered: {error}") from error
         self._seeds[name] = plugin
 
-    def add_extension(self, name: str, plugin: object) -> None:
-        """Register an extension, which implements `seedframe_*` hooks only. Errors: HookMistake."""
+    def add_extension(self, name: str, plugin: object, origin: str) -> None:
+        """Register an extension, which implements `seedframe_*` hooks only.
+
+        Args:
+            name: of its entry point.
+            origin: the distribution it is from: "seedframe-s3 1.2.0".
+
+        Errors: HookMistake, with everything that does not fit.
+        """
+        problems = extension_mistakes(plugin, self.own_files(plugin).place)
+        if problems:
+            raise HookMistake.of(problems)
         self._extensions.append(plugin)
+        key = f"{_EXTENSION}{name}"
         try:
-            self.register(plugin, f"extension:{name}")
+            self.register(plugin, key)
         except (pluggy.PluginValidationError, ValueError) as error:
             self._extensions.remove(plugin)
             raise HookMistake(f"cannot be registered: {error}") from error
-        known = [
-            hook
-            for hook in vars(self.hook)
-            if hook.startswith(EXTENSION_PREFIX) and getattr(self.hook, hook).has_spec()
-        ]
-        for caller in self.get_hookcallers(plugin) or ():
-            if caller.name not in known:
-                where = self.own_files(plugin).place(plugin)
-                self.unregister(plugin)
-                raise HookMistake(
-                    f"unknown hook {caller.name!r}", hint=_extension_hint(caller.name, known), where=where
-                )
+        self._origins[key] = origin
+
+    @property
+    def extensions(self) -> Mapping[str, str]:
+        """The registered extensions, without the built-in ones: the distribution each is from."""
+        return self._origins
+
+    def extension_hooks(self) -> frozenset[str]:
+        """The hooks that extensions, without the built-in ones, implement."""
+        return frozenset(
+            caller.name for key in self._origins for caller in self.get_hookcallers(self.get_plugin(key)) or ()
+        )
+
+    def called(self, key: str) -> str:
+        """What an extension is called in messages."""
+        if key not in self._origins:
+            return "seedframe itself"
+        return f"plugin {self._origins[key]}, extension {key.removeprefix(_EXTENSION)!r}"
+
+    def implementing(self, hook: str) -> tuple[str, ...]:
+        """The extensions that implement a hook, in the order in which they are called: the built-in ones first."""
+        found = [impl.plugin_name for impl in getattr(self.hook, hook).get_hookimpls() if not impl.wrapper]
+        return tuple(sorted(dict.fromkeys(found), key=lambda key: key in self._origins))
+
+    def one(self, key: str, hook: str) -> pluggy.HookCaller:
+        """The hook as implemented by one extension, with wrappers."""
+        impls = getattr(self.hook, hook).get_hookimpls()
+        others = [impl.plugin for impl in impls if impl.plugin_name != key and not impl.wrapper]
+        return self.subset_hook_caller(hook, remove_plugins=others)
 
     def only(self, name: str, hook: str) -> pluggy.HookCaller:
         """The hook as implemented by one seed: wrappers and what is built in take part, other seeds do not."""
         others = [plugin for seed, plugin in self._seeds.items() if seed != name]
         return self.subset_hook_caller(hook, remove_plugins=others)
 
+    def trace_calls(self, trace: "Trace") -> None:
+        """Tell `trace` of each call of a hook, when it is over: the hook, who implements it, and the seconds it took.
+
+        What the hooks were given and what they returned is not told: it may be secret.
+        """
+        started: list[float] = []
+
+        def before(hook: str, impls: Sequence[pluggy.HookImpl], arguments: Mapping[str, object]) -> None:  # noqa: ARG001
+            started.append(perf_counter())
+
+        def after(
+            outcome: object,  # noqa: ARG001 - pluggy's signature, as above
+            hook: str,
+            impls: Sequence[pluggy.HookImpl],
+            arguments: Mapping[str, object],  # noqa: ARG001
+        ) -> None:
+            took = perf_counter() - started.pop()
+            names = [impl.plugin_name for impl in impls if not impl.plugin_name.startswith("seedframe:")]
+            trace(hook, tuple(names), took)
+
+        self.add_hookcall_monitoring(before, after)
+
     def own_files(self, plugin: object) -> OwnFiles:
         """The source files of a seed or an extension."""
         return OwnFiles.of(plugin, self.base)
-
-
-def _extension_hint(hook: str, known: list[str]) -> str:
-    if hook in ARGUMENTS:
-        return "that is a seed's hook: name the entry point NN_name if this is a seed"
-    return did_you_mean(hook, known) or "this version of seedframe has no such hook"
 
 
 class _Drain:

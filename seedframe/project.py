@@ -1,8 +1,8 @@
 """Project: the library's front door. Everything the command line does is a method here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,12 @@ from seedframe.errors import (
     UsageError,
 )
 from seedframe.history import ChainCheck, ChainHead, RunRecord
+from seedframe.modified_order import modified_order
 from seedframe.observer import Observer
+from seedframe.observing import observed
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
-from seedframe.ordering import arrange, broken, select
-from seedframe.plugins import SeedManager
+from seedframe.ordering import broken, in_order, select, with_requirements
+from seedframe.plugins import SeedManager, Trace
 from seedframe.report import Report
 from seedframe.seed import Seed
 
@@ -41,7 +43,6 @@ class Project:
         plugins: the manager that the usable seeds are registered with; hooks are called through it.
         problems: what is wrong with the project rather than with one seed.
         distributions: the installed plugins and what became of them; empty without `[plugins] allow`.
-        extensions: names of the loaded extensions, with the distribution each is from.
     """
 
     config: Config
@@ -49,7 +50,6 @@ class Project:
     plugins: SeedManager
     problems: tuple[DiscoveryError, ...] = ()
     distributions: "tuple[Distribution, ...]" = ()
-    extensions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -73,10 +73,11 @@ class Project:
         return cls.of(load_config(path, env=env, disabled=disabled, named=named))
 
     @classmethod
-    def of(cls, config: Config) -> "Project":
-        """Discover the seeds of a configuration that was read before."""
-        found = discover(config)
-        return cls(config, arrange(found.seeds), found.plugins, found.problems, found.distributions, found.extensions)
+    def of(cls, config: Config, *, trace: Trace | None = None) -> "Project":
+        """Discover the seeds of a configuration that was read before; `trace` is told of each call of a hook."""
+        found = discover(config, trace)
+        seeds, problems = modified_order(in_order(found.seeds), found.plugins, config)
+        return cls(config, with_requirements(seeds), found.plugins, (*found.problems, *problems), found.distributions)
 
     def choose(self, selection: Selection = Selection(), *, all_usable: bool = False) -> tuple[Seed, ...]:  # noqa: B008
         """The selected seeds that run in this environment, in run order, each of them usable.
@@ -121,7 +122,7 @@ class Project:
 
             check_out(options.out)
         if options.plan is None:
-            return runner.apply(self._job(self.choose(options.selection)), options, observer or Observer())
+            return runner.apply(self._job(self.choose(options.selection)), options, self._observed(observer))
         from seedframe.saved_plan import read_plan
 
         plan = read_plan(options.plan)
@@ -132,14 +133,14 @@ class Project:
         exactly = replace(
             options, selection=plan.selection, on_conflict=plan.on_conflict, transaction="run", strict=True
         )
-        return runner.apply(replace(self._job(chosen), plan=plan), exactly, observer or Observer())
+        return runner.apply(replace(self._job(chosen), plan=plan), exactly, self._observed(observer))
 
     def verify(self, options: VerifyOptions = VerifyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
         """Prove that it still holds; never writes. Returns and raises as `apply`."""
         chosen = self.choose(options.selection, all_usable=True)
         from seedframe import runner
 
-        return runner.verify(self._job(chosen), options, observer or Observer())
+        return runner.verify(self._job(chosen), options, self._observed(observer))
 
     def history(self, *, limit: int = 20) -> list[RunRecord]:
         """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""
@@ -231,6 +232,9 @@ class Project:
                     hint=ledger.grants,
                 )
             yield ledger
+
+    def _observed(self, observer: Observer | None) -> Observer:
+        return observed(self.plugins, observer or Observer(), self.config.env)
 
     def _job(self, chosen: tuple[Seed, ...]) -> "Job":
         from seedframe.run import Job

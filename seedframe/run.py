@@ -77,6 +77,7 @@ class Run:
             passwords=options.passwords,
             mode=mode,
             production=job.config.production,
+            backends=job.plugins.contributions.account_backends,
             handover=Handover(
                 job.config.root / ".seedframe", observer.password_generated if observer.shows_passwords else None
             ),
@@ -108,6 +109,8 @@ class Run:
             planned,
             on_rows=lambda resource, rows: self.observer.rows_read(seed, resource, rows),
             on_planned=lambda outcome: self.observer.resource_planned(seed, masked_resource(outcome)),
+            on_started=lambda resource: self.observer.resource_started(seed, resource),
+            on_finished=lambda outcome: self.observer.resource_finished(seed, masked_resource(outcome)),
             on_step=self.observer.step,
         )
 

@@ -100,11 +100,12 @@ class _Runner:
             error=self._error,
             plan=self._run.job.plan.id if self._run.job.plan is not None else None,
         )
-        if self._run.options.out is None:
-            return report
-        from seedframe.plan_making import saved  # here and below, as most runs need none of that
+        if self._run.options.out is not None:
+            from seedframe.plan_making import saved  # here and below, as most runs need none of that
 
-        return saved(report, self._plan, self._run)
+            report = saved(report, self._plan, self._run)
+        self._run.observer.run_finished(report)
+        return report
 
     def _reread(self) -> None:
         """Read everything; from its start when the connection is lost, or a standby breaks it off, a few times."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from seedframe.errors import BadData
-from seedframe.sources.files import FORMATS, open_file
+from seedframe.sources.files import BUILT_IN, open_file
 from tests.conftest import Folder, OrdinaryUser, ProjectFactory, Sql
 from tests.refusals import Refusals, of_file, refused, seed
 from tests.running import apply
@@ -37,7 +37,7 @@ def test_missing_file(refused: Refusals) -> None:
 
 @pytest.mark.promise("an empty data file", "refused, whatever the format: it may be one that was cut short")
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"], ids=["empty", "byte order mark"])
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", BUILT_IN)
 def test_empty_file(ending: str, content: bytes, refused: Refusals) -> None:
     refused.file(f"items{ending}", content, f"seeds/items{ending}: the file is empty")
 

@@ -428,7 +428,7 @@ def test_an_extension_may_do_nothing_and_its_functions_are_no_hooks(folder: Writ
     install("seedframe-iso", "1.0", {"report": "seedframe_ext"}, files)
     project = Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO))
     assert problems(project) == []
-    assert dict(project.extensions) == {"report": "seedframe-iso 1.0"}
+    assert dict(project.plugins.extensions) == {"extension:report": "seedframe-iso 1.0"}
     assert call(project.seeds[0], project.plugins, "verify", db=None, env="", settings={}) == []
 
 

@@ -118,6 +118,8 @@ PUBLIC = {
     "Finding",
     "LocalAccounts",
     "Option",
+    "FileFormat",
+    "Reporter",
     "Plan",
     "Project",
     "Resource",

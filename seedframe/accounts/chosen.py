@@ -1,10 +1,11 @@
 """Accounts: kept where the configuration says, or where it finds that they can be."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from seedframe.accounts.local import LocalAccounts
-from seedframe.accounts.places import Kept
+from seedframe.accounts.places import AccountBackend, Kept
 from seedframe.accounts.supabase import SupabaseAccounts
 from seedframe.changes import Finding
 from seedframe.database.db import Db
@@ -32,6 +33,16 @@ class Accounts:
         self._supabase = supabase if supabase is not None else SupabaseAccounts(profile=local.about())
 
     @property
+    def local(self) -> LocalAccounts:
+        """The table where accounts are kept without Supabase Auth."""
+        return self._local
+
+    @property
+    def supabase(self) -> SupabaseAccounts:
+        """How they are kept with it."""
+        return self._supabase
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """The tables of both."""
         return tuple(dict.fromkeys([*self._local.tables, *self._supabase.tables]))
@@ -45,16 +56,20 @@ class Accounts:
         shared = db.accounts.shared
         if _KEY not in shared:
             shared[_KEY] = self._decide(db)
-        at_supabase, told = shared[_KEY]
-        backend = self._supabase if at_supabase else self._local
-        return Kept(backend.keep(db).places, told)
+        backend, told = shared[_KEY]
+        make = db.accounts.backends.get(backend)
+        if make is None:
+            raise ConfigError(f"no account backend is called {backend!r}", hint="see `seedframe plugins`")
+        return Kept(make(self).keep(db).places, told)
 
-    def _decide(self, db: Db) -> tuple[bool, Finding]:
+    def _decide(self, db: Db) -> tuple[str, Finding]:
+        """The name of the backend, and why it is that."""
         config = db.accounts.config
-        if config.backend == "local":
-            return False, self._at(self._local, '[accounts] backend = "local"')
-        if config.backend == "supabase":
-            return True, self._at(self._supabase, '[accounts] backend = "supabase"')
+        if config.backend != "auto":
+            make = db.accounts.backends.get(config.backend)
+            where = make(self).describe() if make is not None else config.backend
+            why = f'[accounts] backend = "{config.backend}"'
+            return config.backend, Finding(f"accounts are kept in {where}: {why}", "info")
         if config.problems:
             raise ConfigError.of(list(config.problems))
         missing = [
@@ -63,16 +78,20 @@ class Accounts:
             if value is None
         ]
         if len(missing) == 1:
-            return False, self._at(self._local, f"{missing[0]} is not set", warning=True)
+            return "local", self._at(self._local, f"{missing[0]} is not set", warning=True)
         if missing:
-            return False, self._at(self._local, "Supabase is not configured")
+            return "local", self._at(self._local, "Supabase is not configured")
         try:
             self._supabase.reach(db)
         except AuthUnreachable as error:
             if not config.fallback:
                 raise
-            return False, self._at(self._local, f"fallback, since {error.message}", warning=True)
-        return True, self._at(self._supabase, f"SUPABASE_URL names {urlsplit(config.url or '').hostname}")
+            return "local", self._at(self._local, f"fallback, since {error.message}", warning=True)
+        return "supabase", self._at(self._supabase, f"SUPABASE_URL names {urlsplit(config.url or '').hostname}")
 
     def _at(self, backend: LocalAccounts | SupabaseAccounts, why: str, *, warning: bool = False) -> Finding:
         return Finding(f"accounts are kept in {backend.describe()}: {why}", "warning" if warning else "info")
+
+
+BackendFactory: TypeAlias = Callable[[Accounts], AccountBackend]
+"""Makes the backend for accounts that leave it to the configuration where they are kept."""

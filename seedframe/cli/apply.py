@@ -14,7 +14,6 @@ from seedframe.cli.reports import Destination, deliver, report_options
 from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
 from seedframe.reporting.cells import visible
-from seedframe.reporting.formats import FORMATS
 from seedframe.verdicts import OnConflict
 
 
@@ -109,10 +108,11 @@ def command(
     if out is not None and to.output is not None and out.resolve() == to.output.resolve():
         raise UsageError("--out and --output name one file", hint="the report and the plan are two files")
     project = context.project()
-    with password_screen(for_people=to.output is None and FORMATS[to.format].for_people) as screen:
+    reporter = to.reporter(project)
+    with password_screen(for_people=to.output is None and reporter.for_people) as screen:
         with watching(context, screen) as observer:
             report = project.apply(options, observer)
-        code = deliver(report, to, context)
+        code = deliver(report, to, reporter, context)
     if out is not None and report.plan is not None and context.verbosity >= 0:
         shown = visible(shlex.quote(str(out)))
         click.echo(f"plan saved: seedframe apply --plan {shown} makes exactly this, once", err=True)

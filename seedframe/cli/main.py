@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -41,10 +41,10 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = COMMANDS.get(cmd_name)
         if entry is None:
-            return None
+            return _of_plugins(context_of(ctx)).get(cmd_name)
         command: click.Command = import_module(entry[0]).command
         return command
 
@@ -54,13 +54,35 @@ class _Commands(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from seedframe.errors import UsageError, did_you_mean
 
-            known = f"the commands are {', '.join(COMMANDS)}"
-            raise UsageError(f"no command {args[0]!r}", hint=did_you_mean(args[0], COMMANDS) or known)
+            found = _of_plugins(context_of(ctx))
+            if args[0] not in found:
+                commands = (*COMMANDS, *found)
+                known = f"the commands are {', '.join(commands)}"
+                raise UsageError(f"no command {args[0]!r}", hint=did_you_mean(args[0], commands) or known)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _of_plugins(context: Context) -> "Mapping[str, click.Command]":
+    """The commands that allowed plugins add; none where there is no configuration that could allow any.
+
+    Errors: DiscoveryError, where a plugin cannot say which it adds.
+    """
+    from seedframe.discovery import load_extensions
+    from seedframe.errors import ConfigError
+
+    try:
+        config = context.config()
+    except ConfigError:
+        return {}
+    manager, _, problems = load_extensions(config)
+    found = manager.contributions.commands(COMMANDS)
+    if problems and not found:
+        raise problems[0]
+    return found
 
 
 @click.group(

@@ -39,6 +39,7 @@ class Context:
         verbosity: how often -v was given, less how often -q was.
         log_file: where JSON lines are logged to.
         color: when to colour.
+        trace_hooks: each call of a hook is shown, with its time.
     """
 
     env: str | None = None
@@ -48,6 +49,7 @@ class Context:
     verbosity: int = 0
     log_file: Path | None = None
     color: Color = "auto"
+    trace_hooks: bool = False
 
     def config(self) -> "Config":
         """The project's configuration; seeds are not looked for. Errors: ConfigError."""
@@ -60,12 +62,13 @@ class Context:
 
     def project(self) -> "Project":
         """The project with its seeds; what they print while they are imported goes to stderr. Errors: ConfigError."""
+        from seedframe.cli.traced import print_call
         from seedframe.known_secrets import setting_secrets
         from seedframe.project import Project
 
         config = self.config()
         with redirect_stdout(sys.stderr):
-            project = Project.of(config)
+            project = Project.of(config, trace=print_call if self.trace_hooks else None)
         hide(*setting_secrets(config, project.seeds))
         return project
 
@@ -100,7 +103,7 @@ def wants_color(stream: TextIO, choice: Color = "auto") -> bool:
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    if value is not None and value != () and value != 0:
+    if value is not None and value != () and value != 0 and value is not False:
         ctx.meta[_META + str(param.name)] = value
 
 
@@ -156,6 +159,13 @@ _GLOBAL: Final = (
         expose_value=False,
         help="auto, always or never.",
     ),
+    click.option(
+        "--trace-hooks",
+        is_flag=True,
+        callback=_keep,
+        expose_value=False,
+        help="Show each call of a hook, with its time, on stderr.",
+    ),
 )
 
 
@@ -191,6 +201,7 @@ def context_of(ctx: click.Context) -> Context:
         verbosity=given.get("verbose", 0) - given.get("quiet", 0),
         log_file=given.get("log_file"),
         color=given.get("color", "auto"),
+        trace_hooks=given.get("trace_hooks", False),
     )
 
 

@@ -94,7 +94,7 @@ def _loaded(dist: "Distribution", name: str, project: "Project") -> dict[str, An
         if seed.label == name and seed.origin == dist.origin:
             hooks = [hook for hook in ARGUMENTS if has_hook(seed, hook)]
             return {"hooks": hooks, "writes": list(seed.writes), "errors": _errors(seed)}
-    if project.extensions.get(name) == dist.origin:
+    if project.plugins.extensions.get(f"extension:{name}") == dist.origin:
         callers = project.plugins.get_hookcallers(project.plugins.get_plugin(f"extension:{name}"))
         return {"hooks": sorted(caller.name for caller in callers or ()), "writes": None, "errors": []}
     return {"hooks": None, "writes": None, "errors": []}

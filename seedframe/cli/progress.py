@@ -14,7 +14,7 @@ from seedframe.cli.signals import require_going
 from seedframe.handover import Handed
 from seedframe.masking import masked
 from seedframe.observer import Observer
-from seedframe.report import Mode, ResourceOutcome, SeedOutcome
+from seedframe.report import Mode, Report, ResourceOutcome, SeedOutcome
 from seedframe.reporting.cells import visible
 from seedframe.reporting.changes import resource_text
 from seedframe.reporting.words import counts_text, number
@@ -85,6 +85,10 @@ class Several(Observer):
         for observer in self._observers:
             observer.run_started(seeds, mode)
 
+    def run_finished(self, report: Report) -> None:
+        for observer in self._observers:
+            observer.run_finished(report)
+
     def waiting(self, what: str) -> None:
         for observer in self._observers:
             observer.waiting(what)
@@ -97,9 +101,17 @@ class Several(Observer):
         for observer in self._observers:
             observer.rows_read(seed, resource, rows)
 
+    def resource_started(self, seed: Seed, resource: str) -> None:
+        for observer in self._observers:
+            observer.resource_started(seed, resource)
+
     def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:
         for observer in self._observers:
             observer.resource_planned(seed, outcome)
+
+    def resource_finished(self, seed: Seed, outcome: ResourceOutcome) -> None:
+        for observer in self._observers:
+            observer.resource_finished(seed, outcome)
 
     def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
         for observer in self._observers:

@@ -11,15 +11,19 @@ import click
 
 from seedframe.cli.closed import ClosedOutput
 from seedframe.cli.options import Context
+from seedframe.contributions import unknown
 from seedframe.durations import Misfit, parse_duration
 from seedframe.errors import ReportNotWritten, UsageError
+from seedframe.log import logger
+from seedframe.project import Project
 from seedframe.report import Report
-from seedframe.reporting.formats import FORMATS
+from seedframe.reporting.formats import BUILT_IN, Reporter
 from seedframe.reporting.output import check_writable, page_for, print_text, print_utf8, write_file
 from seedframe.reporting.page import Page
+from seedframe.tracebacks import describe, render
 
 _CANNOT: Final = "cannot write it: "
-_DEFAULT_FORMAT: Final = next(iter(FORMATS))
+_FORMATS: Final = {reporter.name: reporter for reporter in BUILT_IN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,14 @@ class Destination:
 
     format: str
     output: Path | None
+
+    def reporter(self, project: Project) -> Reporter:
+        """What writes it. Errors: UsageError for a format that there is not, DiscoveryError."""
+        found = _FORMATS.get(self.format) or project.plugins.contributions.reporters.get(self.format)
+        if found is None:
+            message, hint = unknown("format", self.format, project.plugins.contributions.reporters)
+            raise UsageError(message, hint=hint, where="--format")
+        return found
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -66,10 +78,10 @@ def report_options(function: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--format",
             "format_",
-            type=click.Choice(list(FORMATS)),
-            default=_DEFAULT_FORMAT,
+            metavar="NAME",
+            default=BUILT_IN[0].name,
             show_default=True,
-            help="How to write the report.",
+            help=f"How to write the report: {', '.join(_FORMATS)}, or as a plugin has it.",
         ),
         click.option(
             "--wait",
@@ -84,7 +96,7 @@ def report_options(function: Callable[..., int]) -> Callable[..., int]:
     return run
 
 
-def deliver(report: Report, to: Destination, context: Context) -> int:
+def deliver(report: Report, to: Destination, reporter: Reporter, context: Context) -> int:
     """Write the report where it is wanted; the exit code of the process.
 
     A file is written in silence, unless there is something to worry about, which a line on stderr then says.
@@ -94,7 +106,7 @@ def deliver(report: Report, to: Destination, context: Context) -> int:
     Errors: ReportNotWritten.
     """
     try:
-        return _deliver(report, to, context)
+        return _deliver(report, to, reporter, context)
     except UsageError as error:
         raise _not_written(report, error.message, error.where) from error
     except OSError as error:
@@ -116,29 +128,44 @@ def _not_written(report: Report, why: str, where: str | None) -> ReportNotWritte
     )
 
 
-def _deliver(report: Report, to: Destination, context: Context) -> int:
-    form = FORMATS[to.format]
+def _deliver(report: Report, to: Destination, reporter: Reporter, context: Context) -> int:
     if to.output is not None:
-        write_file(to.output, form.document(report, Page(verbosity=max(-1, min(1, context.verbosity)))))
+        page = Page(verbosity=max(-1, min(1, context.verbosity)))
+        write_file(to.output, _document(report, reporter, page))
         if report.exit_code:
             _tell(report, context)
-    elif form.for_people:
-        _print(report, to, context)
+    elif reporter.for_people:
+        _print(report, reporter, context)
     else:
-        print_utf8(form.document(report, Page()))
+        print_utf8(_document(report, reporter, Page()))
         if report.error is not None:
             _tell(report, context)
     return report.exit_code
 
 
-def _print(report: Report, to: Destination, context: Context) -> None:
+def _document(report: Report, reporter: Reporter, page: Page) -> str:
+    """Errors: ReportNotWritten, where a plugin's reporter fails."""
+    if reporter in BUILT_IN:
+        return reporter.document(report, page)
+    try:
+        text = reporter.document(report, page)
+    except (Exception, SystemExit) as error:
+        logger.bind(reporter=reporter.name, traceback=render(error)).info("a reporter raised")
+        what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
+        raise _not_written(report, f"reporter {reporter.name!r} {what}", None) from error
+    if not isinstance(text, str):
+        raise _not_written(report, f"reporter {reporter.name!r} returned {type(text).__name__}, not a text", None)
+    return text
+
+
+def _print(report: Report, reporter: Reporter, context: Context) -> None:
     from seedframe.reporting.text import never_began
 
     if never_began(report):
         _tell(report, context)  # an error and nothing else belongs where errors of other commands are
         return
     page = page_for(sys.stdout, color=context.colored(sys.stdout), verbosity=context.verbosity)
-    print_text(FORMATS[to.format].document(report, page))
+    print_text(_document(report, reporter, page))
 
 
 def _tell(report: Report, context: Context) -> None:

@@ -13,7 +13,7 @@ from seedframe.cli.options import COULD_NOT_RUN, Context
 from seedframe.cli.problems import problem_document
 from seedframe.errors import Problem, SeedframeError
 from seedframe.report import SCHEMA_VERSION, Mode, Report, Target
-from seedframe.reporting.formats import FORMATS
+from seedframe.reporting.formats import BUILT_IN
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import print_utf8, write_file
 from seedframe.reporting.page import Page
@@ -73,8 +73,9 @@ def tell_program(
     if any(problem.code == "usage" for problem in problems) and asked.output is not None:
         return
     with suppress(OSError, SeedframeError):  # the errors were told; nobody can be given the document
-        if asked.report is not None and asked.format in FORMATS:
-            form = FORMATS[asked.format]
+        # What a plugin's reporter would say of it cannot be asked: the plugins may be what is wrong.
+        form = next((reporter for reporter in BUILT_IN if reporter.name == asked.format), None)
+        if asked.report is not None and form is not None:
             if asked.output is not None:
                 write_file(asked.output, form.document(_report(problems, asked, context), Page()))
             elif not form.for_people:

@@ -22,7 +22,8 @@ def command(context: Context, *, selection: Selection, check_passwords: bool, wa
     Exit code: 0 in sync, 1 pending or a warning, 2 drift, conflict, orphan or an error finding, 3 could not look.
     """
     project = context.project()
+    reporter = to.reporter(project)
     with watching(context) as observer:
         options = VerifyOptions(selection=selection, wait_s=wait_s, passwords=PasswordOptions(check=check_passwords))
         report = project.verify(options, observer)
-    return deliver(report, to, context)
+    return deliver(report, to, reporter, context)

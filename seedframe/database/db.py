@@ -26,10 +26,13 @@ from seedframe.errors import DeclarationError, HookFailed, SeedframeError
 from seedframe.limits import Limits
 from seedframe.masking import tells
 from seedframe.recorder import Recorder
+from seedframe.sources.files import BUILT_IN
 from seedframe.verdicts import Baseline, OnConflict
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult
+
+    from seedframe.sources.formats import FileFormat
 
 
 class Db:
@@ -52,6 +55,7 @@ class Db:
         left: Mapping[str, Baseline],
         planned: PlannedRows,
         files: Traversable | None,
+        file_formats: "Mapping[str, FileFormat] | None" = None,
         state_dir: Path,
         accounts: AccountRun,
         sample: int,
@@ -68,6 +72,7 @@ class Db:
         self._left = dict(left)
         self._planned = planned
         self._files = files
+        self._file_formats = file_formats
         self._state_dir = state_dir
         self._accounts = accounts
         self._sample = sample
@@ -152,6 +157,11 @@ class Db:
     def notes(self) -> tuple[Finding, ...]:
         """What was noted so far."""
         return tuple(self._notes)
+
+    @property
+    def file_formats(self) -> "Mapping[str, FileFormat]":
+        """The formats that the seed's data files may have, by ending."""
+        return BUILT_IN if self._file_formats is None else self._file_formats
 
     @property
     def files(self) -> Traversable:

@@ -1,41 +1,45 @@
-"""The formats a report can be written in, by name; each is a module of its own, loaded when it is asked for."""
+"""Reporter: one format of reports, as built-in and other extensions contribute it; and the built-in ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Final, Protocol, cast
 
+from seedframe.markers import hookimpl
 from seedframe.report import Report
 from seedframe.reporting.page import Page
 
 
-class Renderer(Protocol):
-    """What a format's module has as `document`."""
-
-    def __call__(self, report: Report, page: Page) -> str:
-        """The whole report as text that ends with a newline; the page may be ignored."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Format:
-    """One format.
+class Reporter:
+    """One format of reports.
 
     Attributes:
-        module: where its `document` is.
+        name: what `--format` calls it.
+        document: makes the whole report a text that ends with a newline; the page may be ignored.
         for_people: True when it may be coloured, and written in whatever encoding the terminal has.
     """
 
-    module: str
+    name: str
+    document: Callable[[Report, Page], str]
     for_people: bool = False
 
-    def document(self, report: Report, page: Page) -> str:
-        """The report in this format."""
-        return cast(Renderer, import_module(self.module).document)(report, page)
+
+def _text(report: Report, page: Page) -> str:
+    from seedframe.reporting import text  # here and below: imported by whoever asks for it
+
+    return text.document(report, page)
 
 
-FORMATS: Final[Mapping[str, Format]] = {
-    "text": Format("seedframe.reporting.text", for_people=True),
-    "json": Format("seedframe.reporting.json"),
-}
-"""Every format, the default first."""
+def _json(report: Report, page: Page) -> str:
+    from seedframe.reporting import json
+
+    return json.document(report, page)
+
+
+BUILT_IN = (Reporter("text", _text, for_people=True), Reporter("json", _json))
+"""The built-in formats, the default first."""
+
+
+@hookimpl
+def seedframe_reporters() -> list[Reporter]:
+    """The built-in formats."""
+    return list(BUILT_IN)

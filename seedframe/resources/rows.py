@@ -299,7 +299,8 @@ class Rows:
 
     def _open(self, db: Db) -> Records:
         if self._spec.file is not None:
-            return open_file(db.files, self._spec.file, shown=db.shown_file(self._spec.file), null=self._null)
+            shown = db.shown_file(self._spec.file)
+            return open_file(db.files, self._spec.file, shown=shown, null=self._null, formats=db.file_formats)
         rows = (self._rows() if callable(self._rows) else self._rows) or ()
         if isinstance(rows, Iterator) and was_read(rows):
             raise DeclarationError(

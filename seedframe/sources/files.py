@@ -2,24 +2,31 @@
 
 import errno
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from seedframe.errors import BadData, did_you_mean
 from seedframe.sources.below import LeadsOut, NotRegular, Replaced, find_below, open_below
-from seedframe.sources.delimited import delimited_records
-from seedframe.sources.json_files import json_lines_records, json_records
+from seedframe.sources.formats import FileFormat, HowToRead, seedframe_file_formats
 from seedframe.sources.records import Records, Report, refuse
 from seedframe.sources.texts import DECOMPRESSORS, TextFile
-from seedframe.sources.toml_files import toml_records
 
-FORMATS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml")
+BUILT_IN: Final[Mapping[str, FileFormat]] = {
+    ending: file_format for file_format in seedframe_file_formats() for ending in file_format.endings
+}
+"""The built-in formats, by ending."""
 
 
 def open_file(
-    folder: Traversable, name: str, *, shown: str, null: str | None = None, report: Report = refuse
+    folder: Traversable,
+    name: str,
+    *,
+    shown: str,
+    null: str | None = None,
+    report: Report = refuse,
+    formats: Mapping[str, FileFormat] = BUILT_IN,
 ) -> Records:
     """The records of a file under the seed's folder, in the format that its ending names, compressed or not.
 
@@ -29,6 +36,7 @@ def open_file(
         shown: the same file for messages, relative to the project.
         null: for CSV and TSV, the token that means NULL; by default an empty field does.
         report: is told of records that are wrong; by default the first one is raised.
+        formats: the formats that there are, by ending.
 
     Errors: BadData, naming file, line and column.
     """
@@ -42,25 +50,17 @@ def open_file(
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes.pop() if suffixes and suffixes[-1] in DECOMPRESSORS else None
     ending = suffixes[-1] if suffixes else ""
-    if ending not in FORMATS:
+    found = formats.get(ending)
+    if found is None:
         raise BadData(
             f"file {name!r} has the ending {ending or 'none'}",
-            hint=did_you_mean(ending, FORMATS) or f"the formats are {', '.join(FORMATS)}, also .gz, .bz2 and .xz",
+            hint=did_you_mean(ending, formats) or f"the formats are {', '.join(formats)}, also .gz, .bz2 and .xz",
             kind="file-format",
         )
-    if null is not None and ending not in (".csv", ".tsv"):
+    if null is not None and not found.null_token:
         hint = "null= is for CSV and TSV; the other formats have a null"
         raise BadData(f"file {name!r} is no CSV or TSV", hint=hint, kind="file-format")
-    file = TextFile(_find(folder, path, name), shown, packed)
-    if ending in (".csv", ".tsv"):
-        return delimited_records(file, "\t" if ending == ".tsv" else ",", null, report)
-    if ending == ".toml":
-        return toml_records(file, report)
-    if ending in (".yaml", ".yml"):
-        from seedframe.sources.yaml_files import yaml_records  # here, as few projects need it
-
-        return yaml_records(file, report)
-    return (json_lines_records if ending in (".jsonl", ".ndjson") else json_records)(file, report)
+    return found.records(TextFile(_find(folder, path, name), shown, packed), HowToRead(null, report))
 
 
 def _find(folder: Traversable, path: PurePosixPath, name: str) -> Callable[[], IO[bytes]]:

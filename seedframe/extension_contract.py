@@ -1,0 +1,63 @@
+"""An extension held against the contract: which hooks it has, and what they ask for."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from types import FunctionType, ModuleType
+from typing import Any, Final
+
+from seedframe import hookspecs
+from seedframe.contract import ARGUMENTS, Place, hook_options, members, signature_mistakes
+from seedframe.errors import HookMistake, Problem
+
+PREFIX: Final = "seedframe_"
+
+EXTENSION_ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(inspect.signature(spec).parameters)
+    for name, spec in vars(hookspecs).items()
+    if name.startswith(PREFIX) and isinstance(spec, FunctionType)
+}
+"""The hooks of an extension, and what each may ask for."""
+
+
+def is_extension_hook(plugin: ModuleType, name: str, value: object) -> bool:
+    """True for a function of an extension's module that is a hook by its name, right or wrong."""
+    return name.startswith(PREFIX) and type(value) is FunctionType and value.__module__ == plugin.__name__
+
+
+def extension_hooks(plugin: object) -> dict[str, list[Callable[..., Any]]]:
+    """The functions that implement each hook: those marked with `@hookimpl`, and in a module those named like one."""
+    found: dict[str, list[Callable[..., Any]]] = {}
+    for name, value in members(plugin):
+        options = hook_options(value)
+        if options is not None:
+            found.setdefault(options.get("specname") or name, []).append(value)
+        elif isinstance(plugin, ModuleType) and is_extension_hook(plugin, name, value):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def extension_mistakes(plugin: object, place: Place) -> tuple[Problem, ...]:
+    """Everything about an extension's hooks that does not fit the contract."""
+    return tuple(_mistakes(plugin, place))
+
+
+def _mistakes(plugin: object, place: Place) -> Iterator[Problem]:
+    hooks = extension_hooks(plugin)
+    for hook, functions in hooks.items():
+        known = EXTENSION_ARGUMENTS.get(hook)
+        for function in functions:
+            if known is None:
+                hint = _hint(hook)
+                yield Problem(HookMistake.code, f"unknown hook {hook!r}", hint, place(function), "unknown-hook")
+            else:
+                yield from signature_mistakes(known, hook, function, place)
+
+
+def _hint(hook: str) -> str:
+    if hook in ARGUMENTS:
+        return "that is a seed's hook: name the entry point NN_name if this is a seed"
+    # All of them begin alike: what follows is what tells them apart.
+    known = [name.removeprefix(PREFIX) for name in EXTENSION_ARGUMENTS]
+    near = get_close_matches(hook.removeprefix(PREFIX), known, n=1)
+    return f"did you mean {PREFIX + near[0]!r}?" if near else "this version of seedframe has no such hook"

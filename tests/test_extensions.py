@@ -1,0 +1,499 @@
+"""Extensions: hooks of plugins that are no seeds, each tried through a command or a run."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seedframe import Project
+from seedframe.extension_contract import EXTENSION_ARGUMENTS
+from tests.conftest import Folder, Install, ProjectFactory, Result, Sql
+from tests.running import apply, error, verify
+
+CONFIG = '[project]\nname = "shop"\n[plugins]\nallow = ["seedframe-ext"]\n'
+SEED = "from seedframe import Rows\ndef resources(): yield Rows('t', key='id', rows=[{'id': 1}])\n"
+TABLE = "CREATE TABLE t (id int PRIMARY KEY)"
+
+
+@pytest.fixture
+def extension(install: Install) -> "Extension":
+    return Extension(install)
+
+
+class Extension:
+    """An installed plugin with one extension, `ext`."""
+
+    def __init__(self, install: Install) -> None:
+        self._install = install
+        self.site = Path()
+
+    def __call__(self, text: str, name: str = "seedframe-ext", point: str = "ext") -> None:
+        module = name.replace("-", "_")
+        self.site = self._install(name, "1.0", {point: module}, {f"{module}.py": text})
+
+    def run(self, folder: Folder, *arguments: str) -> Result:
+        """A command in a process of its own, in which the plugin is installed."""
+        return folder.run(*arguments, env={"PYTHONPATH": str(self.site)})
+
+
+def problems(folder: Folder) -> list[str]:
+    return [str(error) for error in Project.load(folder.path).problems]
+
+
+# -------------------------------------------------------------------------
+# The contract
+# -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("def seedframe_reporter(): pass", "unknown hook 'seedframe_reporter' (did you mean 'seedframe_reporters'?)"),
+        ("def seedframe_zebra(): pass", "unknown hook 'seedframe_zebra' (this version of seedframe has no such hook)"),
+        (
+            "def seedframe_configure(conf): pass",
+            (
+                "'seedframe_configure' asks for 'conf', which it cannot be given (did you mean 'config'? It may ask for"
+                " config)"
+            ),
+        ),
+        (
+            "def seedframe_reporters(config): pass",
+            "'seedframe_reporters' asks for 'config', which it cannot be given (it may ask for nothing)",
+        ),
+        ("async def seedframe_configure(config): pass", "'seedframe_configure' is async (a hook is a plain function: "),
+        (
+            "from seedframe import hookimpl\n@hookimpl\ndef resources(): pass",
+            "unknown hook 'resources' (that is a seed's hook: name the entry point NN_name if this is a seed)",
+        ),
+    ],
+)
+def test_a_hook_that_does_not_fit_is_told_at_registration(
+    project: ProjectFactory, extension: Extension, text: str, problem: str
+) -> None:
+    extension(text + "\n")
+    (found,) = problems(project({"seeds/10_a.py": SEED}, config=CONFIG))
+    assert re.match(r"seedframe_ext.py(:\d)?: plugin seedframe-ext 1.0, extension 'ext': ", found)
+    assert problem in found
+
+
+def test_all_that_does_not_fit_is_told_at_once(project: ProjectFactory, extension: Extension) -> None:
+    extension("def seedframe_configur(): pass\ndef seedframe_seed_started(sed): pass\n")
+    done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), "apply")
+    assert done.returncode == 3
+    assert done.stderr.count("error:") == 2
+    assert "did you mean 'seedframe_configure'?" in done.stderr
+    assert "did you mean 'seed'?" in done.stderr
+
+
+def test_an_object_can_be_an_extension(project: ProjectFactory, install: Install) -> None:
+    text = (
+        "from seedframe import hookimpl\nclass Plugin:\n    @hookimpl\n    def seedframe_configure(self, config):\n"
+        "        raise ValueError(config.env)\nplugin = Plugin()\n"
+    )
+    install("seedframe-ext", "1.0", {"ext": "seedframe_ext:plugin"}, {"seedframe_ext.py": text})
+    (problem,) = problems(project({"seeds/10_a.py": SEED}, config=CONFIG))
+    assert problem == (
+        "seedframe_ext.py:5: plugin seedframe-ext 1.0, extension 'ext': `seedframe_configure` failed: ValueError:"
+        " development (run with -v for the traceback)"
+    )
+
+
+# -------------------------------------------------------------------------
+# Configuration and order
+# -------------------------------------------------------------------------
+
+
+def test_configure_may_refuse_a_project_before_a_seed_is_imported(
+    project: ProjectFactory, extension: Extension, tmp_path: Path
+) -> None:
+    extension(
+        "from seedframe import SeedframeError\ndef seedframe_configure(config):\n"
+        "    raise SeedframeError(f'{config.project} is closed', hint='come back')\n"
+    )
+    folder = project({"seeds/10_a.py": f"open({str(tmp_path / 'imported')!r}, 'w')\n" + SEED}, config=CONFIG)
+    done = extension.run(folder, "apply")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == ("error: plugin seedframe-ext 1.0, extension 'ext': shop is closed\n hint: come back\n")
+
+
+ORDER = {
+    "seeds/10_a.py": SEED,
+    "seeds/20_b.py": "def verify(): pass\n",
+    "seeds/30_c.py": "REQUIRES = ['b']\ndef verify(): pass\n",
+}
+
+
+def order(folder: Folder) -> list[str]:
+    return [seed.name for seed in Project.load(folder.path).seeds]
+
+
+def test_the_order_can_be_changed(project: ProjectFactory, extension: Extension) -> None:
+    extension("def seedframe_modify_order(seeds): seeds.sort(key=lambda seed: seed.name == 'a')\n")
+    folder = project(ORDER, config=CONFIG)
+    assert order(folder) == ["b", "c", "a"]
+    assert problems(folder) == []
+
+
+def test_an_order_against_the_requirements_is_refused(project: ProjectFactory, extension: Extension) -> None:
+    extension("def seedframe_modify_order(seeds): seeds.reverse()\n")
+    folder = project(ORDER, config=CONFIG)
+    assert [str(seed.broken) for seed in Project.load(folder.path).seeds if seed.broken] == [
+        (
+            "seeds/30_c.py: seed 30_c requires 'b', which comes later (20_b)"
+            " (an extension's `seedframe_modify_order` put it there)"
+        )
+    ]
+
+
+def test_an_order_may_mend_a_requirement(project: ProjectFactory, extension: Extension) -> None:
+    extension("def seedframe_modify_order(seeds): seeds.reverse()\n")
+    folder = project({"seeds/10_a.py": "REQUIRES = ['b']\n" + SEED, "seeds/20_b.py": SEED}, config=CONFIG)
+    assert [seed.broken for seed in Project.load(folder.path).seeds] == [None, None]
+
+
+@pytest.mark.parametrize("text", ["seeds.pop()", "seeds.append(seeds[0])", "seeds[0] = seeds[1]"])
+def test_an_order_keeps_its_seeds(project: ProjectFactory, extension: Extension, text: str) -> None:
+    extension(f"def seedframe_modify_order(seeds): {text}\n")
+    folder = project(ORDER, config=CONFIG)
+    assert order(folder) == ["a", "b", "c"]
+    assert "left other seeds than it was given" in problems(folder)[0]
+
+
+# -------------------------------------------------------------------------
+# What is added
+# -------------------------------------------------------------------------
+
+KIND = """
+from seedframe import Change, Changes
+
+class Flag:
+    tables = ()
+
+    def __init__(self, label):
+        self.label = label
+
+    @property
+    def name(self):
+        return f"flag:{self.label}"
+
+    def describe(self):
+        return f"flag {self.label}"
+
+    def diff(self, db):
+        found = db.scalar("select count(*) from t where id = 99")
+        return Changes.of([] if found else [Change("create", {"flag": self.label})])
+
+    def delete(self, db, changes):
+        pass
+
+    def write(self, db, changes):
+        db.execute("insert into t values (99)")
+
+def seedframe_resource_kinds():
+    return {"flag": Flag}
+"""
+
+
+def test_a_kind_of_resource(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql(TABLE)
+    extension(KIND)
+    seed = (
+        "WRITES = ['t']\ndef resources(kinds):\n"
+        "    yield kinds.flag('open')\n    yield kinds.rows('t', key='id', rows=[])\n"
+    )
+    folder = project({"seeds/10_a.py": seed}, config=CONFIG)
+    assert apply(folder).summary.create == 1
+    assert verify(folder).exit_code == 0
+    assert [outcome.resource for outcome in verify(folder).seeds[0].resources] == ["flag:open", "rows:t"]
+    assert "- flag open" in extension.run(folder, "list").stdout
+
+
+def test_a_kind_that_nobody_adds(project: ProjectFactory, sql: Sql) -> None:
+    folder = project({"seeds/10_a.py": "def resources(kinds): yield kinds.row('t')\n"})
+    assert "no kind of resource is called 'row' (did you mean 'rows'?)" in error(apply(folder))
+
+
+def test_a_file_format(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql("CREATE TABLE t (id int PRIMARY KEY, name text)")
+    extension(
+        "from seedframe import FileFormat\n"
+        "def read(file, how):\n"
+        "    with file.open() as lines:\n"
+        "        for number, line in enumerate(lines, 1):\n"
+        "            id, name = line.rstrip('\\n').split('|')\n"
+        "            yield number, {'id': id, 'name': name}\n"
+        "def seedframe_file_formats(): return FileFormat(endings=('.pipe',), read=read)\n"
+    )
+    seed = "from seedframe import Rows\ndef resources(): yield Rows('t', key='id', file='data.pipe.gz')\n"
+    folder = project({"seeds/10_a.py": seed}, config=CONFIG)
+    import gzip
+
+    (folder.path / "seeds/data.pipe.gz").write_bytes(gzip.compress(b"1|one\n2|two\n"))
+    assert apply(folder).exit_code == 0
+    assert sql("SELECT * FROM t ORDER BY id") == [(1, "one"), (2, "two")]
+    (folder.path / "seeds/data.pipe.gz").write_bytes(gzip.compress(b"1|one\nx|two\n"))
+    assert "data.pipe.gz:2" in error(apply(folder))
+
+
+ACCOUNTS = (
+    "from seedframe import Account, Accounts, LocalAccounts\n"
+    "def resources(): yield Account(Accounts(LocalAccounts('users')), email='a@b.example', role='admin')\n"
+)
+
+
+def test_an_account_backend_is_chosen_by_its_name(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql("CREATE TABLE users (email text UNIQUE, password_hash text, first_name text, last_name text, role text)")
+    extension(
+        "class Backend:\n"
+        "    def __init__(self, accounts): self.accounts = accounts\n"
+        "    tables = ('users',)\n"
+        "    def describe(self): return 'our directory'\n"
+        "    def keep(self, db): return self.accounts.local.keep(db)\n"
+        "def seedframe_account_backends(): return {'directory': Backend}\n"
+    )
+    folder = project({"seeds/10_a.py": ACCOUNTS}, config=CONFIG + '[accounts]\nbackend = "directory"\n')
+    report = apply(folder)
+    assert report.exit_code == 0, report.as_dict()
+    assert 'accounts are kept in our directory: [accounts] backend = "directory"' in [
+        finding.text for finding in report.seeds[0].findings
+    ]
+    assert sql("SELECT email FROM users") == [("a@b.example",)]
+
+
+def test_an_unknown_account_backend_is_told(project: ProjectFactory) -> None:
+    folder = project({"seeds/10_a.py": SEED}, config='[accounts]\nbackend = "lokal"\n')
+    done = folder.run("apply")
+    assert (done.returncode, done.stderr) == (
+        3,
+        (
+            "error: seedframe.toml [accounts] backend: no account backend is called 'lokal'\n"
+            " hint: did you mean 'local'?\n"
+        ),
+    )
+
+
+def test_a_reporter(project: ProjectFactory, extension: Extension, sql: Sql, tmp_path: Path) -> None:
+    sql(TABLE)
+    extension(
+        "from seedframe import Reporter\n"
+        "def document(report, page): return f'{report.status} {report.summary.create}\\n'\n"
+        "def seedframe_reporters(): return [Reporter('short', document)]\n"
+    )
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    done = extension.run(folder, "apply", "--format", "short")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "changed 1\n", "")
+    done = extension.run(folder, "verify", "--format", "short", "--output", str(tmp_path / "out"))
+    assert (done.returncode, (tmp_path / "out").read_text()) == (0, "in_sync 0\n")
+    wrong = extension.run(folder, "verify", "--format", "shrt")
+    assert (wrong.returncode, wrong.stderr) == (
+        3,
+        "error: --format: no format is called 'shrt'\n hint: did you mean 'short'?\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [("1 / 0", "failed: ZeroDivisionError: division by zero"), ("None", "returned NoneType, not a text")],
+)
+def test_a_reporter_that_fails(
+    project: ProjectFactory, extension: Extension, sql: Sql, document: str, what: str
+) -> None:
+    sql(TABLE)
+    extension(
+        "from seedframe import Reporter\n"
+        f"def seedframe_reporters(): return [Reporter('x', lambda report, page: {document})]\n"
+    )
+    done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), "apply", "--format", "x")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == f"error: the report could not be written: reporter 'x' {what}"
+    assert "the run itself was done: exit code 0 otherwise" in done.stderr
+    assert sql("SELECT count(*) FROM t") == [(1,)]
+
+
+COMMAND = """
+import click
+
+@click.command("greet", help="Say hello.")
+@click.argument("name")
+def greet(name):
+    if name == "nobody":
+        from seedframe import SeedframeError
+        raise SeedframeError("there is nobody", hint="name somebody")
+    click.echo(f"hello {name}")
+    return 7
+
+def seedframe_commands():
+    return [greet]
+"""
+
+
+def test_a_command(project: ProjectFactory, extension: Extension) -> None:
+    extension(COMMAND)
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    done = extension.run(folder, "greet", "you")
+    assert (done.returncode, done.stdout) == (7, "hello you\n")
+    assert "Say hello." in extension.run(folder, "greet", "--help").stdout
+    failed = extension.run(folder, "greet", "nobody")
+    assert (failed.returncode, failed.stderr) == (3, "error: there is nobody\n hint: name somebody\n")
+    assert "did you mean 'greet'?" in extension.run(folder, "gret").stderr
+    left_out = extension.run(folder, "-p", "no:ext", "greet", "you")
+    assert (left_out.returncode, left_out.stdout) == (3, "")
+    assert "no command 'greet'" in left_out.stderr
+
+
+@pytest.mark.parametrize(
+    ("hook", "value", "message"),
+    [
+        (
+            "seedframe_commands",
+            "[click.Command('apply')]",
+            "two commands are called 'apply': of seedframe itself and of",
+        ),
+        ("seedframe_commands", "['apply']", "`seedframe_commands` returned str, not Command"),
+        ("seedframe_reporters", "[Reporter('json', print)]", "two reporters are called 'json'"),
+        ("seedframe_reporters", "{'x': 1}", "`seedframe_reporters` returned dict, not Reporter"),
+        ("seedframe_file_formats", "FileFormat(endings=('.CSV',), read=print)", "'.CSV' is no ending of files"),
+        ("seedframe_file_formats", "FileFormat(endings=('.csv',), read=print)", "two file formats are called '.csv'"),
+        ("seedframe_account_backends", "{'local': print}", "two account backends are called 'local'"),
+        ("seedframe_account_backends", "{'auto': print}", "the account backend 'auto' cannot be made"),
+        ("seedframe_account_backends", "[print]", "`seedframe_account_backends` returned list"),
+        ("seedframe_resource_kinds", "{'rows': Rows}", "two resource kinds are called 'rows'"),
+        ("seedframe_resource_kinds", "{'thing': object}", "the kind 'thing' lacks describe, diff, delete, write"),
+        ("seedframe_resource_kinds", "1 / 0", "`seedframe_resource_kinds` failed: ZeroDivisionError"),
+        ("seedframe_reporters", "sys.exit()", "`seedframe_reporters` called sys.exit()"),
+    ],
+)
+def test_what_cannot_be_added_is_refused_and_its_plugin_named(
+    project: ProjectFactory, extension: Extension, hook: str, value: str, message: str
+) -> None:
+    extension(f"import sys, click\nfrom seedframe import FileFormat, Reporter, Rows\ndef {hook}(): return {value}\n")
+    done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), "other" if "command" in hook else "verify")
+    assert done.returncode == 3, done
+    assert message in done.stderr
+    assert "plugin seedframe-ext 1.0, extension 'ext'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -------------------------------------------------------------------------
+# Watching
+# -------------------------------------------------------------------------
+
+WATCHER = """
+import json
+def note(*words):
+    with open(LOG, "a") as log:
+        print(json.dumps(words), file=log)
+
+def seedframe_run_started(seeds, mode, env): note("run_started", [seed.label for seed in seeds], mode, env)
+def seedframe_run_finished(report): note("run_finished", report.status, report.exit_code)
+def seedframe_seed_started(seed): note("seed_started", seed.label)
+def seedframe_seed_finished(seed, outcome): note("seed_finished", seed.label, outcome.status)
+def seedframe_resource_started(seed, resource): note("resource_started", seed.label, resource)
+def seedframe_resource_finished(seed, outcome):
+    note("resource_finished", seed.label, outcome.resource, outcome.changes.counts.create)
+"""
+
+
+def told(log: Path) -> list[list[object]]:
+    found = [json.loads(line) for line in log.read_text().splitlines()]
+    log.unlink()
+    return found
+
+
+def test_a_run_is_watched(project: ProjectFactory, extension: Extension, sql: Sql, tmp_path: Path) -> None:
+    sql(TABLE)
+    log = tmp_path / "log"
+    extension(f"LOG = {str(log)!r}\n" + WATCHER)
+    failing = "CRITICAL = False\ndef verify(): yield 'never true'\n"
+    folder = project({"seeds/10_a.py": SEED, "seeds/20_b.py": failing}, config=CONFIG)
+    apply(folder, env="test")
+    assert told(log) == [
+        ["run_started", ["10_a", "20_b"], "apply", "test"],
+        ["seed_started", "10_a"],
+        ["resource_started", "10_a", "rows:t"],
+        ["resource_finished", "10_a", "rows:t", 1],
+        ["seed_finished", "10_a", "changed"],
+        ["seed_started", "20_b"],
+        ["seed_finished", "20_b", "failed"],
+        ["run_finished", "failed", 0],
+    ]
+    verify(folder, "a", env="test")
+    assert [line[0] for line in told(log)] == [
+        "run_started",
+        "seed_started",
+        "resource_started",
+        "resource_finished",
+        "seed_finished",
+        "run_finished",
+    ]
+
+
+def test_who_watches_decides_nothing(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql(TABLE)
+    hooks = [name for name in EXTENSION_ARGUMENTS if name.startswith(("seedframe_run", "seedframe_seed_"))]
+    hooks += ["seedframe_resource_started", "seedframe_resource_finished"]
+    extension("".join(f"def {hook}(): raise SystemExit(9)\n" for hook in hooks))
+    folder = project({"seeds/10_a.py": SEED, "seeds/20_b.py": SEED.replace("1}", "2}")}, config=CONFIG)
+    done = extension.run(folder, "apply")
+    assert done.returncode == 0, done
+    assert sql("SELECT id FROM t") == [(1,), (2,)]
+    for hook in hooks:
+        assert done.stderr.count(f"`{hook}` called sys.exit()") == 1, done.stderr
+    assert "plugin seedframe-ext 1.0, extension 'ext'" in done.stderr
+
+
+# -------------------------------------------------------------------------
+# --trace-hooks
+# -------------------------------------------------------------------------
+
+
+def test_calls_of_hooks_are_shown_with_their_times(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql(TABLE)
+    extension("def seedframe_configure(config): pass\ndef seedframe_seed_started(seed): pass\n")
+    folder = project({"seeds/10_a.py": SEED + "def verify(db): pass\n"}, config=CONFIG)
+    for arguments in (("apply", "--trace-hooks"), ("--trace-hooks", "apply")):
+        done = extension.run(folder, *arguments)
+        assert done.returncode == 0, done
+        shown = [line.split() for line in done.stderr.splitlines()]
+        assert [(word, hook, *who) for word, _, _, hook, *who in shown] == [
+            ("hook", "seedframe_configure", "extension", "ext"),
+            ("hook", "seedframe_seed_started", "extension", "ext"),
+            ("hook", "resources", "seed", "a"),
+            ("hook", "verify", "seed", "a"),
+        ]
+        assert all(float(took) >= 0 and unit == "ms" for _, took, unit, *_ in shown)
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+
+
+@given(st.permutations(["a", "b", "c", "d"]), st.dictionaries(names, st.sets(names, max_size=2)))
+def test_every_order_is_kept_or_said_to_break_a_requirement(
+    wanted: list[str], requires: Mapping[str, set[str]]
+) -> None:
+    from seedframe.ordering import with_requirements
+    from seedframe.seed import Seed
+
+    seeds = [
+        Seed(
+            name=name,
+            number=number,
+            label=f"{number}_{name}",
+            origin=f"seeds/{number}_{name}.py",
+            plugin=None,
+            files=None,
+            requires=tuple(sorted(requires.get(name, ()))),
+        )
+        for number, name in enumerate(["a", "b", "c", "d"])
+    ]
+    order = with_requirements(sorted(seeds, key=lambda seed: wanted.index(seed.name)))
+    assert [seed.name for seed in order] == wanted
+    for seed in order:
+        fits = all(wanted.index(other) < wanted.index(seed.name) for other in seed.requires)
+        circles = seed.broken is not None and "requires itself" in str(seed.broken)
+        assert (seed.broken is None) == fits or (circles and seed.requires)
