@@ -247,7 +247,10 @@ ACCOUNTS = (
 
 
 def test_an_account_backend_is_chosen_by_its_name(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
-    sql("CREATE TABLE users (email text UNIQUE, password_hash text, first_name text, last_name text, role text)")
+    sql(
+        "CREATE TABLE users (email text UNIQUE, password_hash text, first_name text, last_name text, role text,"
+        " is_active boolean DEFAULT true)"
+    )
     extension(
         "class Backend:\n"
         "    def __init__(self, accounts): self.accounts = accounts\n"
@@ -258,7 +261,7 @@ def test_an_account_backend_is_chosen_by_its_name(project: ProjectFactory, exten
     )
     folder = project({"seeds/10_a.py": ACCOUNTS}, config=CONFIG + '[accounts]\nbackend = "directory"\n')
     report = apply(folder)
-    assert report.exit_code == 0, report.as_dict()
+    assert report.exit_code == 0, report.seeds[0]
     assert 'accounts are kept in our directory: [accounts] backend = "directory"' in [
         finding.text for finding in report.seeds[0].findings
     ]

@@ -608,7 +608,7 @@ def test_leaving_out_a_distribution_or_an_entry_point(root: Path, two: Site, wor
     with (root / "seedframe.toml").open("a") as file:
         file.write("[seeds.acme]\nregion = 'EU'\n")  # of a seed that is left out, which is no mistake
     assert seeds(root, disabled=[word]) == (left, [])
-    assert ("acmext" in Project.load(root, disabled=[word]).extensions) == (
+    assert ("extension:acmext" in Project.load(root, disabled=[word]).plugins.extensions) == (
         word not in ("seedframe-acme", "Seedframe.Acme", "acmext")
     )
 
