@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
+    import psycopg
+    import sqlalchemy
+
     from seedframe.testing.convergence import Convergence, ConvergenceError, LeftOut, Mutation, assert_converges
     from seedframe.testing.databases import Database, Server
     from seedframe.testing.runner import CommandResult, SeedRunner
+    from seedframe.testing.seeded import RolledBack
 
 __all__ = [
     "CommandResult",
@@ -48,6 +52,12 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'seedframe.testing' has no attribute {name!r}")
     return getattr(import_module(home), name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which project, in which environment, `seedframe_seeded` seeds."""
+    parser.addini("seedframe_config", "seedframe.toml, or a folder in its project (default: the rootdir)")
+    parser.addini("seedframe_env", "the environment that seedframe_seeded is seeded for")
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +94,60 @@ def seedframe_project(seedframe_database: "Database", tmp_path: Path) -> "SeedRu
     runner = SeedRunner(folder, seedframe_database)
     runner.configure({"project": {"name": "tests"}})
     return runner
+
+
+@pytest.fixture(scope="session")
+def seedframe_seeded(seedframe_server: "Server", pytestconfig: pytest.Config) -> "Iterator[Database]":
+    """The project's database, migrated and seeded once for the session: what the others are copies of. Only read it."""
+    import os
+
+    from seedframe.testing.seeded import NotSeeded, seed_for_tests
+
+    where = pytestconfig.rootpath / (pytestconfig.getini("seedframe_config") or ".")
+    with seedframe_server.database() as database:
+        said = ""
+        try:
+            seed_for_tests(database, where, env=pytestconfig.getini("seedframe_env") or None, environ=os.environ)
+        except NotSeeded as error:
+            said = str(error)
+        if said:
+            pytest.fail(f"the database for the tests cannot be made: {said}", pytrace=False)
+        yield database
+
+
+@pytest.fixture
+def seedframe_clone(seedframe_server: "Server", seedframe_seeded: "Database") -> "Iterator[Database]":
+    """A copy of `seedframe_seeded` of the test's own, dropped afterwards."""
+    seedframe_seeded.close()
+    with seedframe_server.database(template=seedframe_seeded.name) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def _seedframe_shared(seedframe_server: "Server", seedframe_seeded: "Database") -> "Iterator[Database]":
+    """The copy that `seedframe_connection` works in: one for all, as nothing stays of what is done there."""
+    seedframe_seeded.close()
+    with seedframe_server.database(template=seedframe_seeded.name) as database:
+        yield database
+
+
+@pytest.fixture
+def seedframe_connection(_seedframe_shared: "Database") -> "Iterator[psycopg.Connection[Any]]":
+    """A psycopg connection to the seeded database; all that is done on it, commits included, is undone afterwards."""
+    from seedframe.testing.seeded import rolled_back
+
+    connection = rolled_back(_seedframe_shared.url)
+    try:
+        yield connection
+    finally:
+        connection.undo()
+
+
+@pytest.fixture
+def seedframe_engine(seedframe_connection: "RolledBack") -> "Iterator[sqlalchemy.Engine]":
+    """SQLAlchemy's engine over `seedframe_connection`: all that is done through it is undone afterwards."""
+    from seedframe.testing.seeded import engine_over
+
+    engine = engine_over(seedframe_connection)
+    yield engine
+    engine.dispose()

@@ -18,7 +18,6 @@ from seedframe.changes import Change, Counts, Marker, key_text
 from seedframe.errors import ConfigError, UnknownSeed, UsageError, did_you_mean
 from seedframe.markers import hookimpl
 from seedframe.migrations import run_migrations
-from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.plugins import SEED_NAME
 from seedframe.project import Project
@@ -28,7 +27,7 @@ from seedframe.secrets import Secret
 from seedframe.seed import Seed
 from seedframe.testing import sql
 from seedframe.testing.databases import Database, existing, server_for_tests
-from seedframe.testing.runner import SeedRunner, names_of
+from seedframe.testing.runner import Quietly, SeedRunner, names_of, report_text
 
 _LISTED: Final = 100_000
 _ROWS_TRIED: Final = 5
@@ -197,15 +196,6 @@ def converge(runner: SeedRunner, seeds: str | Sequence[str]) -> Convergence:
     """
     __tracebackhide__ = True
     return _Proof(runner, names_of(seeds)).go()
-
-
-def report_text(report: Report) -> str:
-    """The report, as `seedframe` prints it."""
-    from seedframe.reporting.page import Page
-    from seedframe.reporting.text import lines, text_of
-
-    page = Page(verbosity=1)
-    return text_of(lines(report, page), page)
 
 
 # -------------------------------------------------------------------------
@@ -675,10 +665,11 @@ def _required(project: Project, chosen: Sequence[Seed]) -> tuple[str, ...]:
 # -------------------------------------------------------------------------
 
 
-class _First(Observer):
+class _First(Quietly):
     """Stands still in its transaction, when it has planned something, until the other waits."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.inside, self.go_on = threading.Event(), threading.Event()
 
     def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:  # noqa: ARG002 - the observer's
@@ -686,10 +677,11 @@ class _First(Observer):
         self.go_on.wait(_OVERLAP_S / 2)
 
 
-class _Second(Observer):
+class _Second(Quietly):
     """Tells the other when it waits."""
 
     def __init__(self, first: _First) -> None:
+        super().__init__()
         self._first = first
 
     def waiting(self, what: str) -> None:  # noqa: ARG002 - the observer's

@@ -15,13 +15,14 @@ import tomli_w
 from seedframe.config import load_config
 from seedframe.config_file import FILE_NAME
 from seedframe.config_schema import merge
+from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.project import Project
+from seedframe.report import Report
 from seedframe.testing.databases import Database
 
 if TYPE_CHECKING:
-    from seedframe.observer import Observer
-    from seedframe.report import Report
+    from seedframe.handover import Handed
     from seedframe.testing.convergence import Convergence
 
 # Variables that would lead a test to the developer's own databases, seeds and services.
@@ -95,17 +96,15 @@ class SeedRunner:
             config = replace(config, seeds_dir=self.seeds_dir)
         return Project.of(config)
 
-    def apply(
-        self, *seeds: str, env: str | None = None, observer: "Observer | None" = None, **options: Any
-    ) -> "Report":
+    def apply(self, *seeds: str, env: str | None = None, observer: Observer | None = None, **options: Any) -> Report:
         """`seedframe apply SEEDS`; the options are those of `seedframe.options.ApplyOptions`: `dry_run=True` …
 
         Errors: as `Project.apply`.
         """
         chosen = ApplyOptions(selection=Selection(names=seeds), **options)
-        return self.load(env=env).apply(chosen, observer)
+        return self.load(env=env).apply(chosen, observer or Quietly())
 
-    def verify(self, *seeds: str, env: str | None = None, **options: Any) -> "Report":
+    def verify(self, *seeds: str, env: str | None = None, **options: Any) -> Report:
         """`seedframe verify SEEDS`. Errors: as `Project.verify`."""
         return self.load(env=env).verify(VerifyOptions(selection=Selection(names=seeds), **options))
 
@@ -164,6 +163,27 @@ def _environment(variables: Mapping[str, str], env: str | None) -> Iterator[None
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def report_text(report: Report) -> str:
+    """The report, as `seedframe` prints it."""
+    from seedframe.reporting.page import Page
+    from seedframe.reporting.text import lines, text_of
+
+    page = Page(verbosity=1)
+    return text_of(lines(report, page), page)
+
+
+class Quietly(Observer):
+    """Takes the passwords that are generated, of accounts that are gone with the database: no file keeps them."""
+
+    shows_passwords = True
+
+    def password_generated(self, handed: "Handed") -> bool:
+        """Take the file away. It was shown, to nobody."""
+        if handed.file is not None:
+            handed.file.unlink(missing_ok=True)
+        return True
 
 
 def names_of(seeds: str | Sequence[str]) -> tuple[str, ...]:
