@@ -47,7 +47,12 @@ class ResourceOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedOutcome:
-    """One seed's part of a run. `duration_s` is seconds by a monotonic clock."""
+    """One seed's part of a run.
+
+    Attributes:
+        duration_s: seconds by a monotonic clock.
+        writes: of a plugin's seed, the tables that it says it writes; None for the project's own.
+    """
 
     seed: str
     origin: str
@@ -57,6 +62,7 @@ class SeedOutcome:
     resources: tuple[ResourceOutcome, ...] = ()
     findings: tuple[Finding, ...] = ()
     error: Problem | None = None
+    writes: tuple[str, ...] | None = None
 
     @property
     def counts(self) -> Counts:
@@ -309,6 +315,7 @@ def _seed_dict(outcome: SeedOutcome) -> dict[str, Any]:
     return {
         "seed": outcome.seed,
         "origin": outcome.origin,
+        **({"writes": list(outcome.writes)} if outcome.writes is not None else {}),
         "status": outcome.status.value,
         "critical": outcome.critical,
         "duration_s": round(outcome.duration_s, 6),

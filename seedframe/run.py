@@ -156,6 +156,7 @@ class Run:
             resources=resources,
             findings=tuple(each for each in findings if each.text not in self.accounts.handover.taken_back),
             error=error,
+            writes=seed.writes if seed.distribution is not None else None,
         )
         return masked_outcome(outcome)
 

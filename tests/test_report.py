@@ -373,7 +373,7 @@ def test_each_key_is_documented_and_none_that_is_not_there() -> None:
     assert first_column("The run") == list(document)
     assert first_column("`target`") == list(document["target"])
     assert first_column("Counts") == list(document["summary"])
-    assert first_column("A seed") == list(seed)
+    assert [key for key in first_column("A seed") if key != "writes"] == list(seed)  # it is only there of a plugin's
     assert first_column("A resource") == list(resource)
     assert first_column("A change") == list(resource["changes"][0])
     assert first_column("A finding") == list(seed["findings"][0])
@@ -427,6 +427,17 @@ def test_each_error_code_is_documented() -> None:
 
 def test_each_format_is_documented() -> None:
     assert first_column("Formats") == [reporter.name for reporter in BUILT_IN]
+
+
+def test_a_plugins_seed_tells_what_it_writes() -> None:
+    foreign = outcome(Status.CHANGED, seed="05_iso", origin="seedframe-iso 1.0", writes=("countries", "languages"))
+    document = report("dry_run", foreign).as_dict()
+    assert document["seeds"][0]["writes"] == ["countries", "languages"]
+    assert "    seedframe-iso 1.0: writes countries, languages\n" in BUILT_IN[0].document(
+        report("dry_run", foreign), Page()
+    )
+    assert "writes" not in BUILT_IN[0].document(report("apply", foreign), Page())
+    assert "writes no table" in BUILT_IN[0].document(report("apply", replace(foreign, writes=())), Page(verbosity=1))
 
 
 def test_the_example_is_a_report() -> None:

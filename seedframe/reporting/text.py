@@ -130,9 +130,14 @@ def _seed_line(outcome: SeedOutcome, report: Report, columns: _Columns, page: Pa
     ]
     about = line_width(line)
     line.append((_shown(_about(outcome, report, page), page), "plain"))
-    if page.verbosity >= 1:
+    told = outcome.writes is not None and (page.verbosity >= 1 or (report.mode == "dry_run" and page.verbosity == 0))
+    if page.verbosity >= 1 and not told:
         line.append((f"  {_shown(outcome.origin, page)}", "dim"))
     yield from folded(line, page, indent=about)
+    if told:
+        # Whoever looks at a plan of somebody else's code is to see what that may touch.
+        writes = f"writes {', '.join(outcome.writes)}" if outcome.writes else "writes no table"
+        yield from folded([(f"    {_shown(f'{outcome.origin}: {writes}', page)}", "dim")], page, indent=6)
 
 
 def _mark(outcome: SeedOutcome, mode: Mode, page: Page) -> Span:
