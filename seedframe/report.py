@@ -173,6 +173,7 @@ _COULD_NOT_RUN_CODES: Final = frozenset(
         "no_seeds",
         "unknown_seed",
         "seed_import",
+        "plugin_missing",
         "hook",
         "requirement",
         "connection",
