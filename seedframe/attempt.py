@@ -24,6 +24,7 @@ from seedframe.changes import (
     key_text,
 )
 from seedframe.code_digest import code_digest
+from seedframe.column_claims import ColumnClaims
 from seedframe.database.baselines import Baselines
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
@@ -64,6 +65,7 @@ class Scene:
         on_conflict: None in verify.
         told: what was said already, of what is said once a run.
         misnamed: what is wrong with the name of an environment, given the name and where it stands; None for nothing.
+        claims: the columns that the seeds of plugins write.
         elsewhere: resources of the run that are limited to other environments, and why, each with its tables.
         listed: the ledger lists the changed rows of a resource, unless there are more than this.
     """
@@ -80,6 +82,7 @@ class Scene:
     accounts: AccountRun
     misnamed: Callable[[str, str], Problem | None]
     elsewhere: list[tuple[str, tuple[str, ...]]]
+    claims: ColumnClaims
     recorder: Recorder | None = None
     listed: int = 0
     told: set[str] = field(default_factory=set)
@@ -156,6 +159,7 @@ class Attempt:
         self._guard_secrets(any(getattr(resource, "holds_secrets", False) for resource in self._resources))
         self._own.declare(self._resources)
         compared = [(resource, self._compare(resource)) for resource in self._resources]
+        self._scene.claims.require_alone(self._seed, self._here, self._db, self._scene.session, self._scene.baselines)
         self._require_met()
         own = self._check()
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])

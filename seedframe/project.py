@@ -13,6 +13,7 @@ from seedframe.errors import (
     LedgerError,
     NoSeeds,
     PlanRefused,
+    PluginMissing,
     UnknownSeed,
     UsageError,
 )
@@ -136,11 +137,32 @@ class Project:
         return runner.apply(replace(self._job(chosen), plan=plan), exactly, self._observed(observer))
 
     def verify(self, options: VerifyOptions = VerifyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
-        """Prove that it still holds; never writes. Returns and raises as `apply`."""
-        chosen = self.choose(options.selection, all_usable=True)
+        """Prove that it still holds; never writes. Returns and raises as `apply`.
+
+        It goes on where a plugin that is allowed is not installed: what the ledger knows of it is reported as missing.
+        """
         from seedframe import runner
 
-        return runner.verify(self._job(chosen), options, self._observed(observer))
+        missing = tuple(dist for dist in self.distributions if dist.expected and dist.state == "missing")
+        if not missing:
+            chosen = self.choose(options.selection, all_usable=True)
+            return runner.verify(self._job(chosen), options, self._observed(observer))
+        from seedframe.uninstalled import problem_of, without_absent_requirements
+
+        there = replace(
+            self,
+            seeds=without_absent_requirements(self.seeds),
+            problems=tuple(error for error in self.problems if not isinstance(error, PluginMissing | NoSeeds)),
+        )
+        try:
+            if there.seeds or not options.selection.everything:
+                chosen = there.choose(options.selection, all_usable=True)
+            else:
+                chosen = ()
+            job = replace(there._job(chosen), missing=missing)  # noqa: SLF001 - of the same class
+            return runner.verify(job, options, self._observed(observer))
+        except DiscoveryError as error:
+            raise DiscoveryError.of([*map(problem_of, missing), *error.problems]) from error
 
     def history(self, *, limit: int = 20) -> list[RunRecord]:
         """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""

@@ -12,6 +12,7 @@ from seedframe.errors import ConnectionFailed, SeedframeError, TransactionEnded
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
 from seedframe.run import Run
 from seedframe.seed import Seed
+from seedframe.uninstalled import gone, unseen
 
 
 class Reading:
@@ -30,6 +31,7 @@ class Reading:
                 self._run.finish(seed, self._read_one(seed))
         if self._run.mode == "verify" and self._run.options.selection.everything:
             self._run.outcomes += self._gone()
+        self._run.unmet = tuple(unseen(self._run.job.missing, self._run.outcomes))
 
     def _read_one(self, seed: Seed) -> SeedOutcome:
         self._run.observer.seed_started(seed)
@@ -67,13 +69,7 @@ class Reading:
                 resources=tuple(
                     ResourceOutcome(resource, Verdict.ORPHAN, Changes()) for resource in baselines.of(name)
                 ),
-                findings=(
-                    Finding(
-                        f"seed {name} was applied from {origin} and is gone:"
-                        f" put it back, or `seedframe forget {name}`; its rows stay",
-                        "error",
-                    ),
-                ),
+                findings=(Finding(gone(name, origin, self._run.job.distributions), "error"),),
             )
             for name, origin in self._ledger.applied().items()
             if name not in known

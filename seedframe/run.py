@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from seedframe.account_run import AccountRun
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
+from seedframe.column_claims import ColumnClaims
 from seedframe.config import Config
 from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
@@ -32,13 +33,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is to be run: the project's side of it. `plan` is the one to be applied, where one was saved."""
+    """What is to be run: the project's side of it.
+
+    Attributes:
+        missing: plugins that are allowed and not installed, in `verify`, which goes on without them.
+        plan: the one to be applied, where one was saved.
+    """
 
     config: Config
     plugins: SeedManager
     all_seeds: tuple[Seed, ...]
     chosen: tuple[Seed, ...]
     distributions: "tuple[Distribution, ...]" = ()
+    missing: "tuple[Distribution, ...]" = ()
     plan: "SavedPlan | None" = None
 
 
@@ -51,6 +58,7 @@ class Run:
         started: when, by `time.monotonic`.
         stopped_by: the critical seed that failed, after which nothing else is tried.
         accounts: what the run knows of accounts and their passwords.
+        unmet: what the project counts on, and what of it could not be looked at.
         recorder: takes down what a saved plan is bound to; None where none is made or applied.
     """
 
@@ -66,11 +74,13 @@ class Run:
         self.outcomes: list[SeedOutcome] = []
         self.id: int | None = None
         self.stopped_by: Seed | None = None
+        self.unmet: tuple[Problem, ...] = ()
         self._not_done: dict[str, str] = {}
         self._told: set[str] = set()
         self._elsewhere: list[tuple[str, tuple[str, ...]]] = []
         self.started = time.monotonic()
         self.recorder: Recorder | None = None
+        self._claims = ColumnClaims(job.all_seeds, job.plugins, job.config.env, job.config.plugins_shared)
         self._settings = resolve_all(job.config, job.chosen)
         self.accounts = AccountRun(
             config=job.config.accounts,
@@ -97,6 +107,7 @@ class Run:
             limits=self.config.limits,
             misnamed=self.config.environment_problem,
             elsewhere=self._elsewhere,
+            claims=self._claims,
             recorder=self.recorder,
             listed=self.config.changed_rows if self.mode == "apply" else 0,
             told=self._told,
@@ -186,6 +197,7 @@ class Run:
         """Forget what became of the seeds: all of them are begun again."""
         self.outcomes.clear()
         self.accounts.start_over()
+        self._claims.start_over()
         self.stopped_by = None
         self._not_done.clear()
 

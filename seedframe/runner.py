@@ -84,7 +84,8 @@ class _Runner:
         except SeedframeError as error:
             self._error = masked_problem(error.problems[0])
         self._run.skip_the_rest()
-        self._error = self._error or self._run.accounts.unknown()
+        candidates = (self._error, *self._run.unmet, self._run.accounts.unknown())
+        errors = [error for error in candidates if error is not None]
         report = Report(
             command=self._run.command,
             mode=self._run.mode,
@@ -97,7 +98,8 @@ class _Runner:
             run=self._run.id,
             strict=self._run.options.strict,
             detailed_exitcode=self._run.options.detailed_exitcode,
-            error=self._error,
+            error=errors[0] if errors else None,
+            more_errors=tuple(errors[1:]),
             plan=self._run.job.plan.id if self._run.job.plan is not None else None,
         )
         if self._run.options.out is not None:

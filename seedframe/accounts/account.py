@@ -116,6 +116,12 @@ class Account:
         """The tables of the backend."""
         return self._backend.tables
 
+    @property
+    def columns(self) -> Mapping[str, Collection[str]]:
+        """The columns that it writes, by table, as far as its backend tells; less what finds it."""
+        told = getattr(self._backend, "columns_of", None)
+        return told({*self._identity.fields, "password_hash"}) if told is not None else {}
+
     def describe(self) -> str:
         """The e-mail address, where the account is kept, and what is enforced."""
         enforced = [f"{field} {value}" for field, value in self._identity.fields.items() if field not in self._initial]

@@ -1,6 +1,6 @@
 """Accounts: kept where the configuration says, or where it finds that they can be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -46,6 +46,10 @@ class Accounts:
     def tables(self) -> tuple[str, ...]:
         """The tables of both."""
         return tuple(dict.fromkeys([*self._local.tables, *self._supabase.tables]))
+
+    def columns_of(self, fields: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The columns of both that are written where an account has these fields, less what finds it."""
+        return {**self._supabase.columns_of(fields), **self._local.columns_of(fields)}
 
     def describe(self) -> str:
         """`table users, or Supabase Auth with table users`."""

@@ -63,6 +63,11 @@ class LocalAccounts:
         """The one table."""
         return (self._table,)
 
+    def columns_of(self, fields: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The columns that are written where an account has these fields, by table, less what finds it."""
+        written = {name for field, name in self._columns.items() if field in fields and field not in ("id", "email")}
+        return {self._table: frozenset({*written, *self._initial})}
+
     @property
     def name(self) -> str:
         """The table's."""

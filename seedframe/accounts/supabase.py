@@ -43,6 +43,10 @@ class SupabaseAccounts:
         """The table of the rows about accounts."""
         return self._profile.tables if self._profile is not None else ()
 
+    def columns_of(self, fields: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The columns of that table that are written where an account has these fields, less what finds it."""
+        return {} if self._profile is None else self._profile.columns_of(set(fields) - {"password_hash"})
+
     def describe(self) -> str:
         """`Supabase Auth with table profiles`."""
         return self.name + (f" with {self._profile.describe()}" if self._profile is not None else "")

@@ -10,6 +10,7 @@ import psycopg
 
 from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Severity, Verdict, worst_verdict
 from seedframe.database.baselines import BaselineStore
+from seedframe.database.catalog import Table
 from seedframe.database.changed_rows import ChangedRows
 from seedframe.database.compare import (
     Difference,
@@ -190,6 +191,11 @@ class Rowset:
         if len(removal.ids):
             self._around.planned.add_removed(self._shape.table.oid, removal.ids)
         return changes
+
+    @property
+    def written(self) -> tuple[Table, tuple[str, ...]]:
+        """The table, and the columns that are written, on insert at least; less those of the key."""
+        return self._plain.table, tuple(field.name for field in self._plain.fields if field.role != "key")
 
     @property
     def _existing(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from importlib.resources.abc import Traversable
 from typing import Any, get_args
 
 from seedframe.changes import Changes, Finding, Severity, rows_text
@@ -14,8 +15,9 @@ from seedframe.errors import DeclarationError, MissingTable, did_you_mean
 from seedframe.limits import Limit, Limits, parse_limit
 from seedframe.resources.binding import Binding, RowsSpec, without_rows
 from seedframe.resources.environments import environments_of, only_in
-from seedframe.resources.values import Moved, Ref, Removed
+from seedframe.resources.values import Column, Moved, Ref, Removed
 from seedframe.sources.files import open_file
+from seedframe.sources.formats import FileFormat
 from seedframe.sources.one_shot import was_read
 from seedframe.sources.records import Records, records_of
 
@@ -200,6 +202,33 @@ class Rows:
         only = f", {only_in(self.environments)}" if self.environments is not None else ""
         return f"{what} into {self.table} by {', '.join(self._spec.key)}{mode[self._spec.mode]}{where}{only}"
 
+    def columns_in(
+        self, columns: Collection[str], files: Traversable | None, formats: Mapping[str, FileFormat]
+    ) -> frozenset[str]:
+        """The columns that it writes beside those of its key, by the head of its source, which is read.
+
+        Args:
+            columns: what the table has.
+            files: the folder of the seed's data files.
+            formats: of files, by ending.
+
+        Errors: BadData, DeclarationError for a source that cannot be read, or only once.
+        """
+        if isinstance(self._rows, Iterator):
+            raise DeclarationError("rows= is an iterator, and is read once", where=self.name)
+        if self._spec.file is not None and files is not None:
+            records = open_file(files, self._spec.file, shown=self._spec.file, null=self._null, formats=formats)
+        else:
+            records = self._from_code()
+        if isinstance(records.blocks, Generator):
+            records.blocks.close()
+        if not records.fields:
+            return frozenset()
+        spec = self._spec
+        taken = {part.name for look in spec.refs.values() for part in look.key.values() if isinstance(part, Column)}
+        fields = {name for name in records.fields if name in columns or name not in taken}
+        return frozenset((fields | {*spec.refs, *spec.given}) - {*spec.key, *spec.ignore})
+
     # The protocol
 
     def diff(self, db: Db) -> Changes:
@@ -301,6 +330,9 @@ class Rows:
         if self._spec.file is not None:
             shown = db.shown_file(self._spec.file)
             return open_file(db.files, self._spec.file, shown=shown, null=self._null, formats=db.file_formats)
+        return self._from_code()
+
+    def _from_code(self) -> Records:
         rows = (self._rows() if callable(self._rows) else self._rows) or ()
         if isinstance(rows, Iterator) and was_read(rows):
             raise DeclarationError(

@@ -1,0 +1,80 @@
+"""A plugin that is allowed and not installed: `verify` goes on without it, and says what is missing of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seedframe.errors import PluginMissing, Problem, RequirementMissing
+from seedframe.ordering import requirement_problems
+from seedframe.report import SeedOutcome, Status
+from seedframe.seed import Seed
+
+if TYPE_CHECKING:
+    from seedframe.installed import Distribution
+
+
+def gone(name: str, origin: str, distributions: "Iterable[Distribution]") -> str:
+    """What is said of a seed that the ledger knows and nobody declares any more.
+
+    Args:
+        name: the seed's.
+        origin: where it was applied from: a file, or a plugin with its version.
+        distributions: the installed plugins, and those that are allowed.
+    """
+    told = f"seed {name} was applied from {origin}"
+    give_up = f"`seedframe forget {name}`; its rows stay"
+    plugin = plugin_of(origin)
+    if plugin is None:
+        return f"{told} and is gone: put it back, or {give_up}"
+    dist = next((dist for dist in distributions if _same(dist.name, plugin)), None)
+    if dist is None:
+        return f"{told}, which is not allowed any more: put it back into [plugins] allow, or {give_up}"
+    if dist.state == "missing":
+        return (
+            f"{told}, which is not installed any more: install it again, or take it from [plugins] allow and {give_up}"
+        )
+    if dist.state != "allowed":
+        return f"{told}, which takes no part ({dist.reason}): let it, or {give_up}"
+    if any(point.name in dist.left_out and point.name.partition("_")[2] == name for point in dist.entry_points):
+        return f"{told}, of which it was left out (-p): let it take part, or {give_up}"
+    return f"{told}, and {dist.origin} has it no more: install that version again, or {give_up}"
+
+
+def plugin_of(origin: str) -> str | None:
+    """The name of the plugin that a seed is from; None for a seed of the project's own, which is from a file."""
+    name, _, version = origin.rpartition(" ")
+    return name if name and "/" not in name and not version.endswith(".py") else None
+
+
+def unseen(missing: "Iterable[Distribution]", outcomes: Sequence[SeedOutcome]) -> Iterator[Problem]:
+    """The missing plugins of which the ledger knows no seed, so that nothing can be told of what they would declare."""
+    orphans = [outcome for outcome in outcomes if outcome.status is Status.ORPHAN]
+    told = [plugin_of(orphan.origin) for orphan in orphans]
+    for dist in missing:
+        if not any(_same(dist.name, name) for name in told if name is not None):
+            yield problem_of(dist)
+
+
+def problem_of(dist: "Distribution") -> Problem:
+    """That it is not installed."""
+    return Problem(PluginMissing.code, f"plugin {dist.name}: {dist.reason}", dist.hint)
+
+
+def without_absent_requirements(seeds: Sequence[Seed]) -> tuple[Seed, ...]:
+    """The seeds, of which none is broken because it requires a seed that is in none of them: what the ledger has of
+    that decides."""
+    return tuple(_without_absent(seed, seeds) for seed in seeds)
+
+
+def _without_absent(seed: Seed, seeds: Sequence[Seed]) -> Seed:
+    if not isinstance(seed.broken, RequirementMissing):
+        return seed
+    names = {other.name for other in seeds}
+    there = replace(seed, requires=tuple(name for name in seed.requires if name in names))
+    return seed if requirement_problems(there, seeds) else replace(seed, broken=None)
+
+
+def _same(left: str, right: str) -> bool:
+    from packaging.utils import canonicalize_name  # here, as most projects have no plugins
+
+    return canonicalize_name(left) == canonicalize_name(right)
