@@ -39,7 +39,7 @@ create table languages ( -- ISO 639-3
     type char(1) not null -- ancient, constructed, extinct, historical, living, special
 );
 
-create table historic_countries ( -- ISO 3166-3; only for include = ["historic_countries", …]
+create table historic_countries ( -- ISO 3166-3; only where include names them
     id integer generated always as identity primary key,
     alpha_4 char(4) not null unique,
     alpha_2 char(2) not null, -- may be another country's today
