@@ -69,7 +69,7 @@ def discover(config: Config, trace: Trace | None = None) -> Discovery:
         problems += _unknown_tables(config, seeds, distributions)
     problems += _unknown_environment(config, seeds)
     problems += _misnamed_environments(config, seeds)
-    if not seeds:
+    if not seeds and not problems:  # which may be why there are none
         problems.append(_nothing(config))
     return Discovery(tuple(seeds), tuple(problems), manager, distributions)
 
@@ -476,5 +476,5 @@ def _nothing(config: Config) -> NoSeeds:
     state = "has no seeds" if config.seeds_dir.is_dir() else "does not exist"
     return NoSeeds(
         f"no seeds found: {folder}/ {state}",
-        hint=f"write {folder}/10_name.py with a function `resources`",
+        hint=f"write {folder}/10_name.py with a function `resources`, or allow a plugin: see `seedframe plugins`",
     )

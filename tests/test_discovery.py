@@ -537,3 +537,13 @@ def test_without_plugins_the_metadata_of_what_is_installed_is_not_read(folder: W
     done = cli("list", cwd=root)
     assert done.returncode == 0, done
     assert "broken" not in done.stdout
+
+
+def test_no_seeds_is_not_told_where_something_else_is_why(folder: Write, install: Install) -> None:
+    install("seedframe-iso", "1.2.0", POINT, ISO)
+    project = Project.load(folder({}, config=CONFIG + '[plugins]\nallow = ["seedframe-iso>=2"]\n'))
+    assert [type(error).__name__ for error in project.problems] == ["DiscoveryError"]
+    with pytest.raises(NoSeeds) as none:
+        Project.load(folder({}, name="other")).choose()
+    assert none.value.hint is not None
+    assert "allow a plugin" in none.value.hint
