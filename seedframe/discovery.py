@@ -197,7 +197,7 @@ def _serve(distributions: "Iterable[Distribution]") -> None:
     from seedframe.plugin_lock import serve, serve_unlocked
 
     for dist in distributions:
-        if dist.state == "allowed" and dist.lock is not None:
+        if dist.lock is not None:  # allowed or not: another plugin may import it
             serve(dist.lock, dist.installed)
         elif dist.state == "allowed":
             serve_unlocked(dist.installed)

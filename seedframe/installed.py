@@ -35,7 +35,7 @@ class Distribution:
         hint: what would change that, where something would.
         expected: True when a line of `[plugins] allow`, or `-p NAME`, names it.
         left_out: names of entry points that are not loaded although the distribution is allowed.
-        lock: what it is locked as, where it is as that says; None where it is not, or where there is no lock.
+        lock: what it is locked as; None where it is not, or not installed.
         locked: whether it is as the lock says; None where that was not looked at.
         requirement: the line of `[plugins] allow` that would allow it; None where one names it already.
     """
@@ -134,12 +134,14 @@ def _judged(
         found = replace(
             found, reason="not allowed yet", hint=f'to allow it, write under [plugins]: allow = ["{found.requirement}"]'
         )
-    if lock is None or state != "allowed":
+    if lock is None or version is None:
         return found
-    locked = lock.plugins.get(key)
-    why = why_not(locked, found.installed)
+    found = replace(found, lock=lock.plugins.get(key))
+    if state != "allowed":
+        return found
+    why = why_not(found.lock, found.installed)
     if why is None:
-        return replace(found, lock=locked, locked=True)
+        return replace(found, locked=True)
     return replace(found, state="blocked", reason=why, hint=TRUST_AGAIN, locked=False)
 
 

@@ -15,7 +15,7 @@ from seedframe.lockfile import Lock, LockedPlugin
 if TYPE_CHECKING:
     from seedframe.installed import Distribution
 
-TRUST_AGAIN: Final = "look at what changed; `seedframe plugins lock` once you trust the change"
+TRUST_AGAIN: Final = "install it again, or look at what changed: `seedframe plugins lock` once you trust the change"
 _SHOWN: Final = 3
 
 

@@ -78,7 +78,12 @@ class Project:
         """Discover the seeds of a configuration that was read before; `trace` is told of each call of a hook."""
         found = discover(config, trace)
         seeds, problems = modified_order(in_order(found.seeds), found.plugins, config)
-        return cls(config, with_requirements(seeds), found.plugins, (*found.problems, *problems), found.distributions)
+        seeds = with_requirements(seeds)
+        if found.distributions:
+            from seedframe.uninstalled import with_reasons  # here, as most projects have no plugins
+
+            seeds = with_reasons(seeds, found.distributions)
+        return cls(config, seeds, found.plugins, (*found.problems, *problems), found.distributions)
 
     def choose(self, selection: Selection = Selection(), *, all_usable: bool = False) -> tuple[Seed, ...]:  # noqa: B008
         """The selected seeds that run in this environment, in run order, each of them usable.

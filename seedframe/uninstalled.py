@@ -1,6 +1,6 @@
-"""A plugin that is allowed and not installed: `verify` goes on without it, and says what is missing of it."""
+"""Seeds of plugins that take no part: what is said of them, and `verify` without a plugin that is not installed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,26 @@ def unseen(missing: "Iterable[Distribution]", outcomes: Sequence[SeedOutcome]) -
 def problem_of(dist: "Distribution") -> Problem:
     """That it is not installed."""
     return Problem(PluginMissing.code, f"plugin {dist.name}: {dist.reason}", dist.hint)
+
+
+def with_reasons(seeds: Iterable[Seed], distributions: "Iterable[Distribution]") -> tuple[Seed, ...]:
+    """The seeds; one that is broken because it requires a seed of a plugin that takes no part says why that is."""
+    why = {
+        point.name.partition("_")[2]: f"it is a seed of {dist.origin}, which takes no part: "
+        + ("-p leaves it out" if dist.state == "allowed" else dist.reason)
+        for dist in distributions
+        for point in dist.entry_points
+        if dist.state != "allowed" or point.name in dist.left_out
+    }
+    return tuple(_with_reason(seed, why) for seed in seeds)
+
+
+def _with_reason(seed: Seed, why: Mapping[str, str]) -> Seed:
+    error = seed.broken
+    if not isinstance(error, RequirementMissing) or not any(problem.about in why for problem in error.problems):
+        return seed
+    problems = [replace(each, hint=why.get(each.about or "", each.hint)) for each in error.problems]
+    return replace(seed, broken=RequirementMissing.of(problems))
 
 
 def without_absent_requirements(seeds: Sequence[Seed]) -> tuple[Seed, ...]:

@@ -367,6 +367,21 @@ def test_a_file_that_changes_after_the_check_is_not_run(root: Path, site: Site, 
     assert importlib.util.find_spec("acme.nowhere") is None
 
 
+def test_another_plugin_does_not_import_what_is_refused(root: Path, site: Site, run: Run) -> None:
+    text = "from acme.words import WORD\nWRITES = []\ndef verify(): yield WORD\n"
+    site.install("acme-other", points={"50_other": "acme_other"}, files={"acme_other.py": text})
+    (root / "seedframe.toml").write_text(ALLOW.replace('<2"]', '<2", "acme-other"]'))
+    assert run("plugins", "lock")[0] == 0
+    (site.path / "acme" / "words.py").write_text("WORD = 'evil'\n")
+    assert state(root)[0] == "blocked"
+    for disabled in ([], ["seedframe-acme"]):
+        (_, other) = Project.load(root, disabled=disabled).seeds
+        assert other.name == "other"
+        assert isinstance(other.broken, SeedImportFailed)
+        assert "acme/words.py was changed since it was locked" in other.broken.message
+    assert "acme.words" not in sys.modules
+
+
 def test_what_a_locked_plugin_has_is_found_as_ever(root: Path, site: Site, run: Run) -> None:
     files = {
         "acme/__init__.py": "",
@@ -611,6 +626,18 @@ def test_leaving_out_a_distribution_or_an_entry_point(root: Path, two: Site, wor
     assert ("extension:acmext" in Project.load(root, disabled=[word]).plugins.extensions) == (
         word not in ("seedframe-acme", "Seedframe.Acme", "acmext")
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"), [("seedframe-acme", "-p no:seedframe-acme"), ("40_acme", "-p leaves it out")]
+)
+def test_a_seed_that_needs_what_is_left_out_is_told_so(root: Path, two: Site, word: str, reason: str) -> None:
+    (root / "seeds" / "60_needs.py").write_text(f"REQUIRES = ['acme', 'nobody']\n{LOCAL}")
+    broken = Project.load(root, disabled=[word]).seeds[-1].broken
+    assert broken is not None
+    hints = [problem.hint for problem in broken.problems]
+    assert hints[0] == f"it is a seed of seedframe-acme 1.2.0, which takes no part: {reason}"
+    assert "takes no part" not in (hints[1] or "")
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes", " 1 "])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seedframe.installed import Distribution
 
 
-@click.command("lock")
+@click.command("lock", short_help="Pin the allowed plugins, file by file; --check compares.")
 @click.option("--check", is_flag=True, help="Write nothing; tell where the lock is not what is installed.")
 @global_options
 def lock(context: Context, *, check: bool) -> int:
