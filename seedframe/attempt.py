@@ -51,6 +51,7 @@ from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, as_cell
 from seedframe.resources.environments import limited_to, skipped_in
 from seedframe.resources.protocol import Resource
+from seedframe.resources.repeated import declared_twice
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
 from seedframe.settings import Settings
@@ -311,17 +312,9 @@ class Attempt:
 
     def _declare(self) -> tuple[Resource, ...]:
         declared: tuple[Resource, ...] = tuple(self._call("resources"))
-        seen: set[str] = set()
+        for _, error in declared_twice(declared, self._seed.label, self._seed.origin):
+            raise error
         for resource in declared:
-            if resource.name in seen:
-                raise DeclarationError(
-                    f"resource {resource.name} is declared twice in seed {self._seed.label}",
-                    hint="an account has one declaration: give each its own e-mail address"
-                    if isinstance(resource, Account)
-                    else 'tell them apart: Rows(…, name="…")',
-                    where=self._seed.origin,
-                )
-            seen.add(resource.name)
             self._require_environments(resource)
         return declared
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from seedframe.account_options import AccountsConfig
 from seedframe.config_file import PYPROJECT, ConfigFile, find_config_file, shown_path
 from seedframe.config_schema import ENV, SEEDS, Layer, check_document, merge
-from seedframe.dotenv import read_dotenv
+from seedframe.dotenv import Dotenv, read_dotenv
 from seedframe.errors import ConfigError, Problem, did_you_mean
 from seedframe.limits import Limit, Limits
 from seedframe.secrets import Secret
@@ -79,6 +79,8 @@ class Config:
         max_update: likewise for updates.
         environments: the names of the overlays that the file has.
         accounts: where accounts are kept, and how.
+        lint_select: the rules that `seedframe lint` looks for, by code or its beginning; empty: all that are on anyway.
+        lint_ignore: the rules that it leaves out.
     """
 
     root: Path
@@ -104,6 +106,8 @@ class Config:
     max_update: Limit | None = None
     environments: frozenset[str] = frozenset()
     accounts: AccountsConfig = AccountsConfig()  # noqa: RUF009 - it is frozen
+    lint_select: tuple[str, ...] = ()
+    lint_ignore: tuple[str, ...] = ()
 
     @property
     def limits(self) -> Limits:
@@ -128,6 +132,7 @@ def load_config(
     disabled: Sequence[str] = (),
     named: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    dotenv: bool = True,
 ) -> Config:
     """Read the configuration of the project at or above `path`.
 
@@ -137,6 +142,7 @@ def load_config(
         disabled: names of plugins not to load.
         named: names of plugins to load where SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD keeps all others out.
         environ: the variables that are set; default: those of this process.
+        dotenv: whether to read `.env`, too.
 
     Raises:
         ConfigError: with every mistake that was found, not only the first.
@@ -144,12 +150,12 @@ def load_config(
     file = find_config_file(path)
     root = file.path.parent
     environ = os.environ if environ is None else environ
-    dotenv = read_dotenv(root / DOTENV, shown_path(root / DOTENV))
-    variables = {**dotenv.values, **environ}
-    sources = {name: DOTENV for name in dotenv.values if name not in environ}
+    more = read_dotenv(root / DOTENV, shown_path(root / DOTENV)) if dotenv else Dotenv({})
+    variables = {**more.values, **environ}
+    sources = {name: DOTENV for name in more.values if name not in environ}
 
     base, overlays, mistakes = check_document(file.document)
-    problems = [*file.problems, *dotenv.problems]
+    problems = [*file.problems, *more.problems]
     problems += [file.problem(key, message, hint) for key, message, hint in mistakes]
 
     name, env_problem = _choose_env(env, variables, sources, overlays, file)
@@ -190,6 +196,8 @@ def load_config(
         variable_sources=MappingProxyType(sources),
         environments=frozenset(overlays),
         accounts=_accounts(merged.get("accounts", {}), variables, sources, root),
+        lint_select=merged.get("lint", {}).get("select", ()),
+        lint_ignore=merged.get("lint", {}).get("ignore", ()),
         **merged.get("ledger", {}),
         **merged.get("limits", {}),
     )

@@ -104,6 +104,11 @@ def _in_folder(folder: Path) -> ConfigFile | None:
     return None if tool is None else _part(pyproject, text, document, tool)
 
 
+def has_config(folder: Path) -> bool:
+    """True where a configuration stands in this very folder. Errors: ConfigError for one that cannot be read."""
+    return _in_folder(folder) is not None
+
+
 def _pyproject_beside(file: Path) -> Mapping[str, Any]:
     pyproject = file.parent / PYPROJECT
     return _read(pyproject)[1] if pyproject.is_file() else {}

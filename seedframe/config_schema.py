@@ -116,6 +116,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     "plugins": {"allow": _texts, "shared": _texts},
     "ledger": {"baseline_rows": _whole_number, "changed_rows": _whole_number, "keep_unchanged_runs": parse_age},
     "limits": {"max_delete": parse_limit, "max_update": parse_limit},
+    "lint": {"select": _texts, "ignore": _texts},
 }
 SEED_KEYS: Final[Mapping[str, Check]] = {"order": _whole_number, "enabled": _flag, "environments": _texts}
 SEEDS: Final = "seeds"

@@ -218,7 +218,7 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
     problems: list[Problem] = []
 
     def wrong(name: str, message: str, hint: str) -> None:
-        kind = "settings" if name == "SETTINGS" else "constant-value"
+        kind = "settings" if name in ("SETTINGS", "OPTIONS") else "constant-value"
         problems.append(Problem("discovery", f"{name} {message}", hint, place(name), kind))
 
     def texts(name: str, example: str) -> tuple[str, ...] | None:

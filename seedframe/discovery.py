@@ -74,6 +74,31 @@ def discover(config: Config, trace: Trace | None = None) -> Discovery:
     return Discovery(tuple(seeds), tuple(problems), manager, distributions)
 
 
+def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path) -> Discovery:
+    """The seeds and extensions of a plugin as it lies in its own folder, which need not be installed.
+
+    Args:
+        name: of its distribution.
+        points: its entry points, whose modules can be imported.
+        root: the folder.
+    """
+    from seedframe.installed import Distribution
+
+    points = tuple(points)
+    manager = build_manager(root)
+    dist = Distribution(name=name, version=None, entry_points=points, state="allowed", reason="it is being written")
+    problems: list[DiscoveryError] = []
+    for point in points:
+        if SEED_NAME.fullmatch(point.name) is None:
+            try:
+                _load_extension(dist.origin, point, manager)
+            except DiscoveryError as error:
+                problems.append(error)
+    seeds = _without_duplicates(_plugin_seeds([dist]))
+    found = tuple(_with_defaults(_registered(seed, manager)) for seed in seeds)
+    return Discovery(found, (*problems, *manager.contributions.problems()), manager, (dist,))
+
+
 # -------------------------------------------------------------------------
 # The seeds folder
 # -------------------------------------------------------------------------
@@ -336,6 +361,7 @@ def _no_writes(where: str | None) -> Problem:
         "does not say which tables it writes",
         'write WRITES = ["countries"] in it, or WRITES = [] if it writes none: whoever allows a plugin is to know',
         where,
+        "writes-missing",
     )
 
 
@@ -420,6 +446,12 @@ def _configured(seed: Seed, config: Config) -> Seed:
     values, written, problems = read_options(seed.options, own, f"{_config_file(config)} [seeds.{seed.name}]")
     broken = DiscoveryError.of(problems) if problems else None
     return replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))), broken=broken)
+
+
+def _with_defaults(seed: Seed) -> Seed:
+    """The seed with the defaults of its options; those that a project has to set are left out."""
+    values, written, _ = read_options(seed.options or (), {}, seed.origin)
+    return replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))))
 
 
 def _config_file(config: Config) -> str:

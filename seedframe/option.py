@@ -160,6 +160,8 @@ def read_options(
             f"unknown key {name!r}",
             did_you_mean(name, known) or f"its keys are {', '.join(known) or '(none)'}",
             where,
+            "option-misfit",
+            name,
         )
         for name in table
         if name not in known
@@ -168,14 +170,17 @@ def read_options(
         if name not in table:
             if option.required:
                 needed = f"set it: {name} = …" + (f" ({option.help})" if option.help else "")
-                problems.append(Problem(ConfigError.code, f"{name!r} is required", needed, where))
+                problems.append(
+                    Problem(ConfigError.code, f"{name!r} is required", needed, where, "option-misfit", name)
+                )
                 continue
             values[name] = None if option.default is None else option.read(option.default)
             continue
         try:
             values[name] = option.read(table[name])
         except Unfit as unfit:
-            problems.append(Problem(ConfigError.code, f"{name!r}{unfit.message}", unfit.hint or option.help, where))
+            hint = unfit.hint or option.help
+            problems.append(Problem(ConfigError.code, f"{name!r}{unfit.message}", hint, where, "option-misfit", name))
     written = tuple(
         str(table.get(name, option.default))
         for name, option in known.items()

@@ -298,12 +298,15 @@ def declaration_problems(declared: Iterable[tuple[str, Iterable[Setting]]]) -> l
                 message = (
                     f"{setting.name} is {setting.type_name} in seed {seed!r} and {earlier.type_name} in seed {other!r}"
                 )
-                problems.append(Problem(ConfigError.code, message, "declare it alike in both, or rename one"))
+                hint = "declare it alike in both, or rename one"
+                problems.append(Problem(ConfigError.code, message, hint, kind="setting-conflict", about=setting.name))
     for name, (seed, _) in first.items():
         stem = name.removesuffix("_FILE")
         if stem != name and stem in first:
             message = f"{name} of seed {seed!r} is also the file that {stem} of seed {first[stem][0]!r} is read from"
-            problems.append(Problem(ConfigError.code, message, "rename one of the two"))
+            problems.append(
+                Problem(ConfigError.code, message, "rename one of the two", kind="setting-conflict", about=name)
+            )
     return problems
 
 

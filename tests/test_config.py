@@ -427,7 +427,7 @@ def test_a_broken_pyproject_beside(folder: Path) -> None:
 
 
 DURATION = 'expected a duration such as "5s", "500ms" or "2min", or a number of seconds'
-TABLES = "project, database, migrations, accounts, plugins, ledger, limits, seeds"
+TABLES = "project, database, migrations, accounts, plugins, ledger, limits, lint, seeds"
 
 
 @pytest.mark.parametrize(

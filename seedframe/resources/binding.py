@@ -11,6 +11,7 @@ from seedframe.database.db import Db
 from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Removing, Role, Shape
 from seedframe.database.locate import bad_value, check_length
 from seedframe.errors import BadData, DeclarationError, did_you_mean
+from seedframe.resources.names import misnamed, no_field
 from seedframe.resources.transitions import moves_of
 from seedframe.resources.values import Column, Moved, Ref, Removed, Sql
 from seedframe.sources.encode import Unsuitable, encode
@@ -120,25 +121,8 @@ class Binding:
                 self._column(name)
 
     def _check_names(self) -> None:
-        spec = self._spec
-        present = set(self._records.fields)
-        available = present | set(spec.refs) | set(spec.given)
-        for what, names in (
-            ("key", spec.key),
-            ("initial", spec.initial),
-            ("ignore", spec.ignore),
-            ("secret", spec.secret),
-        ):
-            for name in names:
-                if name not in available and not (what == "ignore" and name in self._table.columns):
-                    raise DeclarationError(
-                        f"{what}= names {name!r}, which the rows do not have",
-                        hint=did_you_mean(name, available) or f"the rows have {', '.join(self._records.fields)}",
-                        where=spec.name,
-                    )
-        for name in (*spec.refs, *spec.given):
-            if name in present:
-                raise DeclarationError(f"column {name!r} is declared twice", where=spec.name)
+        for error in misnamed(self._spec, self._records.fields, self._table.columns):
+            raise error
 
     def _column(self, name: str) -> TableColumn:
         column = self._table.column(name, where=self._where)
@@ -238,12 +222,7 @@ class Binding:
         if not isinstance(given, Column):
             return _Take(constant=given)
         if given.name not in self._records.fields:
-            raise DeclarationError(
-                f"column({given.name!r}) is no field of the rows",
-                hint=did_you_mean(given.name, self._records.fields)
-                or f"the rows have {', '.join(self._records.fields)}",
-                where=self._where,
-            )
+            raise no_field(given.name, self._records.fields, self._where)
         return _Take(position=self._records.fields.index(given.name))
 
     def _add(self, staged: str, column: TableColumn, field: str, take: "_Take") -> None:

@@ -16,10 +16,10 @@ from seedframe.limits import Limit, Limits, parse_limit
 from seedframe.resources.binding import Binding, RowsSpec, without_rows
 from seedframe.resources.environments import environments_of, only_in
 from seedframe.resources.values import Column, Moved, Ref, Removed
-from seedframe.sources.files import open_file
+from seedframe.sources.files import BUILT_IN, open_file
 from seedframe.sources.formats import FileFormat
 from seedframe.sources.one_shot import was_read
-from seedframe.sources.records import Records, records_of
+from seedframe.sources.records import Records, Report, records_of, refuse
 
 
 class Rows:
@@ -189,6 +189,11 @@ class Rows:
         """The file its rows come from."""
         return self._spec.file
 
+    @property
+    def spec(self) -> RowsSpec:
+        """What it was told, less the rows."""
+        return self._spec
+
     def describe(self) -> str:
         """ "data/medications.csv into medications by sku"."""
         if self._spec.file is not None:
@@ -216,10 +221,7 @@ class Rows:
         """
         if isinstance(self._rows, Iterator):
             raise DeclarationError("rows= is an iterator, and is read once", where=self.name)
-        if self._spec.file is not None and files is not None:
-            records = open_file(files, self._spec.file, shown=self._spec.file, null=self._null, formats=formats)
-        else:
-            records = self._from_code()
+        records = self.records(files, shown=self._spec.file or "", formats=formats)
         if isinstance(records.blocks, Generator):
             records.blocks.close()
         if not records.fields:
@@ -327,12 +329,34 @@ class Rows:
         return (Finding(text, "warning"),)
 
     def _open(self, db: Db) -> Records:
-        if self._spec.file is not None:
-            shown = db.shown_file(self._spec.file)
-            return open_file(db.files, self._spec.file, shown=shown, null=self._null, formats=db.file_formats)
-        return self._from_code()
+        file = self._spec.file
+        if file is None:
+            return self._from_code(refuse)
+        return self.records(db.files, shown=db.shown_file(file), formats=db.file_formats)
 
-    def _from_code(self) -> Records:
+    def records(
+        self,
+        files: Traversable | None,
+        *,
+        shown: str,
+        report: Report = refuse,
+        formats: Mapping[str, FileFormat] = BUILT_IN,
+    ) -> Records:
+        """The rows as they are declared, read from their source; an iterator has them once.
+
+        Args:
+            files: for rows of a file, the folder that it is in.
+            shown: that file for messages.
+            report: is told of rows that are wrong; by default the first one is raised.
+            formats: the formats of files that there are.
+
+        Errors: BadData, DeclarationError.
+        """
+        if self._spec.file is not None and files is not None:
+            return open_file(files, self._spec.file, shown=shown, null=self._null, report=report, formats=formats)
+        return self._from_code(report)
+
+    def _from_code(self, report: Report) -> Records:
         rows = (self._rows() if callable(self._rows) else self._rows) or ()
         if isinstance(rows, Iterator) and was_read(rows):
             raise DeclarationError(
@@ -341,7 +365,7 @@ class Rows:
                 hint="give rows= a function or a list, so that it can be read again",
                 where=self.name,
             )
-        return records_of(rows, lambda number: f"{self.name} row {number}")
+        return records_of(rows, lambda number: f"{self.name} row {number}", report)
 
 
 def _limit(value: int | str | None, name: str, where: str) -> Limit | None:

@@ -1,0 +1,75 @@
+"""`seedframe lint`: mistakes in seeds and their data that can be found without a database."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from seedframe.cli.options import Context, global_options
+from seedframe.reporting.json import encode
+from seedframe.reporting.output import print_text, print_utf8
+
+
+def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:  # noqa: ARG001 - click's signature
+    words = tuple(word.strip() for part in value for word in part.split(",") if word.strip())
+    return words if value else None
+
+
+@click.command("lint")
+@click.argument("only", nargs=-1, metavar="[SEED|FILE]...")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="text, json or github."
+)
+@click.option("--select", metavar="CODES", multiple=True, callback=_codes, help="Look for these rules only: SF1,SF501.")
+@click.option("--ignore", metavar="CODES", multiple=True, callback=_codes, help="Leave these rules out.")
+@click.option("--explain", metavar="CODE", help="Explain a rule and end; `all` lists them.")
+@global_options
+def command(
+    context: Context,
+    only: tuple[str, ...],
+    form: str,
+    select: tuple[str, ...] | None,
+    ignore: tuple[str, ...] | None,
+    explain: str | None,
+) -> int:
+    """Look for mistakes in seeds and their data; no database, no variable and no secret is needed.
+
+    Seeds are imported, and `resources` is called where it asks for neither `db` nor `settings`. Given names of seeds,
+    files or folders, only what is of them is told; other files are ignored.
+
+    Exit code: 0 where all is well, 1 where something was found, 3 where nothing could be looked at.
+    """
+    if explain is not None:
+        print_text(_explained(explain))
+        return 0
+    from seedframe.linting import output  # here, so that --help need not load what linting stands on
+    from seedframe.linting.run import LintOptions, lint
+
+    base = Path.cwd()
+    linted = lint(
+        LintOptions(
+            config_path=context.config_path,
+            env=context.env,
+            disabled=context.disabled,
+            named=context.named,
+            only=only,
+            select=select,
+            ignore=ignore,
+        )
+    )
+    found, files = linted.found, len(linted.files)
+    if form == "json":
+        print_utf8(encode(output.as_document(found, linted.seeds, files, linted.unknown, base)))
+    elif form == "github":
+        print_utf8(output.as_annotations(found, base))
+    else:
+        color = context.colored(sys.stdout)
+        print_text(output.as_text(found, linted.seeds, files, linted.unknown, base, color=color))
+    return 1 if found else 0
+
+
+def _explained(word: str) -> str:
+    from seedframe.linting.output import explanation, rule_list
+    from seedframe.linting.rules import rule_of
+
+    return rule_list() if word.lower() == "all" else explanation(rule_of(word))

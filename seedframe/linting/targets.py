@@ -1,0 +1,263 @@
+"""What is linted: a project with its seeds folder, or the folder of a plugin that is being written."""
+
+import io
+import re
+import sys
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from importlib import invalidate_caches
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from seedframe.config import DEFAULT_ENV, Config, DatabaseConfig
+from seedframe.discovery import Discovery, discover_source
+from seedframe.errors import ConfigError, DiscoveryError, NoSeeds
+from seedframe.linting.python_source import PythonSource, PythonSources
+from seedframe.ordering import arrange
+from seedframe.project import Project
+from seedframe.seed import Seed
+
+if TYPE_CHECKING:
+    from seedframe.plugins import SeedManager
+
+_PYPROJECT: Final = "pyproject.toml"
+_GROUP: Final = "seedframe"
+# Poetry's own name for entry points, and the standard's (PEP 621).
+_TABLES: Final = (("project", "entry-points", _GROUP), ("tool", "poetry", "plugins", _GROUP))
+_MODULE: Final = re.compile(r"\w+(?:\.\w+)*")
+
+Identity: TypeAlias = tuple[str, str]
+
+
+def identity(seed: Seed) -> Identity:
+    """What tells a seed apart from all others, those of its name too."""
+    return seed.origin, seed.label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Everything that is linted at once.
+
+    Attributes:
+        config: the configuration; of a plugin's folder, the defaults.
+        file: the file that plugins and seeds' tables, or entry points, stand in.
+        seeds: all seeds in run order, plugins' of a project too.
+        owned: the Python files of each seed that is linted, the one with the hooks first.
+        files: all Python files that are linted.
+        folders: where data files may lie.
+        bases: what paths in errors are relative to.
+        whole: False where other seeds, which are not known, take part in the end.
+    """
+
+    config: Config
+    file: Path | None
+    seeds: tuple[Seed, ...]
+    plugins: "SeedManager"
+    problems: tuple[DiscoveryError, ...]
+    files: tuple[PythonSource, ...]
+    owned: Mapping[Identity, tuple[PythonSource, ...]]
+    folders: tuple[Path, ...]
+    bases: tuple[Path, ...]
+    whole: bool = True
+    entry_points: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def sources(self, seed: Seed) -> tuple[PythonSource, ...]:
+        """The Python files of a seed; none of one that is only used."""
+        return self.owned.get(identity(seed), ())
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Run code of seeds: what it prints goes to standard error, what it asks for is at its end, nothing is cached."""
+    stdin, cached = sys.stdin, sys.dont_write_bytecode
+    sys.stdin, sys.dont_write_bytecode = io.StringIO(), True
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdin, sys.dont_write_bytecode = stdin, cached
+
+
+# -------------------------------------------------------------------------
+# A project
+# -------------------------------------------------------------------------
+
+
+def project_target(config: Config, sources: PythonSources) -> Target:
+    """A project. Errors: NoSeeds where there is nothing to look at."""
+    with undisturbed():
+        project = Project.of(config)
+    folder = config.seeds_dir
+    files = tuple(sources.below(folder)) if folder.is_dir() else ()
+    nothing = next((problem for problem in project.problems if isinstance(problem, NoSeeds)), None)
+    if nothing is not None and not files:
+        raise nothing
+    return Target(
+        config=config,
+        file=config.file,
+        seeds=project.seeds,
+        plugins=project.plugins,
+        problems=project.problems,
+        files=files,
+        owned={
+            identity(seed): _own(config.root / seed.origin, files, sources)
+            for seed in project.seeds
+            if seed.distribution is None
+        },
+        folders=(folder,),
+        bases=(config.root,),
+        whole=not any(problem.kind is None and not isinstance(problem, NoSeeds) for problem in project.problems),
+    )
+
+
+def _own(first: Path, files: Sequence[PythonSource], sources: PythonSources) -> tuple[PythonSource, ...]:
+    if first.name != "__init__.py":
+        return (sources.of(first),)
+    inside = [each for each in files if each.path.is_relative_to(first.parent) and each.path != first]
+    return (sources.of(first), *inside)
+
+
+# -------------------------------------------------------------------------
+# A plugin
+# -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginFolder:
+    """The folder of a plugin: its pyproject.toml has entry points of seedframe.
+
+    Attributes:
+        points: (name, value) of each, with the path of its key.
+    """
+
+    root: Path
+    name: str
+    points: Mapping[tuple[str, ...], str]
+
+    @property
+    def file(self) -> Path:
+        """The pyproject.toml."""
+        return self.root / _PYPROJECT
+
+
+def plugin_folder(folder: Path) -> PluginFolder | None:
+    """What the pyproject.toml of a folder says of a plugin; None where it says nothing. Errors: ConfigError."""
+    file = folder / _PYPROJECT
+    if not file.is_file():
+        return None
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(file)) from None
+    points: dict[tuple[str, ...], str] = {}
+    for table in _TABLES:
+        found: Any = document
+        for key in table:
+            found = found.get(key) if isinstance(found, dict) else None
+        for name, value in (found if isinstance(found, dict) else {}).items():
+            if isinstance(value, str):
+                points[(*table, name)] = value
+    if not points:
+        return None
+    project = document.get("project")
+    name = project.get("name") if isinstance(project, dict) else None
+    return PluginFolder(root=folder, name=name if isinstance(name, str) else folder.name, points=points)
+
+
+@contextmanager
+def plugin_target(plugin: PluginFolder, sources: PythonSources) -> Iterator[Target]:
+    """A plugin as it lies in its folder, installed or not; its modules can be imported meanwhile."""
+    root = plugin.root
+    bases = tuple(folder for folder in (root / "src", root) if folder.is_dir())
+    points = [EntryPoint(path[-1], value, _GROUP) for path, value in plugin.points.items()]
+    with _importable(bases, {value.strip().partition(":")[0].partition(".")[0] for value in plugin.points.values()}):
+        with undisturbed():
+            found = discover_source(plugin.name, points, root)
+        yield _plugin_target(plugin, points, bases, found, sources)
+
+
+def _plugin_target(
+    plugin: PluginFolder,
+    points: Sequence[EntryPoint],
+    bases: tuple[Path, ...],
+    found: Discovery,
+    sources: PythonSources,
+) -> Target:
+    root = plugin.root
+    modules = {point.name: _file_of(point.value, bases) for point in points}
+    tops = {_top(point.value, bases) for point in points} - {None}
+    files = [source for top in sorted(filter(None, tops)) for source in _below(top, sources)]
+    hooks = set(modules.values())
+    owned = {}
+    for seed in found.seeds:
+        first = modules.get(seed.label)
+        if first is not None:
+            helpers = [each for each in files if each.path not in hooks]
+            owned[identity(seed)] = (sources.of(first), *helpers)
+    return Target(
+        config=Config(
+            root=root,
+            file=plugin.file,
+            project=plugin.name,
+            env=DEFAULT_ENV,
+            database=DatabaseConfig(url=None, source="default"),
+            seeds_dir=root / "seeds",
+        ),
+        file=plugin.file,
+        seeds=arrange(found.seeds),
+        plugins=found.plugins,
+        problems=found.problems,
+        files=tuple(files),
+        owned=owned,
+        folders=tuple(top if top.is_dir() else top.parent for top in tops if top is not None),
+        bases=bases,
+        whole=False,
+        entry_points={path[-1]: path for path in plugin.points},
+    )
+
+
+@contextmanager
+def _importable(folders: Sequence[Path], packages: Collection[str]) -> Iterator[None]:
+    """Have these packages imported from these folders, and not as they are installed, which may be another version."""
+    path = list(sys.path)
+    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in packages}
+    for name in aside:
+        del sys.modules[name]
+    sys.path[:0] = [str(folder) for folder in folders]
+    invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+            del sys.modules[name]
+        sys.modules.update(aside)
+
+
+def _file_of(value: str, bases: Sequence[Path]) -> Path | None:
+    """The file of the module that an entry point names."""
+    match = _MODULE.match(value.strip())
+    parts = match[0].split(".") if match is not None else []
+    for base in bases if parts else ():
+        for path in (base.joinpath(*parts[:-1], f"{parts[-1]}.py"), base.joinpath(*parts, "__init__.py")):
+            if path.is_file():
+                return path
+    return None
+
+
+def _top(value: str, bases: Sequence[Path]) -> Path | None:
+    """The folder of its top package, or the file of its only module."""
+    match = _MODULE.match(value.strip())
+    name = match[0].partition(".")[0] if match is not None else ""
+    for base in bases if name else ():
+        for path in (base / name, base / f"{name}.py"):
+            if path.exists():
+                return path
+    return None
+
+
+def _below(top: Path, sources: PythonSources) -> list[PythonSource]:
+    return sources.below(top) if top.is_dir() else [sources.of(top)]
