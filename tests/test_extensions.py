@@ -284,12 +284,13 @@ def test_a_reporter(project: ProjectFactory, extension: Extension, sql: Sql, tmp
     sql(TABLE)
     extension(
         "from seedframe import Reporter\n"
-        "def document(report, page): return f'{report.status} {report.summary.create}\\n'\n"
+        "def document(report, page):\n"
+        "    print('a stray word')\n    return f'{report.status} {report.summary.create}\\n'\n"
         "def seedframe_reporters(): return [Reporter('short', document)]\n"
     )
     folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
     done = extension.run(folder, "apply", "--format", "short")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "changed 1\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "changed 1\n", "a stray word\n")
     done = extension.run(folder, "verify", "--format", "short", "--output", str(tmp_path / "out"))
     assert (done.returncode, (tmp_path / "out").read_text()) == (0, "in_sync 0\n")
     wrong = extension.run(folder, "verify", "--format", "shrt")
@@ -327,8 +328,13 @@ def greet(name):
     if name == "nobody":
         from seedframe import SeedframeError
         raise SeedframeError("there is nobody", hint="name somebody")
+    if name == "zero":
+        1 / 0
     click.echo(f"hello {name}")
     return 7
+
+def seedframe_configure(config):
+    print("configured")
 
 def seedframe_commands():
     return [greet]
@@ -339,10 +345,17 @@ def test_a_command(project: ProjectFactory, extension: Extension) -> None:
     extension(COMMAND)
     folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
     done = extension.run(folder, "greet", "you")
-    assert (done.returncode, done.stdout) == (7, "hello you\n")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "hello you\n", "configured\n")
     assert "Say hello." in extension.run(folder, "greet", "--help").stdout
     failed = extension.run(folder, "greet", "nobody")
-    assert (failed.returncode, failed.stderr) == (3, "error: there is nobody\n hint: name somebody\n")
+    assert (failed.returncode, failed.stdout) == (3, "")
+    assert failed.stderr.endswith("error: there is nobody\n hint: name somebody\n")
+    bug = extension.run(folder, "greet", "zero")
+    assert bug.returncode == 3
+    assert bug.stderr.endswith(
+        "error: the command 'greet' failed: ZeroDivisionError: division by zero (seedframe_ext.py:11)\n"
+        " hint: report it, with the traceback that -v shows, to the author of the plugin: see `seedframe plugins`\n"
+    )
     assert "did you mean 'greet'?" in extension.run(folder, "gret").stderr
     left_out = extension.run(folder, "-p", "no:ext", "greet", "you")
     assert (left_out.returncode, left_out.stdout) == (3, "")

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -45,7 +45,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = COMMANDS.get(cmd_name)
         if entry is None:
-            return _of_plugins(context_of(ctx)).get(cmd_name)
+            from seedframe.cli.plugin_commands import choose  # here and below: few invocations come to that
+
+            return choose(ctx, cmd_name, COMMANDS)
         command: click.Command = import_module(entry[0]).command
         return command
 
@@ -53,9 +55,10 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from seedframe.cli.plugin_commands import plugin_commands
             from seedframe.errors import UsageError, did_you_mean
 
-            found = _of_plugins(context_of(ctx))
+            found = plugin_commands(ctx, COMMANDS)
             if args[0] not in found:
                 commands = (*COMMANDS, *found)
                 known = f"the commands are {', '.join(commands)}"
@@ -65,25 +68,6 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-def _of_plugins(context: Context) -> "Mapping[str, click.Command]":
-    """The commands that allowed plugins add; none where there is no configuration that could allow any.
-
-    Errors: DiscoveryError, where a plugin cannot say which it adds.
-    """
-    from seedframe.discovery import load_extensions
-    from seedframe.errors import ConfigError
-
-    try:
-        config = context.config()
-    except ConfigError:
-        return {}
-    manager, _, problems = load_extensions(config)
-    found = manager.contributions.commands(COMMANDS)
-    if problems and not found:
-        raise problems[0]
-    return found
 
 
 @click.group(
@@ -146,7 +130,7 @@ def _run(arguments: list[str]) -> int:
         return _stopped("stopped", stopped)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
         context = context_of(ctx) if ctx is not None else Context()
-        problems = _explain(error, context)
+        problems = _explain(error, context, ctx)
         from seedframe.cli.unreported import tell_program
         from seedframe.errors import ReportNotWritten
 
@@ -172,10 +156,11 @@ def _stopped(text: str, stopped: BaseException) -> int:
     return stopped.exit_code if isinstance(stopped, Stopped) else 130
 
 
-def _explain(error: Exception, context: Context) -> "tuple[Problem, ...]":
+def _explain(error: Exception, context: Context, ctx: click.Context | None = None) -> "tuple[Problem, ...]":
+    from seedframe.cli.plugin_commands import chosen
     from seedframe.cli.problems import explain, print_problems
 
-    problems = explain(error, context)
+    problems = explain(error, context, command=chosen(ctx))
     print_problems(problems, context)
     if _LOGS in sys.modules:  # else the command has not come so far as to log anything
         sys.modules[_LOGS].log_problems(problems)

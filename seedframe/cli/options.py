@@ -16,6 +16,7 @@ from seedframe.masking import hide
 if TYPE_CHECKING:
     from seedframe.config import Config
     from seedframe.observer import Observer
+    from seedframe.plugins import Trace
     from seedframe.project import Project
 
 P = ParamSpec("P")
@@ -62,15 +63,23 @@ class Context:
 
     def project(self) -> "Project":
         """The project with its seeds; what they print while they are imported goes to stderr. Errors: ConfigError."""
-        from seedframe.cli.traced import print_call
         from seedframe.known_secrets import setting_secrets
         from seedframe.project import Project
 
         config = self.config()
         with redirect_stdout(sys.stderr):
-            project = Project.of(config, trace=print_call if self.trace_hooks else None)
+            project = Project.of(config, trace=self.trace)
         hide(*setting_secrets(config, project.seeds))
         return project
+
+    @property
+    def trace(self) -> "Trace | None":
+        """What is told of each call of a hook, where that is to be shown."""
+        if not self.trace_hooks:
+            return None
+        from seedframe.cli.traced import print_call
+
+        return print_call
 
     def colored(self, stream: TextIO) -> bool:
         """Whether to colour what is written to `stream`: --color, then NO_COLOR and FORCE_COLOR, then a terminal."""

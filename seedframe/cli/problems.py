@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from seedframe.cli.options import Context
-from seedframe.errors import Problem, SeedframeError
+from seedframe.errors import HookFailed, Problem, SeedframeError
 from seedframe.masked_report import masked_problem
 from seedframe.reporting.cells import visible
 from seedframe.tracebacks import deepest, describe, render
@@ -42,12 +42,18 @@ def _painted(line: str) -> str:
     return click.style(label + colon, fg="red" if label == "error" else "cyan", bold=True) + rest
 
 
-def explain(error: Exception, context: Context) -> tuple[Problem, ...]:
-    """What the user is told of an exception that ended a command; with -v, a bug's traceback is printed first."""
-    return tuple(map(masked_problem, _explained(error, context)))
+def explain(error: Exception, context: Context, *, command: str | None = None) -> tuple[Problem, ...]:
+    """What the user is told of an exception that ended a command; with -v, a bug's traceback is printed first.
+
+    Args:
+        error: the exception.
+        context: the options of every command.
+        command: the command of a plugin that it ended, whose bug it is then.
+    """
+    return tuple(map(masked_problem, _explained(error, context, command)))
 
 
-def _explained(error: Exception, context: Context) -> tuple[Problem, ...]:
+def _explained(error: Exception, context: Context, command: str | None) -> tuple[Problem, ...]:
     if isinstance(error, SeedframeError):
         return error.problems
     if isinstance(error, click.ClickException):
@@ -62,6 +68,9 @@ def _explained(error: Exception, context: Context) -> tuple[Problem, ...]:
         hint = "report it, with the traceback that -v shows"
     place = deepest(error, lambda _: True)
     where = f" ({Path(place[0]).name}:{place[1]})" if place else ""
+    if command is not None:
+        hint = f"{hint}, to the author of the plugin: see `seedframe plugins`"
+        return (Problem(HookFailed.code, f"the command {command!r} failed: {describe(error)}{where}", hint),)
     return (Problem("bug", f"this is a bug in seedframe: {describe(error)}{where}", hint),)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -148,7 +149,8 @@ def _document(report: Report, reporter: Reporter, page: Page) -> str:
     if reporter in BUILT_IN:
         return reporter.document(report, page)
     try:
-        text = reporter.document(report, page)
+        with redirect_stdout(sys.stderr):  # standard output is for what it returns
+            text = reporter.document(report, page)
     except (Exception, SystemExit) as error:
         logger.bind(reporter=reporter.name, traceback=render(error)).info("a reporter raised")
         what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
