@@ -78,7 +78,8 @@ class ColumnClaims:
         if not hooks.asks_for(other, "resources") & {"db", "settings"}:
             try:
                 declared = hooks.call(other, self._plugins, "resources", db=None, settings=None, env=self._env)
-                found = tuple(self._declared(other, declared, db, session))
+                with hooks.guarded(other, self._plugins, "resources"):
+                    found = tuple(self._declared(other, declared, db, session))
             except SeedframeError:
                 pass  # which is that seed's own failure
             else:

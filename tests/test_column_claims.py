@@ -215,9 +215,18 @@ def test_a_file_is_asked_by_its_head(shop: Folder, plugin: Plugins, site: Site) 
     assert run(shop, "apply").exit_code == 0
 
 
-def test_a_rival_that_raises_is_its_own_failure(shop: Folder, plugin: Plugins) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    raise OSError('no')\n",
+        "    yield Rows('products', key='id', rows=supply)\n",
+        "    yield Rows('products', key='id', rows=supply())\n",
+    ],
+)
+def test_a_rival_that_raises_is_its_own_failure(shop: Folder, plugin: Plugins, body: str) -> None:
     plugin("one", ONE)
-    plugin.code("two", "WRITES = ['products']\ndef resources():\n    raise OSError('no')\n", number=20)
+    supply = "from seedframe import Rows\nWRITES = ['products']\ndef supply():\n    raise OSError('no')\n    yield {}\n"
+    plugin.code("two", f"{supply}def resources():\n{body}", number=20)
     report = run(shop, "apply")
     assert [outcome.status for outcome in report.seeds] == [Status.CHANGED, Status.FAILED]
     assert report.seeds[1].error is not None

@@ -658,6 +658,12 @@ def test_no_plugin_is_loaded_by_itself(
     assert seeds(root) == (["00_core"], [])  # nor is one missed
 
 
+def test_the_variable_is_told_of_where_there_are_plugins(root: Path, run: Run) -> None:
+    assert "SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD" in run("env")[1]
+    (root / "seedframe.toml").write_text('[project]\nname = "shop"\n')
+    assert "SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD" not in run("env")[1]
+
+
 @pytest.mark.parametrize("value", ["", "0", "false", "False"])
 def test_the_variable_may_say_no(root: Path, two: Site, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD", value)
