@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "plugins": ("seedframe.cli.plugins", "Installed plugins: allowed or blocked, and why."),
     "forget": ("seedframe.cli.forget", "Drop a removed seed's baselines from the ledger."),
     "db": ("seedframe.cli.db", "Start, stop, initialise and reach the database."),
+    "new": ("seedframe.cli.new", "Write a project, a seed or a plugin to start from."),
 }
 
 

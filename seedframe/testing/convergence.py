@@ -15,6 +15,7 @@ from typing import Any, Final
 from psycopg import Error as ServerError
 
 from seedframe.changes import Change, Counts, Marker, key_text
+from seedframe.config_file import has_config
 from seedframe.errors import ConfigError, UnknownSeed, UsageError, did_you_mean
 from seedframe.markers import hookimpl
 from seedframe.migrations import run_migrations
@@ -218,11 +219,11 @@ def _local(runner: SeedRunner, file: Path, config: Mapping[str, Any] | None) -> 
             where=str(file),
         )
     runner.seeds_dir = file.parent
-    root = next((folder for folder in file.parents if (folder / "seedframe.toml").is_file()), None)
+    root = next((folder for folder in file.parents if has_config(folder)), None)
     if root is None:
         runner.configure({"project": {"name": "tests"}, **(config or {})})
     elif config:
-        raise UsageError("config= is for seeds without a project of their own", where=str(root / "seedframe.toml"))
+        raise UsageError("config= is for seeds without a project of their own", where=str(root))
     else:
         runner.path = root
     return match["name"]

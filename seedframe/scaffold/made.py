@@ -1,0 +1,23 @@
+"""What a scaffold has made, for a person."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Files that were written, and how to go on.
+
+    Attributes:
+        what: "the project shop".
+        folder: where they are.
+        names: the files, relative to the folder.
+        commands: the two commands to go on with.
+        note: what must be done before, if anything.
+    """
+
+    what: str
+    folder: Path
+    names: tuple[str, ...]
+    commands: tuple[str, str]
+    note: str = ""

@@ -1,0 +1,211 @@
+"""Scaffolds: what `seedframe new` writes passes its own tests and strict checkers, and overwrites nothing."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from seedframe import __version__
+from seedframe.testing import CommandResult, Database, SeedRunner, assert_converges
+from seedframe.testing.databases import existing
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaffolds:
+    """One of each: a project with a second seed, and a plugin with its wheel unpacked in `site`."""
+
+    project: Path
+    plugin: Path
+    site: Path
+
+    def python(self, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+        outside = ("PYTEST", "COLUMNS", "MYPY")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env={**environment, "PYTHONPATH": f"{self.site}{os.pathsep}{ROOT}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def new(folder: Path, *arguments: str) -> CommandResult:
+    """`seedframe new ARGUMENTS` in a folder; no database is there."""
+    return SeedRunner(folder, existing("postgresql://nobody@/none?host=/nowhere")).run("new", *arguments)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Scaffolds:
+    folder = tmp_path_factory.mktemp("scaffolds")
+    for where, arguments in (
+        (".", ("project", "shop")),
+        ("shop", ("seed", "order")),  # a word of SQL
+        (".", ("plugin", "iso-test")),
+    ):
+        done = new(folder / where, *arguments)
+        assert (done.exit_code, done.stderr) == (0, ""), done
+    made = Scaffolds(folder / "shop", folder / "seedframe-iso-test", folder / "site")
+    built = made.python("-m", "build", "--no-isolation", "--wheel", "--outdir", folder, cwd=made.plugin)
+    assert built.returncode == 0, built.stdout + built.stderr
+    with zipfile.ZipFile(folder / "seedframe_iso_test-0.1.0-py3-none-any.whl") as wheel:
+        wheel.extractall(made.site)
+    return made
+
+
+def test_their_own_tests_pass(made: Scaffolds) -> None:
+    """All in one run; warnings are errors."""
+    done = made.python(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-c", os.devnull),
+        *(f"--rootdir={made.project}", "-o", f"seedframe_config={made.project}", "-W", "error"),
+        *(made.project / "tests", made.plugin / "tests"),
+        cwd=made.project,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
+
+
+def test_strict_checkers_find_nothing(made: Scaffolds) -> None:
+    for command in (
+        ("ruff", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), "--ignore", "S101"),
+        ("ruff", "format", "--no-cache", "--check", "--config", str(ROOT / "pyproject.toml")),
+    ):
+        done = made.python("-m", *command, made.project, made.plugin, cwd=made.project)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = made.python("-m", "ruff", "check", "--no-cache", cwd=made.plugin)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cache = os.environ.get("MYPY_CACHE_DIR", str(ROOT / ".mypy_cache"))
+    files = [str(path) for folder in (made.project, made.plugin) for path in folder.rglob("*.py")]
+    done = made.python(
+        *(
+            "-m",
+            "mypy",
+            "--strict",
+            "--explicit-package-bases",
+            "--follow-imports=silent",
+            "--cache-dir",
+            cache,
+            *files,
+        ),
+        cwd=made.site,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_wheel_is_whole(made: Scaffolds) -> None:
+    package = made.site / "seedframe_iso_test"
+    inside = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.suffix != ".pyc"}
+    assert {"__init__.py", "seed.py", "py.typed", "tables.sql", "data/iso_test.csv"} <= inside
+    info = made.site / "seedframe_iso_test-0.1.0.dist-info"
+    assert "40_iso_test = seedframe_iso_test.seed" in (info / "entry_points.txt").read_text()
+    assert f"seedframe>={__version__[:3]}" in (info / "METADATA").read_text()
+    assert (info / "licenses" / "LICENSE").exists()
+
+
+def test_a_project_is_set_up_in_one_command(made: Scaffolds, seedframe_database: Database) -> None:
+    project = SeedRunner(made.project, seedframe_database)
+    done = project.run("db", "init")
+    assert done.exit_code == 0, done
+    assert "5 created" in done.stdout
+    example = project.run("env", "--example")
+    assert example.stdout == (made.project / ".env.example").read_text(encoding="utf-8")
+    listed = project.run("list")
+    assert (listed.exit_code, "20_order" in listed.stdout) == (0, True), listed
+
+
+def test_what_is_printed(tmp_path: Path) -> None:
+    done = new(tmp_path, "project", "my shop")
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "the project my shop:"
+    assert lines[-3:] == ["then:", "  cd 'my shop' && seedframe db init", "  pytest"]
+    written = {line.strip() for line in lines[1:-3]}
+    assert written == {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert new(tmp_path / "my shop", "-q", "seed", "a").stdout == ""
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    done = new(tmp_path, "project")
+    assert done.exit_code == 3
+    assert done.stderr.startswith(f"error: {tmp_path}/README.md: it is there already, and nothing is overwritten\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_a_seed_whose_file_is_there_is_not_begun(tmp_path: Path) -> None:
+    (tmp_path / "seedframe.toml").touch()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_seed_a.py").touch()
+    done = new(tmp_path, "seed", "a")
+    assert (done.exit_code, "tests/test_seed_a.py: it is there already" in done.stderr) == (3, True), done
+    assert not (tmp_path / "seeds").exists()
+
+
+def test_a_folder_where_a_file_is(tmp_path: Path) -> None:
+    (tmp_path / "seedframe.toml").touch()
+    (tmp_path / "seeds").touch()
+    done = new(tmp_path, "seed", "a")
+    assert (done.exit_code, done.stderr.count("\n")) == (3, 1), done
+    assert "it is a file, and a folder is needed there" in done.stderr
+
+
+def test_numbers_and_tables_of_a_seed(tmp_path: Path, seedframe_database: Database) -> None:
+    """The next full ten; in a project whose tables are made elsewhere, their SQL stands beside the test."""
+    (tmp_path / "pyproject.toml").write_text("[tool.seedframe.project]\nname = 'shop'\nseeds = 'data/seeds'\n")
+    names = [("a", "10_a"), ("35_b", "35_b"), ("c", "40_c"), ("d", "07_d"), ("e", "50_e")]
+    for given, label in names:
+        extra = ["--number", "7"] if given == "d" else []
+        done = new(tmp_path, "seed", given, *extra)
+        assert (done.exit_code, done.stderr) == (0, ""), done
+        assert (tmp_path / "data" / "seeds" / f"{label}.py").is_file()
+    assert "first: add the table to your migrations: tests/e.sql has its SQL\nthen:\n  seedframe apply --dry-run\n" in (
+        done.stdout
+    )
+    again = new(tmp_path, "seed", "60_b")
+    assert (again.exit_code, again.stderr.split("\n")[0]) == (
+        3,
+        f"error: {tmp_path}/data/seeds/35_b.py: a seed is called 'b' already",
+    )
+    seed, tables = tmp_path / "data" / "seeds" / "07_d.py", tmp_path / "tests" / "d.sql"
+    assert_converges(seed, database=seedframe_database, tables=tables).require_complete()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (("seed", "my-seed"), "'my-seed' is no name for a seed", ": my_seed"),
+        (("seed", "Größe"), "'Größe' is no name for a seed", ": groe"),
+        (("seed", "日本"), "'日本' is no name for a seed", ": countries"),
+        (("seed", "class"), "'class' is a word of Python", "class_data"),
+        (("seed", "20_import"), "'import' is a word of Python", "import_data"),
+        (("seed", "20"), "'20' is no name for a seed", ": countries"),
+        (("seed", "20_"), "'20_' is no name for a seed", ": countries"),
+        (("seed", "a" * 51), "50 characters at most", "shorter"),
+        (("seed", "../a"), "'../a' is no name for a seed", ": a"),
+        (("seed", "20_a", "--number", "30"), "has the number 20, and --number says 30", "one of them"),
+        (("plugin", "seedframe-icd10"), "begins with what every plugin's name does", "give the topic: icd10"),
+        (("plugin", "ICD 10"), "'ICD 10' is no name for a plugin's topic", ": icd-10"),
+        (("plugin", "40_icd10"), "'40_icd10' is no name for a plugin's topic", ": icd10"),
+        (("plugin", "lambda"), "'lambda' is a word of Python", "lambda-data"),
+        (("plugin", "a\nb"), "is no name for a plugin's topic", ": a-b"),
+    ],
+)
+def test_names_that_will_not_do(tmp_path: Path, arguments: tuple[str, ...], said: str, hint: str) -> None:
+    (tmp_path / "seedframe.toml").touch()
+    done = new(tmp_path, *arguments)
+    assert (done.exit_code, done.stdout) == (3, "")
+    error, more, end = done.stderr.split("\n")
+    assert error.startswith("error: ")
+    assert said in error
+    assert more.startswith(" hint: ")
+    assert hint in more
+    assert end == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["seedframe.toml"]
