@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from seedframe.errors import BadData, Problem, SeedframeError
+from seedframe.errors import BadData, DeclarationError, Problem, SeedframeError
 from seedframe.hooks import asks_for, call, has_hook
 from seedframe.linting.calls import Call, NotWritten, call_of, calls_in
 from seedframe.linting.found import Collector, Place
@@ -139,10 +139,14 @@ class Looking:
         calls: list[Call],
     ) -> None:
         hook = self._place(None, sources)
-        place = place_of(problem.where, self._bases, place_of(own.raised_at(error), self._bases, hook))
+        place = place_of(own.raised_at(error), self._bases, hook)
+        if problem.where != seed.origin:
+            place = place_of(problem.where, self._bases, place)
         around = min((call for call in calls if _covers(call, place)), key=_lines, default=None)
-        if around is not None:
+        if around is not None and isinstance(error, DeclarationError):
             place = around.of_text(problem.about) if problem.about else around.place
+        elif place.column == 1:
+            place = next((source.begin(place.line) for source in sources if source.path == place.path), place)
         self._collector.report(
             kind_of(problem, "resources-failed"), place, problem.message, problem.hint, seed=seed.label
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -139,13 +139,9 @@ class _Linting:
             return  # told once, of the file itself
         message = f"seed {seed.label} {error.message}"
         hint = error.hint if error.hint != "run with -v for the traceback" else None
-        self._collector.report("import-failed", self._indented(place), message, hint, seed=seed.label)
-
-    def _indented(self, place: Place) -> Place:
-        """Where the line begins, behind its blanks."""
-        lines = self._sources.of(place.path).lines if place.path.suffix == ".py" else []
-        line = lines[place.line - 1] if place.line <= len(lines) else ""
-        return replace(place, column=len(line) - len(line.lstrip()) + 1) if place.column == 1 else place
+        if place.path.suffix == ".py" and place.column == 1:
+            place = self._sources.of(place.path).begin(place.line)
+        self._collector.report("import-failed", place, message, hint, seed=seed.label)
 
     def _check_plugin(self, seed: Seed, error: DiscoveryError) -> None:
         """What is wrong with a plugin's seed whose code is not looked at: of a project, or none that is there."""

@@ -86,6 +86,11 @@ class PythonSource:
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         return Place(self.path, line, len(text.encode()[: node.col_offset].decode(errors="replace")) + 1)
 
+    def begin(self, line: int) -> Place:
+        """Where a line begins, behind its blanks."""
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        return Place(self.path, line, len(text) - len(text.lstrip()) + 1)
+
     def of_name(self, name: str) -> Place:
         """Where a name of the module is bound; its beginning where that is not to be seen."""
         return next((self._name_of(node, name) for node in self._bindings(name)), Place(self.path))

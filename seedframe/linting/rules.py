@@ -34,6 +34,10 @@ _SEED: Final = "seeds/10_shop.py"
 _ROWS: Final = (
     'from seedframe import Rows\n\n\ndef resources():\n    yield Rows("products", key="sku", file="products.csv")\n'
 )
+_PRICED: Final = (
+    'from seedframe import Rows\n\n\ndef resources():\n    yield Rows(\n        "products",\n        key="sku",\n'
+    '        rows=[\n            {"sku": "A", "name": "a"},\n'
+)
 _CSV: Final = "seeds/products.csv"
 _VERIFY: Final = "def verify(db):\n    pass\n"
 
@@ -70,8 +74,8 @@ RULES: Final = (
         " needs the"
         " world belongs into a hook. A missing module is one that this environment lacks: lint where the seeds run, or"
         " name it under `additional_dependencies`.",
-        "import json\n\nLIMITS = json.loads('{')\n\n\n" + _VERIFY,
-        "import json\n\nLIMITS = json.loads('{}')\n\n\n" + _VERIFY,
+        'import json\n\nLIMITS = json.loads("{")\n\n\n' + _VERIFY,
+        'import json\n\nLIMITS = json.loads("{}")\n\n\n' + _VERIFY,
     ),
     Rule(
         code="SF003",
@@ -280,7 +284,7 @@ RULES: Final = (
         "resources-failed",
         "`resources` raises, or returns what is no resource",
         "Where it asks for neither `db` nor `settings`, it can be called anywhere, and is.",
-        "def resources():\n    return {}['products']\n",
+        'def resources():\n    return {}["products"]\n',
         "def resources():\n    return []\n",
     ),
     _hooks(
@@ -443,10 +447,8 @@ RULES: Final = (
         "different-fields",
         "A row has other fields than the first",
         "All rows of a source have the same fields, in the same order; to leave a value out, write null.",
-        'from seedframe import Rows\n\n\ndef resources():\n    yield Rows("products", key="sku", rows=[\n'
-        '        {"sku": "A", "name": "a"},\n        {"sku": "B"},\n    ])\n',
-        'from seedframe import Rows\n\n\ndef resources():\n    yield Rows("products", key="sku", rows=[\n'
-        '        {"sku": "A", "name": "a"},\n        {"sku": "B", "name": None},\n    ])\n',
+        _PRICED + '            {"sku": "B"},\n        ],\n    )\n',
+        _PRICED + '            {"sku": "B", "name": None},\n        ],\n    )\n',
     ),
     _data(
         "SF513",
