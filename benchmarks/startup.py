@@ -1,4 +1,4 @@
-"""How long `seedframe --help` takes, against a bare interpreter on the same machine, in the same minutes.
+"""How long `seedframe --help` and what else needs no database takes, against a bare interpreter, in the same minutes.
 
     python -m benchmarks.startup [RUNS]
 
@@ -16,6 +16,8 @@ from benchmarks._measure import Measured, environment, in_turn, measure, median
 
 HELP_LIMIT_MS: Final = 100.0
 
+EXAMPLE: Final = Path(__file__).resolve().parent.parent
+
 SEED: Final = '"""One seed."""\ndef verify(): pass\n'
 
 COMMANDS: Final = {
@@ -25,6 +27,8 @@ COMMANDS: Final = {
     "seedframe --version": ["-m", "seedframe", "--version"],
     "seedframe list --help": ["-m", "seedframe", "list", "--help"],
     "seedframe list (1 seed)": ["-m", "seedframe", "list"],
+    "seedframe lint (1 seed)": ["-m", "seedframe", "lint"],
+    "seedframe lint (example)": ["-m", "seedframe", "lint", "--config", str(EXAMPLE)],
 }
 
 

@@ -1,5 +1,6 @@
 """What `seedframe lint` finds in seeds, whatever they do while they are looked at; and what it finds nothing in."""
 
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -336,3 +337,14 @@ def test_a_plugin_that_is_a_project_as_well_is_both(tmp_path: Path) -> None:
 def test_without_a_project_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(SeedframeError, match=r"no seedframe\.toml"):
         found(tmp_path)
+
+
+def test_linting_loads_no_driver_unless_a_seed_does(tmp_path: Path) -> None:
+    write(tmp_path, {"seeds/10_shop.py": VERIFY})
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom seedframe.linting.run import LintOptions, lint\n"
+        f"assert not lint(LintOptions(config_path=Path({str(tmp_path)!r}))).found\n"
+        "print(sorted({'psycopg', 'sqlalchemy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
