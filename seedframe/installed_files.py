@@ -3,10 +3,11 @@
 import csv
 import json
 import os
+import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import file_digest, new, sha256
+from hashlib import new, sha256
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
@@ -48,10 +49,13 @@ def recorded(dist: Distribution) -> tuple[Recorded, ...]:
         raise NoRecordError("is installed in editable mode, so that its files are meant to change")
     if not isinstance(dist.locate_file(""), Path):
         raise NoRecordError("is inside an archive")
-    text = dist.read_text("RECORD")
+    try:
+        text = dist.read_text("RECORD")
+        rows = [row for row in csv.reader((text or "").splitlines()) if len(row) == 3]
+    except (UnicodeDecodeError, csv.Error):
+        raise NoRecordError("has a list of its files (RECORD) that cannot be read") from None
     if text is None:
         raise NoRecordError("was installed without a list of its files (RECORD)")
-    rows = [row for row in csv.reader(text.splitlines()) if len(row) == 3]
     return tuple(Recorded(path, digest) for path, digest, _size in rows if _is_kept(PurePosixPath(path)))
 
 
@@ -130,11 +134,15 @@ def _is_as_recorded(data: bytes, digest: str) -> bool:
 def _read(path: Path) -> bytes | str:
     """A file's contents, or what is wrong with it."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # whoever opens a pipe waits for the other end
+            return "is no file"
         return path.read_bytes()
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    except ValueError:
+        return "has no name that a file can have"
 
 
 # -------------------------------------------------------------------------
@@ -143,20 +151,16 @@ def _read(path: Path) -> bytes | str:
 
 
 def file_differences(dist: Distribution, files: Mapping[str, str]) -> Iterator[str]:
-    """Where the files are not those of a lock, each with the file's path: `seedframe_iso/seed.py was changed`."""
+    """Where the files are not those of a lock, each with the file's path: `seedframe_iso/seed.py was changed since it
+    was locked`."""
     root = folder_of(dist)
     for path, digest in files.items():
-        try:
-            with (root / path).open("rb") as file:
-                there = file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            yield f"{path} is missing"
-        except OSError as error:
-            yield f"{path} cannot be read: {error.strerror}"
-        else:
-            if there != digest:
-                yield f"{path} was changed"
-    yield from (f"{path} was added" for path in _added(root, files))
+        data = _read(root / path)
+        if isinstance(data, str):
+            yield f"{path} {data}"
+        elif sha256(data).hexdigest() != digest:
+            yield f"{path} was changed since it was locked"
+    yield from (f"{path} was added since it was locked" for path in _added(root, files))
 
 
 def top_level(files: Collection[str]) -> frozenset[str]:

@@ -63,7 +63,7 @@ def differences(locked: LockedPlugin | None, dist: metadata.Distribution) -> Ite
     if locked.version != dist.version:
         yield f"{locked.version} is locked, and {dist.version} is installed"
         return
-    yield from (f"{told} since it was locked" for told in file_differences(dist, locked.files))
+    yield from file_differences(dist, locked.files)
     yield from dependency_differences(dist, locked.dependencies)
 
 

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import marshal
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,7 @@ from packaging.version import Version
 from seedframe import Project
 from seedframe.cli.main import main
 from seedframe.cli.plugins import plugin_lines
+from seedframe.config import load_config
 from seedframe.errors import ConfigError, SeedImportFailed
 from seedframe.hooks import call
 from seedframe.installed import judge
@@ -153,6 +155,41 @@ def test_what_is_not_as_it_was_is_refused_before_it_is_imported_and_not_locked(
     assert code == 3
     assert told in err
     assert (root / LOCK_NAME).read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.mkdir(), "acme/words.py is no file"),
+        (os.mkfifo, "acme/words.py is no file"),
+        (lambda path: path.symlink_to("nowhere"), "acme/words.py is missing"),
+        (lambda path: path.symlink_to("words.py"), "acme/words.py cannot be read: Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("../elsewhere.py"), "acme/words.py was changed since it was locked"),
+    ],
+)
+def test_what_stands_in_place_of_a_file(
+    root: Path, site: Site, run: Run, make: Callable[[Path], None], told: str
+) -> None:
+    assert run("plugins", "lock")[0] == 0
+    (site.path / "elsewhere.py").write_text("WORD = 'evil'\n")
+    (site.path / "acme" / "words.py").unlink()
+    make(site.path / "acme" / "words.py")
+    assert state(root) == ("blocked", told)
+    assert run("plugins", "lock")[0] == 3
+
+
+def test_a_record_that_cannot_be_read(root: Path, site: Site, run: Run) -> None:
+    assert run("plugins", "lock")[0] == 0
+    lock = (root / LOCK_NAME).read_text()
+    (root / LOCK_NAME).write_text(lock.replace('"acme/words.py"', '"acme/\\u0000.py"'))
+    assert state(root) == (
+        "blocked",
+        "acme/\0.py has no name that a file can have; acme/words.py was added since it was locked",
+    )
+    assert "has no name that a file can have" in run("plugins")[1]
+    (site.path / "seedframe_acme-1.2.0.dist-info" / "RECORD").write_bytes(b"\xff\xfe")
+    assert state(root) == ("blocked", "has a list of its files (RECORD) that cannot be read, and is locked")
+    assert run("plugins", "lock")[0] == 3
 
 
 def test_bytecode_and_what_lies_beside_the_source_are_no_change(root: Path, site: Site, run: Run) -> None:
@@ -721,6 +758,15 @@ def test_the_list_of_plugins_fits_a_terminal() -> None:
     assert max(map(len, lines)) <= 80
     assert " ".join(" ".join(lines).split()) == " ".join(" ".join(plugin_lines(document, None)).split())
     assert "      writes icd10_chapters, icd10_blocks, icd10_codes, audit.log, another_table" in lines
+
+
+def test_the_pages_sample_is_a_configuration(root: Path, site: Site) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "trust.md").read_text()
+    (sample,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (root / "seedframe.toml").write_text(sample + 'shared = ["settings"]\n')
+    config = load_config(root)
+    assert config.plugins_allow == ("seedframe-iso>=1,<2",)
+    assert config.plugins_shared == ("settings",)
 
 
 def test_help_loads_nothing_of_this(root: Path) -> None:
