@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import psycopg
     import sqlalchemy
 
-    from seedframe.testing.convergence import Convergence, ConvergenceError, LeftOut, Mutation, assert_converges
+    from seedframe.testing.convergence import assert_converges
     from seedframe.testing.databases import Database, Server
+    from seedframe.testing.outcome import Convergence, ConvergenceError, LeftOut, Mutation
     from seedframe.testing.runner import CommandResult, SeedRunner
     from seedframe.testing.seeded import RolledBack
 
@@ -36,11 +37,11 @@ __all__ = [
 # `__dir__` that lists these names, since pytest would ask for all that it lists.
 _HOMES: Final = {
     "CommandResult": "seedframe.testing.runner",
-    "Convergence": "seedframe.testing.convergence",
-    "ConvergenceError": "seedframe.testing.convergence",
+    "Convergence": "seedframe.testing.outcome",
+    "ConvergenceError": "seedframe.testing.outcome",
     "Database": "seedframe.testing.databases",
-    "LeftOut": "seedframe.testing.convergence",
-    "Mutation": "seedframe.testing.convergence",
+    "LeftOut": "seedframe.testing.outcome",
+    "Mutation": "seedframe.testing.outcome",
     "SeedRunner": "seedframe.testing.runner",
     "Server": "seedframe.testing.databases",
     "assert_converges": "seedframe.testing.convergence",

@@ -23,7 +23,7 @@ from seedframe.testing.databases import Database
 
 if TYPE_CHECKING:
     from seedframe.handover import Handed
-    from seedframe.testing.convergence import Convergence
+    from seedframe.testing.outcome import Convergence
 
 # Variables that would lead a test to the developer's own databases, seeds and services.
 _OUTSIDE: Final = ("PG", "DATABASE_URL", "SEED", "SUPABASE")
@@ -114,7 +114,7 @@ class SeedRunner:
         Errors: AssertionError, naming the promise that was broken.
         """
         __tracebackhide__ = True
-        from seedframe.testing.convergence import converge
+        from seedframe.testing.proof import converge
 
         return converge(self, seeds)
 

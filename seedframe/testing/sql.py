@@ -14,6 +14,8 @@ Cells = Mapping[str, str | None]
 
 _NAMESPACES: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
+CATALOG: Final = "(catalog and sequences)"
+
 # Of all that is no row: what a table, a sequence, a function … is.
 _CATALOG: Final = f"""
 SELECT (SELECT md5(string_agg(format('%s %s %s', oid, relfilenode, relkind), ',' ORDER BY oid))
@@ -114,6 +116,8 @@ _CONSTANTS: Final = (
         "{1,2,3}",
     ),
     *("<mutated/>", "\\x01", "empty", "pg_class", "0/1", "$.mutated", "en", "1.1", "US"),
+    *("[1,2)", "[2001-02-03,2001-02-04)", "{[1,2)}", "{[2001-02-03,2001-02-04)}", "{2001-02-03}", "{(3,4),(1,2)}"),
+    *("mutated=>1", "[(5,6),(7,8)]", "5:5:", "6:6:", "(0, 0, 6378168)"),
 )
 _OTHERS: Final = 5
 
@@ -161,7 +165,9 @@ POSITION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_curr
 
 def contents(connection: psycopg.Connection[Any]) -> dict[str, tuple[Any, ...] | None]:
     """What this database holds, as marks that any write changes: by table, `catalog` and the sequences besides."""
-    found: dict[str, tuple[Any, ...] | None] = {"(catalog)": connection.execute(_CATALOG.encode()).fetchone()}
+    found: dict[str, tuple[Any, ...] | None] = {
+        "(catalog and sequences)": connection.execute(_CATALOG.encode()).fetchone()
+    }
     for schema, name in connection.execute(_TABLES.encode()).fetchall():
         query = sql.SQL(_ROWS).format(table=sql.Identifier(schema, name))
         found[TableName(schema, name).label] = connection.execute(query).fetchone()
@@ -242,20 +248,21 @@ class Column:
         Errors: NotPossible, with the last reason why not.
         """
         before = self.text()
-        reason = "no other value is known"
+        refused = other = ""
         for candidate in self._candidates(before):
             try:
                 with self._connection.transaction():
                     return before, self._set_another(candidate, before)
             except NotPossible as error:
-                reason = str(error)
+                refused = refused or str(error)
+            except psycopg.errors.NotNullViolation:
+                continue  # NULL is what is tried last
+            except psycopg.IntegrityError as error:
+                refused = refused or error.diag.message_primary or ""
             except psycopg.Error as error:
-                # A type that has no such operator says nothing of the column.
-                if not isinstance(error, psycopg.ProgrammingError) or isinstance(
-                    error, psycopg.errors.InsufficientPrivilege
-                ):
-                    reason = error.diag.message_primary or str(error)
-        raise NotPossible(reason)
+                # That the type has no such operator, say, tells less than what a constraint does.
+                other = error.diag.message_primary or str(error)
+        raise NotPossible(refused or other or "no other value is known")
 
     def put(self, text: str | None) -> None:
         """Give it this value. Errors: psycopg's, NotPossible."""

@@ -1,0 +1,449 @@
+"""The proof itself: a seed is planned, applied, in sync; then what it made is disturbed, and repaired."""
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from psycopg import Error as ServerError
+
+from seedframe.changes import Marker, key_text
+from seedframe.markers import hookimpl
+from seedframe.options import ApplyOptions, Selection, VerifyOptions
+from seedframe.project import Project
+from seedframe.report import Report, ResourceOutcome
+from seedframe.resources.rows import Rows
+from seedframe.seed import Seed
+from seedframe.testing import sql
+from seedframe.testing.at_once import OVERLAP_S, at_once
+from seedframe.testing.databases import Database
+from seedframe.testing.outcome import (
+    APPLIED,
+    AT_ONCE,
+    DETECTED,
+    EMPTY,
+    IN_SYNC,
+    LEFT_ALONE,
+    MISSED,
+    PLANNED,
+    REPAIRED,
+    UNCHANGED,
+    WROTE_NOTHING,
+    Convergence,
+    ConvergenceError,
+    LeftOut,
+    Mutation,
+)
+from seedframe.testing.report_reading import change_of, counts_by_place, trouble
+from seedframe.testing.runner import SeedRunner, names_of
+
+_LISTED: Final = 100_000
+_ROWS_TRIED: Final = 5
+_QUIET_ROUNDS: Final = 3
+
+
+def converge(runner: SeedRunner, seeds: str | Sequence[str]) -> Convergence:
+    """Prove it for some seeds of a runner's project, on its database; without names, for all of them.
+
+    What they require is applied before. The database is in sync with them afterwards.
+
+    Errors: ConvergenceError, SeedframeError.
+    """
+    __tracebackhide__ = True
+    return _Proof(runner, names_of(seeds)).go()
+
+
+@dataclass(slots=True)
+class _Declared:
+    """One resource of a seed under proof."""
+
+    seed: str
+    resource: Any
+    outcome: ResourceOutcome
+    table: sql.TableName
+    keys: tuple[Mapping[str, str | None], ...]
+    managed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.outcome.resource
+
+
+class _Capture:
+    """Keeps the resources that seeds declare, by seed: a wrapper around the hook, as any plugin may have."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, list[Any]] = {}
+
+    @hookimpl(wrapper=True)
+    def resources(self, seed: Seed) -> Generator[None, list[list[Any]], list[list[Any]]]:
+        results = yield
+        self.declared[seed.name] = [each for result in results for each in result]
+        return results
+
+
+class _Proof:
+    """One proof over the seeds of one project, on one database."""
+
+    def __init__(self, runner: SeedRunner, names: tuple[str, ...]) -> None:
+        self._runner = runner
+        self._database = runner.database
+        project = runner.load()
+        self._chosen = project.choose(Selection(names=names))
+        self._names = tuple(seed.name for seed in self._chosen)
+        self._schema = project.config.database.schema
+        self._required = _required(project, self._chosen)
+        self._left_out: list[LeftOut] = []
+        self._unproven: list[str] = []
+        self._tables: dict[tuple[str, str], sql.TableName] = {}
+
+    def go(self) -> Convergence:
+        """All of it. Errors: ConvergenceError."""
+        __tracebackhide__ = True
+        self._prepare()
+        planned = self._plan()
+        with ExitStack() as stack:
+            self._database.close()
+            copy = stack.enter_context(self._database.server.database(template=self._database.name))
+            report = self._apply(planned)
+            self._prove_two_at_once(copy)
+        self._prove_settled()
+        declared = self._declared(report)
+        self._tables = {(one.seed, one.name): one.table for one in declared}
+        mutated = self._prove_mutations(declared)
+        kept = self._prove_left_alone(declared)
+        deleted = self._prove_missing(declared)
+        return Convergence(
+            report=report,
+            mutated=tuple(mutated),
+            kept=tuple(kept),
+            deleted=tuple(deleted),
+            left_out=tuple(self._left_out),
+            unproven=tuple(self._unproven),
+        )
+
+    # Before, and the first apply
+
+    def _prepare(self) -> None:
+        __tracebackhide__ = True
+        if self._required:
+            report = self._runner.apply(*self._required)
+            if report.exit_code:
+                raise ConvergenceError("what the seed requires can be applied", trouble(report), report)
+
+    def _plan(self) -> Report:
+        __tracebackhide__ = True
+        report = self._dry_run()
+        if report.exit_code:
+            raise ConvergenceError(PLANNED, trouble(report), report)
+        self._prove_nothing_written()
+        return report
+
+    def _prove_nothing_written(self) -> None:
+        """Rows, catalog and sequences of this database say so always; transaction ids and WAL, which are the whole
+        server's, where it is quiet: what writes does so each time.
+        """
+        __tracebackhide__ = True
+        connection = self._database.connection
+        before = sql.contents(connection)
+        report, moved = self._dry_run(), ""
+        for _ in range(_QUIET_ROUNDS):
+            position = self._database.position()
+            report = self._dry_run()
+            moved = _moved(position, self._database.position())
+            if not moved:
+                break
+        after = sql.contents(connection)
+        different = sorted(name for name in before | after if before.get(name) != after.get(name))
+        if different:
+            raise ConvergenceError(WROTE_NOTHING, f"it changed {', '.join(different)}", report)
+        if not moved:
+            return
+        for _ in range(_QUIET_ROUNDS):
+            position = self._database.position()
+            time.sleep(max(report.duration_s, 0.05))
+            if _moved(position, self._database.position()):
+                self._unproven.append(f"{WROTE_NOTHING}: others write to the server, so {moved} tells nothing")
+                return
+        raise ConvergenceError(WROTE_NOTHING, f"{moved} moved with each of them, on a server that is quiet", report)
+
+    def _apply(self, planned: Report) -> Report:
+        __tracebackhide__ = True
+        report = self._runner.apply(*self._names, sample=_LISTED)
+        if report.exit_code:
+            raise ConvergenceError(APPLIED, trouble(report), report)
+        done, foretold = counts_by_place(report), counts_by_place(planned)
+        for place in done | foretold:
+            if done.get(place) != foretold.get(place):
+                what = (
+                    f"planned were {foretold.get(place)}, done were {done.get(place)} creations, updates and deletions"
+                )
+                raise ConvergenceError(APPLIED, f"seed {', '.join(place)}: {what}", report)
+        self._require_settled()
+        return report
+
+    def _require_settled(self, runner: SeedRunner | None = None, promise: str | None = None) -> None:
+        """A plan finds nothing to do, and verify nothing to say."""
+        __tracebackhide__ = True
+        runner = runner or self._runner
+        plan = runner.apply(*self._names, dry_run=True)
+        if plan.exit_code or plan.summary.changed:
+            raise ConvergenceError(promise or EMPTY, trouble(plan), plan)
+        verified = runner.verify(*self._names)
+        if verified.exit_code:
+            raise ConvergenceError(promise or IN_SYNC, trouble(verified), verified)
+
+    def _prove_settled(self) -> None:
+        __tracebackhide__ = True
+        connection = self._database.connection
+        before = self._rows(connection)
+        report = self._runner.apply(*self._names)
+        if report.exit_code or report.summary.changed:
+            raise ConvergenceError(UNCHANGED, trouble(report), report)
+        after = self._rows(connection)
+        different = sorted(name for name in before | after if before.get(name) != after.get(name))
+        if different:
+            raise ConvergenceError(UNCHANGED, f"rows were written in {', '.join(different)}", report)
+
+    def _rows(self, connection: Any) -> dict[str, tuple[Any, ...] | None]:
+        found = sql.contents(connection)
+        return {name: mark for name, mark in found.items() if not name.startswith(("seedframe.", sql.CATALOG))}
+
+    def _prove_two_at_once(self, copy: Database) -> None:
+        """The first waits in its transaction until the second has come to wait for its lock."""
+        __tracebackhide__ = True
+        runner = SeedRunner(self._runner.path, copy, self._runner.variables, self._runner.env, self._runner.seeds_dir)
+        options = ApplyOptions(selection=Selection(names=self._names), wait_s=OVERLAP_S)
+        runs = at_once(runner.load(), runner.load(), options)
+        for run in runs:
+            if run.error is not None:
+                raise ConvergenceError(AT_ONCE, str(run.error)) from run.error
+        reports = [run.report for run in runs if run.report is not None]
+        changed: set[str] = set()
+        for report in reports:
+            if report.exit_code:
+                raise ConvergenceError(AT_ONCE, f"one of them failed: {trouble(report)}", report)
+            now = {seed.seed for seed in report.seeds if seed.counts.changed}
+            if now & changed:
+                raise ConvergenceError(AT_ONCE, f"both of them changed rows of {', '.join(now & changed)}", report)
+            changed |= now
+        self._require_settled(runner, AT_ONCE)
+
+    def _dry_run(self) -> Report:
+        return self._runner.apply(*self._names, dry_run=True)
+
+    # What was declared
+
+    def _declared(self, applied: Report) -> list[_Declared]:
+        """The resources that have rows to be disturbed, with a few of their rows; the others are noted."""
+        __tracebackhide__ = True
+        project, capture = self._runner.load(), _Capture()
+        project.plugins.register(capture, "seedframe:testing")
+        options = VerifyOptions(selection=Selection(names=self._names))
+        project.verify(options)
+        outcomes = {seed.seed: {each.resource: each for each in seed.resources} for seed in applied.seeds}
+        found: list[_Declared] = []
+        for seed in self._chosen:
+            for resource in capture.declared.get(seed.name, ()):
+                outcome = outcomes.get(seed.label, {}).get(resource.name)
+                if outcome is None or outcome.changes.skipped_reason is not None:
+                    continue
+                declared = self._of_rows if isinstance(resource, Rows) else self._of_another
+                one = declared(seed.label, resource, outcome)
+                if one is not None:
+                    found.append(one)
+        return found
+
+    def _of_rows(self, seed: str, resource: Rows, outcome: ResourceOutcome) -> _Declared | None:
+        shape = resource.shape
+        if shape is None:
+            return None  # it declares nothing but what must not be there
+        table = sql.TableName(shape.table.schema, shape.table.name)
+        fields = [declared.name for declared in shape.fields if declared.role != "key"]
+        managed = [declared.name for declared in shape.managed]
+        there = sql.columns(self._database.connection, table)
+        ignored = [name for name in resource.ignored if name in there and name not in fields]
+        return self._with_keys(
+            _Declared(
+                seed,
+                resource,
+                outcome,
+                table,
+                (),
+                managed=tuple(managed),
+                kept=tuple(name for name in [*fields, *ignored] if name not in managed),
+                conditions=resource.conditions,
+            ),
+            tuple(declared.name for declared in shape.key),
+        )
+
+    def _of_another(self, seed: str, resource: Any, outcome: ResourceOutcome) -> _Declared | None:
+        """Of a kind that says which table it writes, and whose changes are of its rows, a row may go missing."""
+        created = [change for change in outcome.changes.sample if change.action == "create"]
+        if len(resource.tables) != 1 or not created:
+            return None
+        connection = self._database.connection
+        table = sql.find_table(connection, resource.tables[0], (self._schema, "public"))
+        names = tuple(name for name in created[0].key)
+        if table is None or not set(names) <= sql.columns(connection, table):
+            return None
+        kind = type(resource).__name__
+        self._left_out.append(LeftOut(seed, resource.name, None, f"which columns {kind} manages is not known"))
+        return self._with_keys(_Declared(seed, resource, outcome, table, ()), names)
+
+    def _with_keys(self, declared: _Declared, names: tuple[str, ...]) -> _Declared | None:
+        """Some of its rows, as they were reported; where a part of the key was not, as they are in the table."""
+        changes = declared.outcome.changes
+        reported = [change.key for change in changes.sample if change.action in ("create", "update")]
+        plain = [{name: cell for name, cell in key.items() if not isinstance(cell, Marker)} for key in reported]
+        keys = [key for key in plain if key.keys() == set(names)]
+        total = changes.counts.create + changes.counts.update + changes.counts.unchanged
+        connection = self._database.connection
+        reason = "it declares no rows" if not total else "which rows of the table are its own is not known"
+        if not keys and total and sql.count(connection, declared.table) == total:
+            keys = sql.keys(connection, declared.table, names, limit=_ROWS_TRIED)
+        if not keys:
+            self._left_out.append(LeftOut(declared.seed, declared.name, None, reason))
+            return None
+        # The first are often parents of many, the last of none.
+        some = [*keys[:_ROWS_TRIED], *keys[_ROWS_TRIED:][: -_ROWS_TRIED - 1 : -1]]
+        return replace(declared, keys=tuple(some))
+
+    # Disturbing it
+
+    def _prove_mutations(self, declared: Sequence[_Declared]) -> list[Mutation]:
+        __tracebackhide__ = True
+        done = [each for one in declared for name in one.managed if (each := self._mutate(one, name)) is not None]
+        if not done:
+            return []
+        report = self._runner.verify(*self._names, sample=_LISTED)
+        for each in done:
+            found = change_of(report, each.seed, each.resource, each.key, "update", each.column)
+            if found is None or each.column not in (found.before or {}):
+                raise ConvergenceError(DETECTED, f"{_place(each)}: verify does not name the column", report)
+        if report.exit_code == 0:
+            raise ConvergenceError(DETECTED, "verify says that all is in sync", report)
+        self._repair(REPAIRED)
+        for each in done:
+            now = self._column(each, None).text()
+            if now != each.before:
+                raise ConvergenceError(REPAIRED, f"{_place(each)}: it is {now!r} afterwards")
+        return done
+
+    def _prove_left_alone(self, declared: Sequence[_Declared]) -> list[Mutation]:
+        __tracebackhide__ = True
+        done = [each for one in declared for name in one.kept if (each := self._mutate(one, name)) is not None]
+        if not done:
+            return []
+        for report in (self._runner.verify(*self._names), self._dry_run()):
+            for seed in report.seeds:
+                for resource in seed.resources:
+                    if resource.changes.counts.changed:
+                        columns = ", ".join(each.column for each in done if each.resource == resource.resource)
+                        raise ConvergenceError(LEFT_ALONE, f"{resource.resource}: {columns} changed by hand", report)
+        applied = self._runner.apply(*self._names)
+        for each in done:
+            if self._column(each, None).text() != each.after:
+                raise ConvergenceError(LEFT_ALONE, f"{_place(each)}: apply wrote it", applied)
+        if applied.exit_code:
+            # The seed's own verify may demand something of them; then the promise was kept as far as could be seen.
+            self._left_out += [
+                LeftOut(each.seed, each.resource, each.column, f"apply refuses what was put there: {trouble(applied)}")
+                for each in done
+            ]
+        connection = self._database.connection
+        for each in reversed(done):
+            with connection.transaction():
+                self._column(each, None).put(each.before)
+        self._require_settled(promise=LEFT_ALONE)
+        return done if not applied.exit_code else []
+
+    def _prove_missing(self, declared: Sequence[_Declared]) -> list[str]:
+        __tracebackhide__ = True
+        gone = [(one, key) for one in reversed(declared) if (key := self._delete(one)) is not None]
+        if not gone:
+            return []
+        report = self._runner.verify(*self._names, sample=_LISTED)
+        for one, key in gone:
+            if change_of(report, one.seed, one.name, key, "create", None) is None:
+                raise ConvergenceError(MISSED, f"seed {one.seed}, {one.name}, row {key_text(key)}", report)
+        if report.exit_code == 0:
+            raise ConvergenceError(MISSED, "verify says that all is in sync", report)
+        self._repair(REPAIRED)
+        for one, key in gone:
+            if not sql.is_there(self._database.connection, one.table, key):
+                raise ConvergenceError(REPAIRED, f"seed {one.seed}, {one.name}: row {key_text(key)} is not made again")
+        return [one.name for one, _ in reversed(gone)]
+
+    def _mutate(self, declared: _Declared, name: str) -> Mutation | None:
+        """Change one value by hand, in the first row that allows it; noted where none does."""
+        connection, reason = self._database.connection, ""
+        for key in declared.keys:
+            try:
+                with connection.transaction():
+                    sql.at_once(connection)
+                    column = sql.Column(connection, declared.table, name, key, condition=declared.conditions.get(name))
+                    before, after = column.change()
+                return Mutation(declared.seed, declared.name, name, key, before, after)
+            except sql.NotPossible as error:
+                reason = reason or str(error)
+            except ServerError as error:
+                reason = reason or error.diag.message_primary or str(error)
+        self._left_out.append(LeftOut(declared.seed, declared.name, name, reason))
+        return None
+
+    def _delete(self, declared: _Declared) -> Mapping[str, str | None] | None:
+        connection, reason = self._database.connection, ""
+        # One that nobody refers to, if there is such a one.
+        for referring in (False, True):
+            for key in declared.keys:
+                try:
+                    with connection.transaction():
+                        sql.at_once(connection)
+                        sql.delete_row(connection, declared.table, key, referring=referring)
+                        return key
+                except sql.NotPossible as error:
+                    reason = str(error)
+                except ServerError as error:
+                    reason = error.diag.message_primary or str(error)
+        self._left_out.append(LeftOut(declared.seed, declared.name, None, f"no row can be deleted: {reason}"))
+        return None
+
+    def _column(self, mutation: Mutation, condition: str | None) -> sql.Column:
+        table = self._tables[mutation.seed, mutation.resource]
+        return sql.Column(self._database.connection, table, mutation.column, mutation.key, condition=condition)
+
+    def _repair(self, promise: str) -> None:
+        __tracebackhide__ = True
+        report = self._runner.apply(*self._names)
+        if report.exit_code:
+            raise ConvergenceError(promise, trouble(report), report)
+        self._require_settled(promise=promise)
+
+
+def _required(project: Project, chosen: Sequence[Seed]) -> tuple[str, ...]:
+    """The names of what the chosen seeds require, theirs included, less themselves."""
+    by_name = {name: seed for seed in project.seeds for name in (seed.name, seed.label)}
+    own = {seed.name for seed in chosen}
+    found: dict[str, None] = {}
+    waiting = [name for seed in chosen for name in seed.requires]
+    while waiting:
+        seed = by_name.get(waiting.pop())
+        if seed is not None and seed.name not in own and seed.name not in found:
+            found[seed.name] = None
+            waiting += seed.requires
+    return tuple(found)
+
+
+def _moved(before: tuple[str, str], after: tuple[str, str]) -> str:
+    what = ("transaction ids", "the WAL")
+    return " and ".join(name for name, was, now in zip(what, before, after, strict=True) if was != now)
+
+
+def _place(mutation: Mutation) -> str:
+    row = key_text(mutation.key)
+    change = f"{mutation.before!r} to {mutation.after!r}"
+    return f"seed {mutation.seed}, {mutation.resource}, row {row}, column {mutation.column} ({change})"

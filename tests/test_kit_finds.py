@@ -1,0 +1,238 @@
+"""`assert_converges` finds what does not converge, and says which promise was broken and where."""
+
+import psycopg
+import pytest
+
+from seedframe.database.session import Session
+from seedframe.resources.rows import Rows
+from seedframe.testing import ConvergenceError, SeedRunner
+from seedframe.testing.outcome import PROMISES
+from seedframe.testing.proof import _Proof
+
+ITEMS = "create table items (sku text primary key, name text not null, price int not null default 5)"
+
+SEED = """
+from seedframe import Rows
+
+def resources():
+    yield Rows("items", key="sku", initial=["price"], rows=[
+        {"sku": "a", "name": "A", "price": 1}, {"sku": "b", "name": "B", "price": 2},
+    ])
+"""
+
+FALSE_ALARM = (
+    SEED
+    + """
+def verify(db):
+    from seedframe import Finding
+    yield Finding("not quite", "warning")
+"""
+)
+
+NEVER_DONE = (
+    SEED
+    + """
+from seedframe import Change
+
+def check():
+    yield Change("other", {"what": "ever"})
+
+def apply(db, plan):
+    pass
+"""
+)
+
+# Writes on a connection of its own, whenever it is looked at.
+ON_THE_SIDE = """
+import psycopg
+from seedframe import Rows, Setting
+
+SETTINGS = [Setting("SIDE", str)]
+
+def resources(settings):
+    with psycopg.connect(settings["SIDE"], autocommit=True) as connection:
+        connection.execute("{statement}")
+    yield Rows("items", key="sku", rows=[{{"sku": "a", "name": "A"}}])
+"""
+
+# Looks whether there are any, and no closer.
+CARELESS = """
+from seedframe import Change, Changes
+
+class Items:
+    name = "items"
+    tables = ("items",)
+
+    def describe(self):
+        return "items"
+
+    def diff(self, db):
+        if db.scalar("select count(*) from items"):
+            return Changes()
+        return Changes.of([Change("create", {"sku": sku}, after={"name": sku}) for sku in "ab"])
+
+    def delete(self, db, changes):
+        pass
+
+    def write(self, db, changes):
+        for change in changes.sample:
+            db.execute("insert into items (sku, name) values (:sku, :sku)", sku=change.key["sku"])
+
+def resources():
+    yield Items()
+"""
+
+
+@pytest.fixture
+def items(seedframe_project: SeedRunner) -> SeedRunner:
+    seedframe_project.database.execute(ITEMS)
+    seedframe_project.variables["SIDE"] = seedframe_project.database.url
+    return seedframe_project
+
+
+def broken(runner: SeedRunner, seed: str) -> ConvergenceError:
+    """What is said of a seed that does not converge."""
+    runner.write({"seeds/10_items.py": seed})
+    with pytest.raises(ConvergenceError) as caught:
+        runner.assert_converges("items")
+    assert caught.value.promise in PROMISES
+    assert str(caught.value).startswith(f"{caught.value.promise}: ")
+    return caught.value
+
+
+def test_a_table_that_is_not_there(items: SeedRunner) -> None:
+    items.database.execute("drop table items")
+    error = broken(items, SEED)
+    assert error.promise == "a dry run plans it"
+    assert "table public.items does not exist" in str(error)
+    assert "10_items" in str(error)
+    assert error.report is not None
+
+
+def test_a_dry_run_that_writes_a_row(items: SeedRunner) -> None:
+    items.database.execute("create table log (n int)")
+    error = broken(items, ON_THE_SIDE.format(statement="insert into log values (1)"))
+    assert str(error).startswith("a dry run writes nothing: it changed log\n")
+
+
+def test_a_dry_run_that_moves_a_sequence(items: SeedRunner) -> None:
+    items.database.execute("create sequence numbers")
+    error = broken(items, ON_THE_SIDE.format(statement="select nextval('numbers')"))
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences)\n")
+
+
+def test_a_dry_run_that_takes_a_transaction_id(items: SeedRunner) -> None:
+    error = broken(items, ON_THE_SIDE.format(statement="select pg_current_xact_id()"))
+    assert str(error).startswith("a dry run writes nothing: transaction ids")
+    assert "on a server that is quiet" in str(error)
+
+
+def test_a_seed_that_is_never_done(items: SeedRunner) -> None:
+    error = broken(items, NEVER_DONE)
+    assert error.promise == "apply does what was planned"
+
+
+def test_a_seed_that_is_never_content(items: SeedRunner) -> None:
+    error = broken(items, FALSE_ALARM)
+    assert error.promise == "after apply, verify is in sync"
+    assert "not quite" in str(error)
+
+
+def test_a_row_that_nobody_misses(items: SeedRunner) -> None:
+    error = broken(items, CARELESS)
+    assert error.promise == "a row that is gone is found"
+    assert "seed 10_items, items, row sku=" in str(error)
+
+
+def test_two_that_do_not_wait_for_each_other(items: SeedRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(session: Session, *_: object, **__: object) -> None:
+        session.begin(write=True)
+
+    monkeypatch.setattr("seedframe.transactions.begin_locked", begin)
+    assert broken(items, SEED).promise == "two applies at once are safe"
+
+
+@pytest.mark.parametrize(
+    ("managed", "kept", "promise", "column"),
+    [
+        (("name", "price"), (), "a value changed by hand is found", "price"),
+        ((), ("name", "price"), "initial and ignored columns are left alone", "name"),
+    ],
+)
+def test_columns_that_are_not_what_they_are_said_to_be(
+    items: SeedRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    managed: tuple[str, ...],
+    kept: tuple[str, ...],
+    promise: str,
+    column: str,
+) -> None:
+    """The proof is told that an initial column is managed, and the other way round."""
+    real = _Proof._of_rows
+
+    def of_rows(self: _Proof, seed: str, resource: Rows, outcome: object) -> object:
+        declared = real(self, seed, resource, outcome)  # type: ignore[arg-type]
+        assert declared is not None
+        declared.managed, declared.kept = managed, kept
+        return declared
+
+    monkeypatch.setattr(_Proof, "_of_rows", of_rows)
+    error = broken(items, SEED)
+    assert error.promise == promise
+    assert column in str(error)
+
+
+def test_what_could_not_be_tried_is_said(items: SeedRunner) -> None:
+    items.database.execute(
+        "create table fixed (k text primary key, one int not null check (one = 1), put text,"
+        " made int generated always as (one + 1) stored);"
+        "create function back() returns trigger language plpgsql as"
+        " 'begin new.put := ''put''; return new; end';"
+        "create trigger back before update on fixed for each row execute function back()"
+    )
+    items.write(
+        {
+            "seeds/10_fixed.py": "from seedframe import Rows\n\n\ndef resources():\n"
+            "    yield Rows('fixed', key='k', rows=[{'k': 'a', 'one': 1, 'put': 'put'}])\n"
+            "    yield Rows('items', key='sku', rows=[])\n"
+        }
+    )
+    done = items.assert_converges("fixed")
+    assert [str(each).replace("violates check constraint", "…") for each in done.left_out] == [
+        'seed 10_fixed, rows:fixed.one: new row for relation "fixed" … "fixed_one_check"',
+        "seed 10_fixed, rows:fixed.put: a trigger puts it back",
+    ]
+    assert done.deleted == ("rows:fixed",)
+    with pytest.raises(AssertionError, match=r"not everything could be tried:\n  seed 10_fixed, rows:fixed\.one"):
+        done.require_complete()
+
+
+def test_a_server_that_others_write_to_tells_nothing_of_wal(items: SeedRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at the server's position writes, and so it moves while nobody else does."""
+    position = type(items.database).position
+
+    def busy(database: object) -> tuple[str, str]:
+        with psycopg.connect(items.database.url) as connection:
+            connection.execute("select pg_current_xact_id()")
+        return position(items.database)
+
+    monkeypatch.setattr(type(items.database), "position", busy)
+    items.write({"seeds/10_items.py": SEED})
+    (unproven,) = items.assert_converges("items").unproven
+    assert unproven.startswith("a dry run writes nothing: others write to the server")
+
+
+def test_requirements_come_first(items: SeedRunner) -> None:
+    items.database.execute("create table parts (item text primary key references items, n int)")
+    items.write(
+        {
+            "seeds/10_items.py": SEED,
+            "seeds/20_parts.py": "from seedframe import Rows\n\nREQUIRES = ['items']\n\n\ndef resources():\n"
+            "    yield Rows('parts', key='item', rows=[{'item': 'a', 'n': 1}])\n",
+        }
+    )
+    done = items.assert_converges("20_parts")
+    assert [seed.seed for seed in done.report.seeds] == ["20_parts"]
+    assert [each.column for each in done.mutated] == ["n"]
+    # Without names, all of them; here of a database that is seeded already.
+    assert [each.seed for each in items.assert_converges().mutated] == ["10_items", "20_parts"]
