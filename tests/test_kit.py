@@ -1,8 +1,10 @@
 """The test kit: databases, the runner, and what `assert_converges` proves and finds."""
 
+from pathlib import Path
+
 import pytest
 
-from seedframe.testing import SeedRunner, assert_converges
+from seedframe.testing import Database, SeedRunner, assert_converges
 
 SHOP = """
 create type kind as enum ('tablet', 'injection');
@@ -63,3 +65,16 @@ def test_a_seed_by_its_file(shop: SeedRunner) -> None:
     done = assert_converges(shop.path / "seeds" / "20_reference.py", database=shop.database)
     assert done.deleted == ("rows:medications", "rows:plans")
     assert shop.database.scalar("select count(*) from plans") == 2
+
+
+def test_the_example_converges(seedframe_database: Database) -> None:
+    """Accounts, references, enums, arrays, generated numbers: of the telehealth platform."""
+    seeds = Path(__file__).resolve().parents[1] / "seeds"
+    done = assert_converges(
+        seeds / "10_admin.py", database=seedframe_database, migrations="python -m alembic upgrade head"
+    )
+    assert [each.column for each in done.mutated] == ["role", "is_active"]
+    done.require_complete()
+    done = assert_converges(seeds / "20_reference.py", database=seedframe_database)
+    assert len(done.mutated) > 30
+    done.require_complete()

@@ -144,6 +144,14 @@ def test_a_row_that_nobody_misses(items: SeedRunner) -> None:
     assert "seed 10_items, items, row sku=" in str(error)
 
 
+def test_the_columns_that_a_kind_says_it_manages(items: SeedRunner) -> None:
+    """It does not look at them, either."""
+    seed = CARELESS.replace('tables = ("items",)', 'tables = ("items",)\n    managed_columns = ("name",)')
+    error = broken(items, seed)
+    assert error.promise == "a value changed by hand is found"
+    assert "column name" in str(error)
+
+
 def test_two_that_do_not_wait_for_each_other(items: SeedRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def begin(session: Session, *_: object, **__: object) -> None:
         session.begin(write=True)

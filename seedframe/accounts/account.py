@@ -122,6 +122,12 @@ class Account:
         told = getattr(self._backend, "columns_of", None)
         return told({*self._identity.fields, "password_hash"}) if told is not None else {}
 
+    @property
+    def managed_columns(self) -> tuple[str, ...]:
+        """The columns that are enforced, of those that are called what the account's field is."""
+        written = {name for names in self.columns.values() for name in names}
+        return tuple(field for field in self._identity.fields if field in written and field not in self._initial)
+
     def describe(self) -> str:
         """The e-mail address, where the account is kept, and what is enforced."""
         enforced = [f"{field} {value}" for field, value in self._identity.fields.items() if field not in self._initial]

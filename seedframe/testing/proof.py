@@ -281,18 +281,22 @@ class _Proof:
         )
 
     def _of_another(self, seed: str, resource: Any, outcome: ResourceOutcome) -> _Declared | None:
-        """Of a kind that says which table it writes, and whose changes are of its rows, a row may go missing."""
+        """Of a kind that says which table it writes, and whose changes are of its rows, a row may go missing; and the
+        columns that it names as `managed_columns` may be changed.
+        """
         created = [change for change in outcome.changes.sample if change.action == "create"]
         if len(resource.tables) != 1 or not created:
             return None
         connection = self._database.connection
         table = sql.find_table(connection, resource.tables[0], (self._schema, "public"))
-        names = tuple(name for name in created[0].key)
+        names = tuple(created[0].key)
         if table is None or not set(names) <= sql.columns(connection, table):
             return None
-        kind = type(resource).__name__
-        self._left_out.append(LeftOut(seed, resource.name, None, f"which columns {kind} manages is not known"))
-        return self._with_keys(_Declared(seed, resource, outcome, table, ()), names)
+        managed = getattr(resource, "managed_columns", None)
+        if managed is None:
+            reason = f"{type(resource).__name__} has no managed_columns to say what it manages"
+            self._left_out.append(LeftOut(seed, resource.name, None, reason))
+        return self._with_keys(_Declared(seed, resource, outcome, table, (), managed=tuple(managed or ())), names)
 
     def _with_keys(self, declared: _Declared, names: tuple[str, ...]) -> _Declared | None:
         """Some of its rows, as they were reported; where a part of the key was not, as they are in the table."""

@@ -1,0 +1,151 @@
+"""What an application's tests are given: a seeded database, and connections of which nothing stays."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy
+from sqlalchemy.orm import Session
+
+from seedframe.testing import Database
+from seedframe.testing.seeded import NotSeeded, RolledBack, engine_over, rolled_back, seed_for_tests
+
+MIGRATE = """
+import os, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    connection.execute("create table plans (slug text primary key, price int check (price > 0))")
+"""
+SEED = """
+import os
+from seedframe import Rows, Setting
+
+SETTINGS = [Setting("PRICE", int)]
+
+def resources(settings):
+    yield Rows("plans", key="slug", rows=[{"slug": "basic", "price": settings["PRICE"]}])
+"""
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seedframe.toml").write_text('[migrations]\ncommand = "python migrate.py"\n')
+    (tmp_path / "migrate.py").write_text(MIGRATE)
+    (tmp_path / "seeds" / "10_plans.py").write_text(SEED)
+    return tmp_path
+
+
+def seed(database: Database, where: Path, **variables: str) -> None:
+    outside = {"DATABASE_URL": "postgresql://nobody@nowhere/none", "PGHOST": "nowhere"}
+    seed_for_tests(database, where, env="testing", environ={**outside, **variables})
+
+
+def test_it_is_migrated_and_seeded(application: Path, seedframe_database: Database) -> None:
+    seed(seedframe_database, application, PRICE="10")
+    assert seedframe_database.rows("select * from plans") == [("basic", 10)]
+    assert seedframe_database.scalar("select env from seedframe.run") == "testing"
+
+
+@pytest.mark.parametrize(
+    ("variables", "broken", "said"),
+    [
+        ({}, {}, "PRICE"),
+        ({"PRICE": "-1"}, {}, "seedframe apply ended with exit code 1:\n"),
+        ({"PRICE": "1"}, {"migrate.py": "raise SystemExit('no tables today')"}, "    no tables today"),
+        ({"PRICE": "1"}, {"seedframe.toml": "[project"}, "seedframe.toml"),
+        ({"PRICE": "1"}, {"seeds/10_plans.py": "import nothing_like_it"}, "seeds/10_plans.py:1"),
+    ],
+)
+def test_what_goes_wrong_is_one_readable_text(
+    application: Path,
+    seedframe_database: Database,
+    variables: dict[str, str],
+    broken: dict[str, str],
+    said: str,
+) -> None:
+    for name, text in broken.items():
+        (application / name).write_text(text)
+    with pytest.raises(NotSeeded) as caught:
+        seed(seedframe_database, application, **variables)
+    assert said in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.fixture
+def table(seedframe_database: Database) -> Database:
+    seedframe_database.execute("create table t (n int primary key); insert into t values (1)")
+    return seedframe_database
+
+
+@pytest.fixture
+def connection(table: Database) -> Iterator[RolledBack]:
+    connection = rolled_back(table.url)
+    yield connection
+    connection.undo()
+    assert connection.closed
+    assert table.rows("select n from t") == [(1,)]
+
+
+def numbers(connection: psycopg.Connection[tuple[int]]) -> list[int]:
+    return [n for (n,) in connection.execute("select n from t order by n").fetchall()]
+
+
+def test_commits_and_rollbacks_are_undone(connection: RolledBack) -> None:
+    connection.execute("insert into t values (2)")
+    connection.rollback()
+    connection.execute("insert into t values (3)")
+    connection.commit()
+    connection.execute("insert into t values (4)")
+    connection.rollback()
+    connection.rollback()
+    assert numbers(connection) == [1, 3]
+    connection.commit()
+    connection.autocommit = False
+    with connection:
+        connection.execute("insert into t values (5)")
+    with pytest.raises(psycopg.errors.DivisionByZero), connection:
+        connection.execute("insert into t values (6); select 1 / 0")
+    connection.execute("insert into t values (7)")
+    connection.close()
+    assert numbers(connection) == [1, 3, 5]
+
+
+def test_errors_and_transactions_within(connection: RolledBack) -> None:
+    with connection.transaction():
+        connection.execute("insert into t values (2)")
+        with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction():
+            connection.execute("insert into t values (1)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute("insert into t values (1)")
+    connection.rollback()
+    assert numbers(connection) == [1]  # what was not committed went with it
+    with connection.transaction():
+        connection.execute("insert into t values (8)")
+    connection.commit()
+    with connection.transaction(force_rollback=True):
+        connection.execute("insert into t values (9)")
+    assert numbers(connection) == [1, 8]
+
+
+def test_sqlalchemy_over_it(connection: RolledBack) -> None:
+    engine = engine_over(connection)
+    insert = sqlalchemy.text("insert into t values (:n)")
+    with engine.begin() as one:
+        one.execute(insert, {"n": 2})
+    with engine.connect() as one:
+        one.execute(insert, {"n": 3})  # never committed
+    with Session(engine) as session:
+        session.execute(insert, {"n": 4})
+        session.commit()
+        with pytest.raises(sqlalchemy.exc.IntegrityError):
+            session.execute(insert, {"n": 4})
+        session.rollback()
+        with session.begin_nested() as nested:
+            session.execute(insert, {"n": 5})
+            nested.rollback()
+        session.execute(insert, {"n": 6})
+        session.commit()
+    engine.dispose()
+    with engine.connect() as one:
+        assert one.scalars(sqlalchemy.text("select n from t order by n")).all() == [1, 2, 4, 6]
