@@ -1,5 +1,6 @@
 """The rows of a `Rows`, from a file or from its list: read as a run would read them, each mistake reported."""
 
+import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -132,7 +133,8 @@ class RowsCheck:
             place = self._named_place(problem.where, self._in_code(problem.kind, problem.where))
             if problem.kind == "header" and problem.about is not None and self._path is not None:
                 place = self._of_name(problem.about)
-            if problem.kind == "field-count" and self._records is not None and self._delimiter is not None:
+            wide = problem.kind == "field-count" and self._collector.has_room("field-count", place.path)
+            if wide and self._records is not None and self._delimiter is not None:
                 line = _line(place.path, place.line)
                 extra = field_column(line, len(self._records.fields), self._delimiter)
                 place = Place(place.path, place.line, extra if extra > 1 else max(len(line), 1))
@@ -156,8 +158,11 @@ class RowsCheck:
             return (call.of_row(int(number)) if number.isdecimal() else None) or call.place
         return call.of_argument("file") if kind is not None else call.place
 
-    def place(self, number: int, name: str | None = None) -> Place:
-        """The place of a row, by the number that its source gives it, or of one of its fields."""
+    def place(self, number: int, name: str | None = None, kind: str | None = None) -> Place:
+        """The place of a row, by the number that its source gives it, or of one of its fields.
+
+        Of a `kind` of which enough is told, it is the row's.
+        """
         if self._records is None:
             return self._declared.place
         where = self._records.place(number)
@@ -166,6 +171,8 @@ class RowsCheck:
         if name is not None and self._path is None and call is not None and (node := call.row(number)) is not None:
             return call.source.text_within(node, name) or place
         if name is None or place.path != self._path or self._delimiter is None:
+            return place
+        if kind is not None and not self._collector.has_room(kind, place.path):
             return place
         position = self._records.fields.index(name)
         return Place(place.path, place.line, field_column(_line(place.path, place.line), position, self._delimiter))
@@ -184,7 +191,7 @@ class RowsCheck:
         if self._delimiter is None:
             return Place(path)
         line = _line(path, 1).removeprefix("\ufeff")
-        names = [part.strip('"') for part in line.split(self._delimiter)]
+        names = next(csv.reader([line], delimiter=self._delimiter), [])
         positions = [at for at, each in enumerate(names) if each == name]
         return Place(path, 1, field_column(line, positions[-1], self._delimiter) if positions else 1)
 
@@ -274,31 +281,32 @@ class RowsCheck:
 
     def _report_empty(self, line: int, name: str) -> None:
         hint = "give the row its key, or take it out"
-        self._report("empty-key", self.place(line, name), f"key column {name!r} has no value", hint)
+        self._report("empty-key", self.place(line, name, "empty-key"), f"key column {name!r} has no value", hint)
 
     def _report_repeats(self, records: "Records", repeats: Repeats, positions: tuple[int, ...] | None) -> None:
         found = list(repeats.repeated())
         if not found or positions is None:
             return
         name = records.fields[positions[0]]
-        shown = self._keys_at({line for _, line in islice(found, MOST)}, positions)
+        keys = self._keys_at({line for pair in islice(found, MOST) for line in pair}, positions)
         for first, line in found:
-            earlier = self.place(first)
-            key = shown.get(line, "the key")
-            message = f"{key} stands here and in line {earlier.line}"
-            self._report("duplicate-key", self.place(line, name), message, "keep one of the two rows")
+            again = [key for key in keys.get(line, ()) if key in keys.get(first, ())]
+            message = f"{again[0] if again else 'the key'} stands here and in line {self.place(first).line}"
+            place = self.place(line, name, "duplicate-key")
+            self._report("duplicate-key", place, message, "keep one of the two rows")
 
-    def _keys_at(self, lines: set[int], positions: tuple[int, ...]) -> Mapping[int, str]:
+    def _keys_at(self, lines: set[int], positions: tuple[int, ...]) -> Mapping[int, list[str]]:
         """The keys of rows, for messages: read once more, rather than kept for all of them."""
-        found: dict[int, str] = {}
+        found: dict[int, list[str]] = {}
         for records, block in self.rows():
             for line, *values in zip(block.lines, *[block.columns[at] for at in positions], strict=True):
                 if line in lines:
                     parts = zip([records.fields[at] for at in positions], values, strict=True)
-                    found[line] = " ".join(
+                    shown = " ".join(
                         name if name in self._spec.secret else f"{name}={_shown(value)}" for name, value in parts
                     )
-            if len(found) == len(lines):
+                    found.setdefault(line, []).append(shown)
+            if block.lines[-1] > max(lines):
                 break
         return found
 
@@ -323,7 +331,7 @@ class RowsCheck:
             wrong = hidden_in(value) if isinstance(value, str) else None
             if wrong is not None:
                 message = f"column {name!r} {wrong}"
-                self._report("suspicious-text", self.place(line, name), message, _HINT_TEXT)
+                self._report("suspicious-text", self.place(line, name, "suspicious-text"), message, _HINT_TEXT)
 
     def _check_named(self, block: "Block", at: int, name: str) -> None:
         for line, value in zip(block.lines, block.columns[at], strict=True):

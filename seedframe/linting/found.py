@@ -57,6 +57,10 @@ class Collector:
         else:
             self._last[group] = found
 
+    def has_room(self, kind: str, path: Path) -> bool:
+        """True where one more of a rule in a file would be told in full: else its exact place need not be found."""
+        return self._counts.get((path, BY_NAME[kind].code), 0) < MOST
+
     def report(
         self,
         kind: str,

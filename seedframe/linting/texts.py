@@ -42,14 +42,14 @@ def may_hide(texts: Iterable[str]) -> bool:
 
 def field_column(line: str, position: int, delimiter: str) -> int:
     """In which column of a line its field begins, both counted from 1 and from 0; 1 where the line has fewer."""
-    at, quoted, fresh = 0, False, True
+    at, quoted, opened, fresh = 0, False, False, True
     if position == 0:
         return 1
     for column, mark in enumerate(line):
-        if mark == '"' and (quoted or fresh):
-            quoted = not quoted
+        if mark == '"' and (opened or fresh):
+            opened, quoted = True, not quoted
         elif mark == delimiter and not quoted:
-            at += 1
+            at, opened = at + 1, False
             if at == position:
                 return column + 2
         fresh = mark == delimiter and not quoted

@@ -34,12 +34,20 @@ def delimited_records(file: TextFile, delimiter: str, null: str | None, report: 
     def blocks() -> Iterator[Block]:
         token = "" if null is None else null
         try:
-            for block in blocks_of(rows, characters=lambda row: len("".join(row))):
+            for block in blocks_of(_until_bad(rows, report), characters=lambda row: len("".join(row))):
                 yield _with_nulls(block, token)
         finally:
             rows.close()
 
     return Records(names, blocks(), file.place, textual=True)
+
+
+def _until_bad(rows: Iterator[tuple[int, list[str]]], report: Report) -> Iterator[tuple[int, list[str]]]:
+    """The rows before the place where the file cannot be read on; those before it are right all the same."""
+    try:
+        yield from rows
+    except BadData as error:
+        report(error)
 
 
 def _with_nulls(block: Block, token: str) -> Block:
@@ -105,7 +113,8 @@ def _header(first: tuple[int, list[str]] | None, file: TextFile, delimiter: str,
         if not column:
             last = position == len(names) - 1
             hint = "name it, or take the delimiter from the end of each line" if last else "name every column"
-            report(BadData(f"column {position + 1} has no name", hint=hint, where=where, kind="header"))
+            message = f"column {position + 1} has no name"
+            report(BadData(message, hint=hint, where=where, kind="header", about=""))
         elif column in names[:position]:
             message = f"column {column!r} stands twice in the header"
             report(BadData(message, hint="remove one", where=where, kind="header", about=column))

@@ -122,13 +122,16 @@ def keyed_records(
 
     def numbered() -> Iterator[tuple[int, Sequence[Any]]]:
         yield first[0], tuple(first[1].values())
-        for line, item in items:
-            try:
-                values = _from_mapping(item, names, place, line)
-            except BadData as error:
-                report(error)
-            else:
-                yield line, values
+        try:
+            for line, item in items:
+                try:
+                    values = _from_mapping(item, names, place, line)
+                except BadData as error:
+                    report(error)
+                else:
+                    yield line, values
+        except BadData as error:  # the file cannot be read on; what was read of it is right all the same
+            report(error)
 
     return Records(names, blocks_of(numbered()), place, json=json)
 
