@@ -24,7 +24,6 @@ from seedframe.changes import (
     key_text,
 )
 from seedframe.code_digest import code_digest
-from seedframe.column_claims import ColumnClaims
 from seedframe.database.baselines import Baselines
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
@@ -46,7 +45,8 @@ from seedframe.history import ChangedRow, ResourceRecord
 from seedframe.limits import Limits
 from seedframe.masked_report import masked_resource
 from seedframe.own_code import OwnCode, is_built_in
-from seedframe.plugins import SeedManager
+from seedframe.plugins.column_claims import ColumnClaims
+from seedframe.plugins.manager import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, as_cell
 from seedframe.resources.environments import limited_to, skipped_in

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from seedframe.config import DEFAULT_ENV, Config
 from seedframe.contract import Constants, hook_mistakes, read_constants
-from seedframe.contributions import guarded, unknown
 from seedframe.errors import (
     DiscoveryError,
     HookMistake,
@@ -24,14 +23,15 @@ from seedframe.local_modules import import_seed, open_folder
 from seedframe.log import logger
 from seedframe.option import RESERVED, read_options
 from seedframe.own_files import OwnFiles
-from seedframe.plugins import SEED_NAME, SeedManager, Trace, build_manager
+from seedframe.plugins.contributions import guarded, unknown
+from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
 from seedframe.tracebacks import deepest, describe, render
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path) -> Di
         points: its entry points, whose modules can be imported.
         root: the folder.
     """
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
 
     points = tuple(points)
     manager = build_manager(root)
@@ -202,7 +202,7 @@ def load_extensions(
     distributions: tuple[Distribution, ...] = ()
     if config.plugins_allow or config.plugins_named:
         # Reading the metadata of all that is installed costs time, which a project without plugins need not spend.
-        from seedframe.installed import installed, unmet
+        from seedframe.plugins.installed import installed, unmet
 
         distributions, mistakes = installed(config)
         problems += [*mistakes, *unmet(distributions)]
@@ -219,7 +219,7 @@ def load_extensions(
 
 def _serve(distributions: "Iterable[Distribution]") -> None:
     """See to it that of locked plugins what was locked is imported, and nothing else."""
-    from seedframe.plugin_lock import serve, serve_unlocked
+    from seedframe.plugins.locking import serve, serve_unlocked
 
     for dist in distributions:
         if dist.lock is not None:  # allowed or not: another plugin may import it

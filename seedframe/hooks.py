@@ -9,7 +9,7 @@ from seedframe.changes import Change, Finding
 from seedframe.contract import ARGUMENTS, hook_functions
 from seedframe.errors import ConfigError, HookFailed, SeedframeError
 from seedframe.log import logger
-from seedframe.plugins import SeedManager
+from seedframe.plugins.manager import SeedManager
 from seedframe.resources.protocol import Resource
 from seedframe.seed import Seed
 from seedframe.tracebacks import describe, one_line, render

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from seedframe.changes import Change, Finding, Plan
     from seedframe.config import Config
     from seedframe.database.db import Db
-    from seedframe.kinds import Kinds
+    from seedframe.plugins.kinds import Kinds
     from seedframe.report import Report, ResourceOutcome, SeedOutcome
     from seedframe.reporting.formats import Reporter
     from seedframe.resources.protocol import Resource

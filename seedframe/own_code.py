@@ -18,7 +18,7 @@ from seedframe.database.touched import (
     writing_locks,
 )
 from seedframe.errors import ConnectionFailed, DeclarationError, Misbehaved, SeedframeError, TransactionEnded
-from seedframe.plugins import SeedManager
+from seedframe.plugins.manager import SeedManager
 from seedframe.resources.protocol import Resource
 from seedframe.seed import Seed
 

@@ -16,7 +16,7 @@ from seedframe.seed import Seed
 from seedframe.settings import Settings
 
 if TYPE_CHECKING:
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
 
 _SINCE = "since the plan was made"
 

@@ -18,19 +18,19 @@ from seedframe.errors import (
     UsageError,
 )
 from seedframe.history import ChainCheck, ChainHead, RunRecord
-from seedframe.modified_order import modified_order
 from seedframe.observer import Observer
-from seedframe.observing import observed
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.ordering import broken, in_order, select, with_requirements
-from seedframe.plugins import SeedManager, Trace
+from seedframe.plugins.manager import SeedManager, Trace
+from seedframe.plugins.modified_order import modified_order
+from seedframe.plugins.observing import observed
 from seedframe.report import Report
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
     from seedframe.database.environment_mark import Mark
     from seedframe.database.ledger import Ledger
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
     from seedframe.run import Job
 
 
@@ -80,7 +80,7 @@ class Project:
         seeds, problems = modified_order(in_order(found.seeds), found.plugins, config)
         seeds = with_requirements(seeds)
         if found.distributions:
-            from seedframe.uninstalled import with_reasons  # here, as most projects have no plugins
+            from seedframe.plugins.uninstalled import with_reasons  # here, as most projects have no plugins
 
             seeds = with_reasons(seeds, found.distributions)
         return cls(config, seeds, found.plugins, (*found.problems, *problems), found.distributions)
@@ -152,7 +152,7 @@ class Project:
         if not missing:
             chosen = self.choose(options.selection, all_usable=True)
             return runner.verify(self._job(chosen), options, self._observed(observer))
-        from seedframe.uninstalled import problem_of, without_absent_requirements
+        from seedframe.plugins.uninstalled import problem_of, without_absent_requirements
 
         there = replace(
             self,

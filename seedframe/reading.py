@@ -9,10 +9,10 @@ from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, SeedframeError, TransactionEnded
+from seedframe.plugins.uninstalled import gone, unseen
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
 from seedframe.run import Run
 from seedframe.seed import Seed
-from seedframe.uninstalled import gone, unseen
 
 
 class Reading:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from seedframe.account_run import AccountRun
 from seedframe.attempt import Attempt, Attempted, Scene
 from seedframe.changes import Finding
-from seedframe.column_claims import ColumnClaims
 from seedframe.config import Config
 from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
@@ -20,14 +19,15 @@ from seedframe.known_secrets import configured_secrets
 from seedframe.masked_report import masked_outcome, masked_resource
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
-from seedframe.plugins import SeedManager
+from seedframe.plugins.column_claims import ColumnClaims
+from seedframe.plugins.manager import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
 from seedframe.seed import Seed
 from seedframe.settings import Settings, declaration_problems, resolve
 
 if TYPE_CHECKING:
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
     from seedframe.saved_plan import SavedPlan
 
 

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 
 from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, RequirementMissing, SeedImportFailed
 from seedframe.hooks import call
-from seedframe.installed import judge, parse_allow
 from seedframe.options import Selection
+from seedframe.plugins.installed import judge, parse_allow
 from seedframe.project import Project
 from tests.conftest import Cli, Install
 
@@ -531,7 +531,7 @@ def test_without_plugins_the_metadata_of_what_is_installed_is_not_read(folder: W
     root = folder(
         {
             "seeds/00_core.py": "import sys\ndef verify(): pass\n"
-            "read = {'packaging', 'seedframe.installed'} & set(sys.modules)\nassert not read, read\n"
+            "read = {'packaging', 'seedframe.plugins.installed'} & set(sys.modules)\nassert not read, read\n"
         }
     )
     done = cli("list", cwd=root)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seedframe import hookspecs
-from seedframe.extension_contract import EXTENSION_ARGUMENTS
+from seedframe.plugins.extension_contract import EXTENSION_ARGUMENTS
 from seedframe.testing import Database, assert_converges
 from tests.conftest import Folder, Install, ProjectFactory, Sql
 from tests.running import apply, dry_run, verify

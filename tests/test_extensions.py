@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedframe import Project
-from seedframe.extension_contract import EXTENSION_ARGUMENTS
+from seedframe.plugins.extension_contract import EXTENSION_ARGUMENTS
 from tests.conftest import Folder, Install, ProjectFactory, Result, Sql
 from tests.running import apply, error, verify
 

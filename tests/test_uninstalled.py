@@ -9,8 +9,8 @@ import pytest
 from seedframe import Project
 from seedframe.cli.main import main
 from seedframe.errors import DiscoveryError
+from seedframe.plugins.uninstalled import plugin_of
 from seedframe.report import Report
-from seedframe.uninstalled import plugin_of
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.installing import Site, on_path
 from tests.running import apply, verify

@@ -135,7 +135,7 @@ def _mention_plugins(project: "Project") -> None:
     """Where nothing says which plugins are allowed, one line says that some are installed."""
     if project.config.plugins_allow is not None:
         return
-    from seedframe.installed import installed
+    from seedframe.plugins.installed import installed
 
     found = [visible(dist.name) for dist in installed(project.config)[0] if dist.state == "blocked"]
     if found:

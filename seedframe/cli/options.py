@@ -16,7 +16,7 @@ from seedframe.masking import hide
 if TYPE_CHECKING:
     from seedframe.config import Config
     from seedframe.observer import Observer
-    from seedframe.plugins import Trace
+    from seedframe.plugins.manager import Trace
     from seedframe.project import Project
 
 P = ParamSpec("P")

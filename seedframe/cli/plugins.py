@@ -18,7 +18,7 @@ from seedframe.seed import Seed
 
 if TYPE_CHECKING:
     from seedframe.config import Config
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
     from seedframe.project import Project
 
 _COLORS: Final = {"allowed": "green", "blocked": "yellow", "disabled": "yellow", "missing": "red"}
@@ -43,7 +43,7 @@ command.add_command(lock)
 
 @global_options
 def _list(context: Context, form: str) -> int:
-    from seedframe.installed import installed
+    from seedframe.plugins.installed import installed
 
     project = context.project()
     found, mistakes = installed(project.config, check_lock=False)
@@ -62,7 +62,7 @@ def _list(context: Context, form: str) -> int:
 
 
 def _document(dist: "Distribution", project: "Project") -> dict[str, Any]:
-    from seedframe.installed import is_seed
+    from seedframe.plugins.installed import is_seed
 
     return {
         "name": dist.name,

@@ -8,12 +8,12 @@ import click
 
 from seedframe.cli.options import Context, global_options
 from seedframe.errors import DiscoveryError, UsageError
-from seedframe.lockfile import LOCK_NAME, Lock, read_lock
+from seedframe.plugins.lockfile import LOCK_NAME, Lock, read_lock
 from seedframe.reporting.cells import visible
 
 if TYPE_CHECKING:
     from seedframe.config import Config
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
 
 
 @click.command("lock", short_help="Pin the allowed plugins, file by file; --check compares.")
@@ -27,7 +27,7 @@ def lock(context: Context, *, check: bool) -> int:
 
     Exit code: 0, with --check 1 where the lock is not what is installed, or 3.
     """
-    from seedframe.installed import installed, unmet
+    from seedframe.plugins.installed import installed, unmet
 
     # What is left out of one run is trusted all the same.
     config = replace(context.config(), plugins_disabled=frozenset(), plugins_named=frozenset(), plugins_autoload=True)
@@ -39,7 +39,7 @@ def lock(context: Context, *, check: bool) -> int:
 
 
 def _write(config: "Config", found: "tuple[Distribution, ...]") -> int:
-    from seedframe.plugin_lock import lock_of
+    from seedframe.plugins.locking import lock_of
     from seedframe.reporting.output import write_file
 
     allowed = [dist for dist in found if dist.state == "allowed"]
@@ -80,7 +80,7 @@ def _check(config: "Config", found: "tuple[Distribution, ...]") -> int:
 def _differences(locked: Lock | None, found: "tuple[Distribution, ...]") -> Iterator[str]:
     from packaging.utils import canonicalize_name
 
-    from seedframe.plugin_lock import differences
+    from seedframe.plugins.locking import differences
 
     if locked is None:
         yield f"there is no {LOCK_NAME}: seedframe plugins lock writes it"

@@ -12,10 +12,10 @@ import click
 
 from seedframe.cli.closed import ClosedOutput
 from seedframe.cli.options import Context
-from seedframe.contributions import unknown
 from seedframe.durations import Misfit, parse_duration
 from seedframe.errors import ReportNotWritten, UsageError
 from seedframe.log import logger
+from seedframe.plugins.contributions import unknown
 from seedframe.project import Project
 from seedframe.report import Report
 from seedframe.reporting.formats import BUILT_IN, Reporter

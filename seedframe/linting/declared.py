@@ -12,7 +12,7 @@ from seedframe.linting.found import Collector, Place
 from seedframe.linting.modules import kind_of, place_of
 from seedframe.linting.python_source import PythonSource
 from seedframe.own_files import OwnFiles
-from seedframe.plugins import SeedManager
+from seedframe.plugins.manager import SeedManager
 from seedframe.resources.repeated import declared_twice
 from seedframe.seed import Seed
 from seedframe.tracebacks import describe

@@ -21,7 +21,7 @@ from seedframe.project import Project
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
-    from seedframe.plugins import SeedManager
+    from seedframe.plugins.manager import SeedManager
 
 _PYPROJECT: Final = "pyproject.toml"
 _GROUP: Final = "seedframe"

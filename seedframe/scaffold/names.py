@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 from seedframe.errors import UsageError
-from seedframe.plugins import SEED_NAME
+from seedframe.plugins.manager import SEED_NAME
 
 _SEED: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TOPIC: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")

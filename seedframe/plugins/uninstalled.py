@@ -10,7 +10,7 @@ from seedframe.report import SeedOutcome, Status
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
 
 
 def gone(name: str, origin: str, distributions: "Iterable[Distribution]") -> str:

@@ -12,9 +12,9 @@ from packaging.version import InvalidVersion, Version
 
 from seedframe.config import NO_AUTOLOAD, Config
 from seedframe.errors import DiscoveryError, PluginMissing, did_you_mean
-from seedframe.lockfile import Lock, LockedPlugin, read_lock
-from seedframe.plugin_lock import TRUST_AGAIN, why_not
-from seedframe.plugins import SEED_NAME
+from seedframe.plugins.lockfile import Lock, LockedPlugin, read_lock
+from seedframe.plugins.locking import TRUST_AGAIN, why_not
+from seedframe.plugins.manager import SEED_NAME
 
 GROUP: Final = "seedframe"
 

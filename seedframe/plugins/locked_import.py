@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final, TypeAlias
 
-from seedframe.installed_files import top_level
+from seedframe.plugins.installed_files import top_level
 
 
 @dataclass(frozen=True, slots=True)

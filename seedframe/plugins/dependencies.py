@@ -9,8 +9,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from seedframe.errors import DiscoveryError, Problem
-from seedframe.installed_files import NoRecordError, record_digest
-from seedframe.lockfile import LockedDependency
+from seedframe.plugins.installed_files import NoRecordError, record_digest
+from seedframe.plugins.lockfile import LockedDependency
 
 _OWN: Final = "seedframe"
 

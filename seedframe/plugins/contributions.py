@@ -5,15 +5,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from seedframe.errors import DiscoveryError, SeedframeError, did_you_mean
-from seedframe.kinds import Kinds
 from seedframe.log import logger
+from seedframe.plugins.kinds import Kinds
 from seedframe.tracebacks import describe, render
 
 if TYPE_CHECKING:
     import click
 
     from seedframe.accounts.chosen import BackendFactory
-    from seedframe.plugins import SeedManager
+    from seedframe.plugins.manager import SeedManager
     from seedframe.reporting.formats import Reporter
     from seedframe.resources.protocol import Resource
     from seedframe.sources.formats import FileFormat

@@ -10,7 +10,7 @@ from seedframe.database.claimed import Claimed, claimed, left_by
 from seedframe.database.db import Db
 from seedframe.database.session import Session
 from seedframe.errors import DeclarationError, SeedframeError
-from seedframe.plugins import SeedManager
+from seedframe.plugins.manager import SeedManager
 from seedframe.resources.environments import skipped_in
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows

@@ -5,7 +5,7 @@ from typing import Any
 from seedframe.handover import Handed
 from seedframe.log import logger
 from seedframe.observer import Observer
-from seedframe.plugins import SeedManager
+from seedframe.plugins.manager import SeedManager
 from seedframe.report import Report, ResourceOutcome, SeedOutcome
 from seedframe.seed import Seed
 from seedframe.tracebacks import describe, render

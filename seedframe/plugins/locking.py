@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
 
-from seedframe.dependencies import dependency_differences, locked_dependencies
 from seedframe.errors import DiscoveryError, Problem
-from seedframe.installed_files import NoRecordError, as_installed, file_differences, folder_of, recorded
-from seedframe.lockfile import Lock, LockedPlugin
+from seedframe.plugins.dependencies import dependency_differences, locked_dependencies
+from seedframe.plugins.installed_files import NoRecordError, as_installed, file_differences, folder_of, recorded
+from seedframe.plugins.lockfile import Lock, LockedPlugin
 
 if TYPE_CHECKING:
-    from seedframe.installed import Distribution
+    from seedframe.plugins.installed import Distribution
 
 TRUST_AGAIN: Final = "install it again, or look at what changed: `seedframe plugins lock` once you trust the change"
 _SHOWN: Final = 3
@@ -77,13 +77,13 @@ def why_not(locked: LockedPlugin | None, dist: metadata.Distribution) -> str | N
 
 def serve(locked: LockedPlugin, dist: metadata.Distribution) -> None:
     """Have all imports of the plugin's packages come from the files that the lock has, byte by byte."""
-    from seedframe.locked_import import LockedFiles, serve_from
+    from seedframe.plugins.locked_import import LockedFiles, serve_from
 
     serve_from(LockedFiles.of(locked.name, folder_of(dist), locked.files))
 
 
 def serve_unlocked(dist: metadata.Distribution) -> None:
     """Have the plugin's packages be imported as all others are, whatever another project's lock says of them."""
-    from seedframe.locked_import import release
+    from seedframe.plugins.locked_import import release
 
     release(canonicalize_name(dist.name))

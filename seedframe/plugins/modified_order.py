@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from seedframe.config import Config
-from seedframe.contributions import guarded
 from seedframe.errors import DiscoveryError, SeedframeError
-from seedframe.plugins import SeedManager
+from seedframe.plugins.contributions import guarded
+from seedframe.plugins.manager import SeedManager
 from seedframe.seed import Seed
 
 

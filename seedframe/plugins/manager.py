@@ -9,14 +9,15 @@ from typing import Final, TypeAlias, cast
 
 import pluggy
 
-from seedframe import hookspecs, kinds
+from seedframe import hookspecs
 from seedframe.accounts import backends
 from seedframe.contract import hook_options, is_unmarked_hook
-from seedframe.contributions import Contributions
 from seedframe.errors import HookMistake
-from seedframe.extension_contract import extension_mistakes, is_extension_hook
 from seedframe.markers import PROJECT, hookimpl
 from seedframe.own_files import OwnFiles
+from seedframe.plugins import kinds
+from seedframe.plugins.contributions import Contributions
+from seedframe.plugins.extension_contract import extension_mistakes, is_extension_hook
 from seedframe.reporting import formats as report_formats
 from seedframe.sources import formats as file_formats
 
