@@ -790,7 +790,7 @@ def test_an_import_that_is_refused_is_the_seeds_own_failure(root: Path, site: Si
     assert run("plugins", "lock")[0] == 0
     with pytest.MonkeyPatch.context() as patched:
         # Between the check and the import.
-        patched.setattr("seedframe.installed.why_not", lambda *_: None)
+        patched.setattr("seedframe.plugins.installed.why_not", lambda *_: None)
         (site.path / "acme" / "seed.py").write_text("1 / 0\n")
         (seed,) = (seed for seed in Project.load(root).seeds if seed.name == "acme")
     assert isinstance(seed.broken, SeedImportFailed)
