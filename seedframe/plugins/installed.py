@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final, Literal, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,8 +15,7 @@ from seedframe.errors import DiscoveryError, PluginMissing, did_you_mean
 from seedframe.plugins.lockfile import Lock, LockedPlugin, read_lock
 from seedframe.plugins.locking import TRUST_AGAIN, why_not
 from seedframe.plugins.manager import SEED_NAME
-
-GROUP: Final = "seedframe"
+from seedframe.plugins.offered import Offer, offers
 
 State: TypeAlias = Literal["allowed", "blocked", "disabled", "missing"]
 
@@ -86,19 +85,33 @@ def installed(
     """
     wanted, mistakes = parse_allow(config.plugins_allow or ())
     lock = read_lock(config.root) if check_lock and wanted else None
-    offered: dict[str, list[EntryPoint]] = {}
-    for entry_point in entry_points(group=GROUP):
-        if entry_point.dist is not None:
-            offered.setdefault(canonicalize_name(entry_point.dist.name), []).append(entry_point)
+    offered: set[str] = set()
     found: list[Distribution] = []
-    for key, points in offered.items():
-        dist = _distribution(points[0])
-        found.append(_judged(dist.name, dist.version, points, wanted, config, lock, key))
+    for offer in offers():
+        key: str = canonicalize_name(offer.name)
+        offered.add(key)
+        if offer.wrong is not None:
+            found.append(_disbelieved(offer, expected=key in wanted))
+            continue
+        found.append(_judged(offer.name, offer.version, offer.entry_points, wanted, config, lock, key))
     for key, requirement in wanted.items():
         if key not in offered:
             found.append(_judged(requirement.name, None, (), wanted, config, lock, key))
     ordered = tuple(sorted(found, key=lambda dist: canonicalize_name(dist.name)))
     return ordered, (*mistakes, *_unknown_names(config, ordered))
+
+
+def _disbelieved(offer: Offer, *, expected: bool) -> Distribution:
+    """One that no line can allow."""
+    return Distribution(
+        name=offer.name,
+        version=offer.version,
+        entry_points=offer.entry_points,
+        state="blocked",
+        reason=f"it {offer.wrong}",
+        hint="uninstall it, or install it again",
+        expected=expected,
+    )
 
 
 def _judged(

@@ -177,26 +177,28 @@ def _is_code(path: str) -> bool:
 
 
 def _added(root: Path, known: Collection[str]) -> Iterator[str]:
-    """Code in the packages of these files that is none of them. Modules that stand alone have no folder to look in.
+    """What is in the packages of these files and none of them: a seed may read whatever lies in a folder of data.
+
+    Modules that stand alone have no folder to look in.
 
     In a folder without `__init__.py`, which others may have modules in as well, theirs are left alone.
     """
     found = []
     for name in sorted(top_level([path for path in known if "/" in path])):
         shared = f"{name}/__init__.py" not in known
-        found += [(path, shared) for path in _code_below(root, name) if path not in known]
+        found += [(path, shared) for path in _files_below(root, name) if path not in known]
     others = _owned(root) if any(shared for _, shared in found) else frozenset()
     yield from (path for path, shared in found if not (shared and path in others))
 
 
-def _code_below(root: Path, package: str) -> Iterator[str]:
+def _files_below(root: Path, package: str) -> Iterator[str]:
     for folder, folders, names in os.walk(root / package):
         at = Path(folder).relative_to(root)
         yield from ((at / name).as_posix() for name in folders if (Path(folder) / name).is_symlink())
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(names):
             # Beside its source, Python does not look at bytecode that is not in __pycache__.
-            if _is_code(name) and not (name.endswith(".pyc") and f"{name[:-4]}.py" in names):
+            if not (name.endswith(".pyc") and f"{name[:-4]}.py" in names):
                 yield (at / name).as_posix()
 
 

@@ -9,8 +9,16 @@ from packaging.utils import canonicalize_name
 
 from seedframe.errors import DiscoveryError, Problem
 from seedframe.plugins.dependencies import dependency_differences, locked_dependencies
-from seedframe.plugins.installed_files import NoRecordError, as_installed, file_differences, folder_of, recorded
+from seedframe.plugins.installed_files import (
+    NoRecordError,
+    as_installed,
+    file_differences,
+    folder_of,
+    recorded,
+    top_level,
+)
 from seedframe.plugins.lockfile import Lock, LockedPlugin
+from seedframe.plugins.offered import GROUP
 
 if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution
@@ -42,12 +50,24 @@ def _locked(dist: metadata.Distribution) -> LockedPlugin:
     except NoRecordError as error:
         hint = f"install it from a wheel: pip install --force-reinstall '{dist.name}=={dist.version}'"
         raise DiscoveryError(f"plugin {dist.name} {error}: it cannot be locked", hint=hint) from None
+    foreign = tuple(foreign_entry_points(dist, files))
+    if foreign:
+        hint = "its author moves the module into the distribution"
+        raise DiscoveryError(f"plugin {dist.name}: {foreign[0]}: it cannot be locked", hint=hint)
     return LockedPlugin(
         name=canonicalize_name(dist.name),
         version=dist.version,
         files=files,
         dependencies=locked_dependencies(dist),
     )
+
+
+def foreign_entry_points(dist: metadata.Distribution, files: Iterable[str]) -> Iterator[str]:
+    """Entry points that name what is none of the plugin's files, which a lock of them would say nothing of."""
+    tops = top_level(tuple(files))
+    for point in dist.entry_points:
+        if point.group == GROUP and point.module.partition(".")[0] not in tops:
+            yield f"{point.name} names {point.value}, which is in none of its files"
 
 
 def differences(locked: LockedPlugin | None, dist: metadata.Distribution) -> Iterator[str]:
@@ -63,6 +83,7 @@ def differences(locked: LockedPlugin | None, dist: metadata.Distribution) -> Ite
     if locked.version != dist.version:
         yield f"{locked.version} is locked, and {dist.version} is installed"
         return
+    yield from foreign_entry_points(dist, locked.files)
     yield from file_differences(dist, locked.files)
     yield from dependency_differences(dist, locked.dependencies)
 
