@@ -132,4 +132,4 @@ def test_a_path_in_the_lock_that_is_none_is_a_difference(root: Path, site: Site,
     lock.write_text(lock.read_text().replace('"sf_good.py"', '"sf_good\\u0000.py"'))
     done = cli("plugins", "lock", "--check", cwd=root, env=environment)
     assert done.returncode == 1
-    assert "is no path" in done.stdout + done.stderr
+    assert "has no name that a file can have" in done.stdout + done.stderr
