@@ -319,10 +319,11 @@ def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> S
     hint = None
     if isinstance(error, ModuleNotFoundError) and error.name:
         hint = f"is {error.name.partition('.')[0]!r} installed in this environment?"
+    who = "" if own is not None or where is None else f"plugin {origin} "
     if isinstance(error, SystemExit):
-        return SeedImportFailed("calls sys.exit() while it is imported", where=where or origin)
+        return SeedImportFailed(f"{who}calls sys.exit() while it is imported", where=where or origin)
     hint = hint or "run with -v for the traceback"
-    return SeedImportFailed(f"cannot be imported: {describe(error)}", hint=hint, where=where or origin)
+    return SeedImportFailed(f"{who}cannot be imported: {describe(error)}", hint=hint, where=where or origin)
 
 
 def _innermost(error: BaseException) -> str | None:

@@ -90,9 +90,14 @@ def guarded(seed: Seed, plugins: SeedManager, what: str) -> Iterator[None]:
 def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, what: str) -> HookFailed:
     own = plugins.own_files(seed.plugin)
     logger.bind(seed=seed.label, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
-    where = own.raised_at(error) or seed.origin
+    where, blamed = own.raised_at(error), ""
+    if where is None and (found := plugins.raised_in(error)) is not None:
+        who, where = found
+        blamed = f"in {who}: "
     return HookFailed(
-        f"`{hook}` of seed {seed.label} failed: {what}", hint="run with -v for the traceback", where=where
+        f"`{hook}` of seed {seed.label} failed: {blamed}{what}",
+        hint="run with -v for the traceback",
+        where=where or seed.origin,
     )
 
 
@@ -100,8 +105,20 @@ def _raised_at(seed: Seed, plugins: SeedManager, error: BaseException) -> str:
     return plugins.own_files(seed.plugin).raised_at(error) or seed.origin
 
 
+_OF_A_RESOURCE: Final = ("name", "tables", "describe", "diff", "delete", "write")
+
+
 def _resource(item: Any, seed: Seed, hook: str) -> Any:
-    return item if isinstance(item, Resource) else _refuse(item, seed, hook, "a resource: Rows(…), Tables(…) …")
+    if isinstance(item, Resource):
+        return item
+    lacks = [part for part in _OF_A_RESOURCE if not hasattr(item, part)]
+    if lacks and len(lacks) < len(_OF_A_RESOURCE) and hasattr(item, "diff"):
+        raise HookFailed(
+            f"`{hook}` of seed {seed.label} returned {type(item).__name__}, which lacks {', '.join(lacks)}",
+            hint=f"a resource has {', '.join(_OF_A_RESOURCE)}",
+            where=seed.origin,
+        )
+    return _refuse(item, seed, hook, "a resource: Rows(…), Tables(…) …")
 
 
 def _change(item: Any, seed: Seed, hook: str) -> Change:

@@ -423,13 +423,19 @@ def test_an_extension_that_does_not_fit_is_the_projects_problem(
     assert [seed.name for seed in project.seeds] == ["core"]
 
 
-def test_an_extension_may_do_nothing_and_its_functions_are_no_hooks(folder: Write, install: Install) -> None:
-    files = {"seedframe_ext.py": "def verify(): raise RuntimeError('not a hook of an extension')\n"}
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        ("verify", "name a function seedframe_…, as docs/plugins.md has them"),
+        ("reporters", "did you mean 'seedframe_reporters'?"),
+    ],
+)
+def test_an_extension_has_a_hook(folder: Write, install: Install, function: str, hint: str) -> None:
+    files = {"seedframe_ext.py": f"def {function}(): raise RuntimeError('not a hook of an extension')\n"}
     install("seedframe-iso", "1.0", {"report": "seedframe_ext"}, files)
-    project = Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO))
-    assert problems(project) == []
-    assert dict(project.plugins.extensions) == {"extension:report": "seedframe-iso 1.0"}
-    assert call(project.seeds[0], project.plugins, "verify", db=None, env="", settings={}) == []
+    (problem,) = Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO)).problems
+    assert problem.message == "plugin seedframe-iso 1.0, extension 'report': has no hook"
+    assert problem.hint == hint
 
 
 # -------------------------------------------------------------------------

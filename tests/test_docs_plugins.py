@@ -16,6 +16,8 @@ from tests.running import apply, dry_run, verify
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```(\w+)\n# ([\w./-]+)(, more)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+_DATA = re.compile(r"`([\w./]+\.csv)`:\n\n```csv\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
 
 def samples() -> dict[str, str]:
     """The page's files; what is more of one stands below it."""
@@ -23,7 +25,7 @@ def samples() -> dict[str, str]:
     for _, file, more, text in _BLOCK.findall(PAGE):
         assert (file in files) == bool(more), file
         files[file] = files.get(file, "") + text
-    return files
+    return files | dict(_DATA.findall(PAGE))
 
 
 FILES = samples()

@@ -213,6 +213,42 @@ def test_a_kind_of_resource(project: ProjectFactory, extension: Extension, sql: 
     assert "- flag open" in extension.run(folder, "list").stdout
 
 
+def test_a_kind_that_fails_is_told_as_its_plugins(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql(TABLE)
+    extension(KIND.replace("found = db.scalar", "found = 1 / 0 or db.scalar"))
+    folder = project({"seeds/10_a.py": "def resources(kinds): yield kinds.flag('open')\n"}, config=CONFIG)
+    assert error(apply(folder)) == (
+        "hook_failed: seedframe_ext.py:18: `flag:open: diff` of seed 10_a failed: in plugin seedframe-ext 1.0,"
+        " extension 'ext': ZeroDivisionError: division by zero (run with -v for the traceback)"
+    )
+
+
+def test_a_resource_that_lacks_something_is_told_what(project: ProjectFactory, extension: Extension) -> None:
+    extension(KIND.replace("tables = ()", "").replace("def name(self)", "def title(self)"))
+    folder = project({"seeds/10_a.py": "def resources(kinds): yield kinds.flag('open')\n"}, config=CONFIG)
+    assert error(apply(folder)) == (
+        "hook_failed: seeds/10_a.py: `resources` of seed 10_a returned Flag, which lacks name, tables"
+        " (a resource has name, tables, describe, diff, delete, write)"
+    )
+
+
+def test_what_an_extension_adds_is_shown(project: ProjectFactory, extension: Extension) -> None:
+    extension(KIND + COMMAND)
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    assert "      adds command greet, resource kind flag\n" in extension.run(folder, "plugins").stdout
+    (plugin,) = json.loads(extension.run(folder, "plugins", "--format", "json").stdout)["plugins"]
+    assert plugin["entry_points"][0]["adds"] == {"command": ["greet"], "resource kind": ["flag"]}
+
+
+def test_an_import_that_fails_names_the_plugin_and_the_line(project: ProjectFactory, extension: Extension) -> None:
+    extension("import sys\n1 / 0\n")
+    (problem,) = problems(project({"seeds/10_a.py": SEED}, config=CONFIG))
+    assert problem.endswith(
+        "seedframe_ext.py:2: plugin seedframe-ext 1.0 cannot be imported: ZeroDivisionError: division by zero"
+        " (run with -v for the traceback)"
+    )
+
+
 def test_a_kind_that_nobody_adds(project: ProjectFactory, sql: Sql) -> None:
     folder = project({"seeds/10_a.py": "def resources(kinds): yield kinds.row('t')\n"})
     assert "no kind of resource is called 'row' (did you mean 'rows'?)" in error(apply(folder))
@@ -314,7 +350,10 @@ def test_a_reporter_that_fails(
     )
     done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), "apply", "--format", "x")
     assert done.returncode == 3
-    assert done.stderr.splitlines()[0] == f"error: the report could not be written: reporter 'x' {what}"
+    assert done.stderr.splitlines()[0].endswith(
+        f"the report could not be written: plugin seedframe-ext 1.0, extension 'ext': reporter 'x' {what}"
+    )
+    assert ("error: seedframe_ext.py:2: " in done.stderr) == ("/" in document)
     assert "the run itself was done: exit code 0 otherwise" in done.stderr
     assert sql("SELECT count(*) FROM t") == [(1,)]
 
@@ -353,8 +392,9 @@ def test_a_command(project: ProjectFactory, extension: Extension) -> None:
     bug = extension.run(folder, "greet", "zero")
     assert bug.returncode == 3
     assert bug.stderr.endswith(
-        "error: the command 'greet' failed: ZeroDivisionError: division by zero (seedframe_ext.py:11)\n"
-        " hint: report it, with the traceback that -v shows, to the author of the plugin: see `seedframe plugins`\n"
+        "error: seedframe_ext.py:11: plugin seedframe-ext 1.0, extension 'ext': the command 'greet' failed:"
+        " ZeroDivisionError: division by zero\n"
+        " hint: report it, with the traceback that -v shows, to the author of the plugin\n"
     )
     assert "did you mean 'greet'?" in extension.run(folder, "gret").stderr
     left_out = extension.run(folder, "-p", "no:ext", "greet", "you")

@@ -633,7 +633,11 @@ def seeds(root: Path, **options: list[str]) -> tuple[list[str], list[str]]:
 def two(root: Path, site: Site) -> Site:
     """Two plugins that are allowed: one with two seeds and an extension."""
     site.uninstall("seedframe-acme")
-    files = {**FILES, "acme/second.py": "WRITES = []\ndef verify(): pass\n", "acme/extension.py": ""}
+    files = {
+        **FILES,
+        "acme/second.py": "WRITES = []\ndef verify(): pass\n",
+        "acme/extension.py": "def seedframe_configure(): pass\n",
+    }
     points = {**POINT, "45_second": "acme.second", "acmext": "acme.extension"}
     site.install("seedframe-acme", "1.2.0", points, files)
     site.install(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from typing import Final
 
 import click
@@ -10,6 +11,7 @@ import click
 from seedframe.cli.options import context_of
 from seedframe.discovery import load_extensions
 from seedframe.errors import ConfigError
+from seedframe.plugins.manager import SeedManager
 
 _LOADED: Final = "commands of plugins"
 _CHOSEN: Final = "command of a plugin"
@@ -22,22 +24,22 @@ def plugin_commands(ctx: click.Context, built_in: Collection[str]) -> Mapping[st
     """
     if _LOADED not in ctx.meta:
         ctx.meta[_LOADED] = _load(ctx, built_in)
-    found: Mapping[str, click.Command] = ctx.meta[_LOADED]
+    found: Mapping[str, click.Command] = ctx.meta[_LOADED][0]
     return found
 
 
-def _load(ctx: click.Context, built_in: Collection[str]) -> Mapping[str, click.Command]:
+def _load(ctx: click.Context, built_in: Collection[str]) -> tuple[Mapping[str, click.Command], SeedManager | None]:
     context = context_of(ctx)
     try:
         config = context.config()
     except ConfigError:
-        return {}
+        return {}, None
     with redirect_stdout(sys.stderr):
         manager, _, problems = load_extensions(config, context.trace)
         found = manager.contributions.commands(built_in)
     if problems and not found:
         raise problems[0]
-    return found
+    return found, manager
 
 
 def choose(ctx: click.Context, name: str, built_in: Collection[str]) -> click.Command | None:
@@ -48,7 +50,16 @@ def choose(ctx: click.Context, name: str, built_in: Collection[str]) -> click.Co
     return found
 
 
-def chosen(ctx: click.Context | None) -> str | None:
-    """The name of the plugin's command that was run; None for a built-in one."""
-    name: str | None = ctx.meta.get(_CHOSEN) if ctx is not None else None
-    return name
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The command of a plugin that was run: its name, and the manager that knows whose code it is."""
+
+    name: str
+    plugins: SeedManager
+
+
+def chosen(ctx: click.Context | None) -> Chosen | None:
+    """The plugin's command that was run; None for a built-in one."""
+    if ctx is None or _CHOSEN not in ctx.meta:
+        return None
+    return Chosen(ctx.meta[_CHOSEN], ctx.meta[_LOADED][1])

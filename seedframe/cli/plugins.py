@@ -10,7 +10,7 @@ import click
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
 from seedframe.cli.plugins_lock import lock
 from seedframe.cli.problems import lines_of, print_problems, problem_document
-from seedframe.errors import HookMistake, Problem, SeedImportFailed
+from seedframe.errors import DiscoveryError, HookMistake, Problem, SeedImportFailed
 from seedframe.reporting.cells import visible
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import page_for, print_utf8
@@ -93,11 +93,18 @@ def _loaded(dist: "Distribution", name: str, project: "Project") -> dict[str, An
     for seed in project.seeds:
         if seed.label == name and seed.origin == dist.origin:
             hooks = [hook for hook in ARGUMENTS if has_hook(seed, hook)]
-            return {"hooks": hooks, "writes": list(seed.writes), "errors": _errors(seed)}
+            return {"hooks": hooks, "writes": list(seed.writes), "adds": None, "errors": _errors(seed)}
     if project.plugins.extensions.get(f"extension:{name}") == dist.origin:
         callers = project.plugins.get_hookcallers(project.plugins.get_plugin(f"extension:{name}"))
-        return {"hooks": sorted(caller.name for caller in callers or ()), "writes": None, "errors": []}
-    return {"hooks": None, "writes": None, "errors": []}
+        hooks = sorted(caller.name for caller in callers or ())
+        try:
+            adds = {
+                what: list(names) for what, names in project.plugins.contributions.added_by(f"extension:{name}").items()
+            }
+        except DiscoveryError:  # which is one of the project's problems
+            adds = {}
+        return {"hooks": hooks, "writes": None, "adds": adds, "errors": []}
+    return {"hooks": None, "writes": None, "adds": None, "errors": []}
 
 
 def _errors(seed: Seed) -> list[dict[str, str | None]]:
@@ -140,6 +147,9 @@ def plugin_lines(document: dict[str, Any], width: int | None) -> Iterator[str]:
         if entry_point["writes"]:
             writes = ", ".join(map(visible, entry_point["writes"]))
             yield from _wrapped(f"writes {writes}", "      ", "        ", width)
+        if entry_point.get("adds"):
+            added = (f"{what} {name}" for what, names in entry_point["adds"].items() for name in names)
+            yield from _wrapped(f"adds {visible(', '.join(added))}", "      ", "        ", width)
         for error in entry_point["errors"]:
             for line in lines_of(Problem(**error)):
                 yield f"      {line}"

@@ -4,6 +4,7 @@ import errno
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from seedframe.errors import HookFailed, Problem, SeedframeError
 from seedframe.masked_report import masked_problem
 from seedframe.reporting.cells import visible
 from seedframe.tracebacks import deepest, describe, render
+
+if TYPE_CHECKING:
+    from seedframe.cli.plugin_commands import Chosen
 
 
 def print_problems(problems: Iterable[Problem], context: Context) -> None:
@@ -42,7 +46,7 @@ def _painted(line: str) -> str:
     return click.style(label + colon, fg="red" if label == "error" else "cyan", bold=True) + rest
 
 
-def explain(error: Exception, context: Context, *, command: str | None = None) -> tuple[Problem, ...]:
+def explain(error: Exception, context: Context, *, command: "Chosen | None" = None) -> tuple[Problem, ...]:
     """What the user is told of an exception that ended a command; with -v, a bug's traceback is printed first.
 
     Args:
@@ -53,7 +57,7 @@ def explain(error: Exception, context: Context, *, command: str | None = None) -
     return tuple(map(masked_problem, _explained(error, context, command)))
 
 
-def _explained(error: Exception, context: Context, command: str | None) -> tuple[Problem, ...]:
+def _explained(error: Exception, context: Context, command: "Chosen | None") -> tuple[Problem, ...]:
     if isinstance(error, SeedframeError):
         return error.problems
     if isinstance(error, click.ClickException):
@@ -69,8 +73,10 @@ def _explained(error: Exception, context: Context, command: str | None) -> tuple
     place = deepest(error, lambda _: True)
     where = f" ({Path(place[0]).name}:{place[1]})" if place else ""
     if command is not None:
-        hint = f"{hint}, to the author of the plugin: see `seedframe plugins`"
-        return (Problem(HookFailed.code, f"the command {command!r} failed: {describe(error)}{where}", hint),)
+        who, line = command.plugins.raised_in(error) or (None, None)
+        told = f"the command {command.name!r} failed: {describe(error)}"
+        hint = f"{hint}, to the author of the plugin"
+        return (Problem(HookFailed.code, f"{who}: {told}" if who else f"{told}{where}", hint, line),)
     return (Problem("bug", f"this is a bug in seedframe: {describe(error)}{where}", hint),)
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from seedframe.durations import Misfit, parse_duration
 from seedframe.errors import ReportNotWritten, UsageError
 from seedframe.log import logger
 from seedframe.plugins.contributions import unknown
+from seedframe.plugins.manager import SeedManager
 from seedframe.project import Project
 from seedframe.report import Report
 from seedframe.reporting.formats import BUILT_IN, Reporter
@@ -36,11 +37,34 @@ class Destination:
 
     def reporter(self, project: Project) -> Reporter:
         """What writes it. Errors: UsageError for a format that there is not, DiscoveryError."""
-        found = _FORMATS.get(self.format) or project.plugins.contributions.reporters.get(self.format)
+        if self.format in _FORMATS:
+            return _FORMATS[self.format]
+        found = project.plugins.contributions.reporters.get(self.format)
         if found is None:
             message, hint = unknown("format", self.format, project.plugins.contributions.reporters)
             raise UsageError(message, hint=hint, where="--format")
-        return found
+        return replace(found, document=_guarded(found, project.plugins))
+
+
+def _guarded(reporter: Reporter, plugins: SeedManager) -> Callable[[Report, Page], str]:
+    """What a plugin's reporter makes of a report; where it fails, that is a UsageError that names the plugin."""
+    who = plugins.called(plugins.contributions.owner("reporter", reporter.name) or "")
+
+    def document(report: Report, page: Page) -> str:
+        try:
+            with redirect_stdout(sys.stderr):  # standard output is for what it returns
+                text = reporter.document(report, page)
+        except (Exception, SystemExit) as error:
+            logger.bind(reporter=reporter.name, traceback=render(error)).info("a reporter raised")
+            what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
+            found = plugins.raised_in(error)
+            where = found[1] if found is not None else None
+            raise UsageError(f"{who}: reporter {reporter.name!r} {what}", where=where) from error
+        if not isinstance(text, str):
+            raise UsageError(f"{who}: reporter {reporter.name!r} returned {type(text).__name__}, not a text")
+        return text
+
+    return document
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -132,32 +156,16 @@ def _not_written(report: Report, why: str, where: str | None) -> ReportNotWritte
 def _deliver(report: Report, to: Destination, reporter: Reporter, context: Context) -> int:
     if to.output is not None:
         page = Page(verbosity=max(-1, min(1, context.verbosity)))
-        write_file(to.output, _document(report, reporter, page))
+        write_file(to.output, reporter.document(report, page))
         if report.exit_code:
             _tell(report, context)
     elif reporter.for_people:
         _print(report, reporter, context)
     else:
-        print_utf8(_document(report, reporter, Page()))
+        print_utf8(reporter.document(report, Page()))
         if report.error is not None:
             _tell(report, context)
     return report.exit_code
-
-
-def _document(report: Report, reporter: Reporter, page: Page) -> str:
-    """Errors: ReportNotWritten, where a plugin's reporter fails."""
-    if reporter in BUILT_IN:
-        return reporter.document(report, page)
-    try:
-        with redirect_stdout(sys.stderr):  # standard output is for what it returns
-            text = reporter.document(report, page)
-    except (Exception, SystemExit) as error:
-        logger.bind(reporter=reporter.name, traceback=render(error)).info("a reporter raised")
-        what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
-        raise _not_written(report, f"reporter {reporter.name!r} {what}", None) from error
-    if not isinstance(text, str):
-        raise _not_written(report, f"reporter {reporter.name!r} returned {type(text).__name__}, not a text", None)
-    return text
 
 
 def _print(report: Report, reporter: Reporter, context: Context) -> None:
@@ -167,7 +175,7 @@ def _print(report: Report, reporter: Reporter, context: Context) -> None:
         _tell(report, context)  # an error and nothing else belongs where errors of other commands are
         return
     page = page_for(sys.stdout, color=context.colored(sys.stdout), verbosity=context.verbosity)
-    print_text(_document(report, reporter, page))
+    print_text(reporter.document(report, page))
 
 
 def _tell(report: Report, context: Context) -> None:

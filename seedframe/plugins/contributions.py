@@ -28,6 +28,21 @@ class Contributions:
 
     def __init__(self, plugins: "SeedManager") -> None:
         self._plugins = plugins
+        self._owners: dict[tuple[str, str], str] = {}
+
+    def owner(self, what: str, name: str) -> str | None:
+        """The extension that a thing is from that was asked for before: `owner("reporter", "short")`."""
+        return self._owners.get((what, name))
+
+    def added_by(self, key: str) -> "Mapping[str, tuple[str, ...]]":
+        """What one extension adds, by what it is: {"reporter": ("short",)}. Errors: DiscoveryError."""
+        asked = (len(self.kinds), self.file_formats, self.account_backends, self.reporters, self.commands(()))
+        assert asked  # noqa: S101 - they were asked for, so that their owners are known
+        found: dict[str, list[str]] = {}
+        for (what, name), owner in self._owners.items():
+            if owner == key:
+                found.setdefault(what, []).append(name)
+        return {what: tuple(sorted(names)) for what, names in sorted(found.items())}
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -35,8 +50,8 @@ class Contributions:
         return Kinds(self._kinds)
 
     def _kinds(self) -> "Mapping[str, type[Resource]]":
-        found = _Named("resource kind")
-        for who, kinds in self._of("seedframe_resource_kinds"):
+        found = _Named("resource kind", self._owners)
+        for key, who, kinds in self._of("seedframe_resource_kinds"):
             for name, kind in _mapping(kinds, who, "seedframe_resource_kinds").items():
                 lacks = [part for part in _METHODS if not callable(getattr(kind, part, None))]
                 if not isinstance(kind, type):
@@ -47,7 +62,7 @@ class Contributions:
                         f"{who}: the kind {name!r} lacks {', '.join(lacks)}",
                         hint="a resource has name, tables, describe, diff, delete and write",
                     )
-                found.add(name, kind, who)
+                found.add(name, kind, key, who)
         return found.things
 
     @cached_property
@@ -55,26 +70,26 @@ class Contributions:
         """The formats of data files, by ending."""
         from seedframe.sources.formats import FileFormat
 
-        found = _Named("file format")
-        for who, formats in self._of("seedframe_file_formats"):
+        found = _Named("file format", self._owners)
+        for key, who, formats in self._of("seedframe_file_formats"):
             for entry in _items(formats, FileFormat, who, "seedframe_file_formats"):
                 for ending in entry.endings:
                     if not ending.startswith(".") or ending != ending.lower() or "." in ending[1:] or ending == ".":
                         hint = 'an ending is lower case and has one dot, its first character: ".xlsx"'
                         raise DiscoveryError(f"{who}: {ending!r} is no ending of files", hint=hint)
-                    found.add(ending, entry, who)
+                    found.add(ending, entry, key, who)
         return found.things
 
     @cached_property
     def account_backends(self) -> "Mapping[str, BackendFactory]":
         """What makes the places where accounts can be kept, by the backend's name."""
-        found = _Named("account backend")
-        for who, backends in self._of("seedframe_account_backends"):
+        found = _Named("account backend", self._owners)
+        for key, who, backends in self._of("seedframe_account_backends"):
             for name, make in _mapping(backends, who, "seedframe_account_backends").items():
                 if not callable(make) or name == "auto":
                     hint = "map each name but `auto` to a function that makes the backend"
                     raise DiscoveryError(f"{who}: the account backend {name!r} cannot be made", hint=hint)
-                found.add(name, make, who)
+                found.add(name, make, key, who)
         return found.things
 
     @cached_property
@@ -82,20 +97,20 @@ class Contributions:
         """The formats of reports, by name."""
         from seedframe.reporting.formats import Reporter
 
-        found = _Named("reporter")
-        for who, reporters in self._of("seedframe_reporters"):
+        found = _Named("reporter", self._owners)
+        for key, who, reporters in self._of("seedframe_reporters"):
             for reporter in _items(reporters, Reporter, who, "seedframe_reporters"):
-                found.add(reporter.name, reporter, who)
+                found.add(reporter.name, reporter, key, who)
         return found.things
 
     def commands(self, taken: Iterable[str]) -> "Mapping[str, click.Command]":
         """Commands beside the built-in ones, whose names are `taken`."""
         import click
 
-        found = _Named("command", dict.fromkeys(taken, "seedframe itself"))
-        for who, commands in self._of("seedframe_commands"):
+        found = _Named("command", self._owners, dict.fromkeys(taken, "seedframe itself"))
+        for key, who, commands in self._of("seedframe_commands"):
             for command in _items(commands, click.Command, who, "seedframe_commands"):
-                found.add(command.name or "", command, who)
+                found.add(command.name or "", command, key, who)
         return found.things
 
     def problems(self) -> tuple[DiscoveryError, ...]:
@@ -116,12 +131,12 @@ class Contributions:
                 found.append(error)
         return tuple(found)
 
-    def _of(self, hook: str) -> Iterator[tuple[str, Any]]:
-        """What each extension returns, with what it is called in messages."""
-        for name in self._plugins.implementing(hook):
-            who = self._plugins.called(name)
-            for result in guarded(self._plugins, name, hook):
-                yield who, result
+    def _of(self, hook: str) -> Iterator[tuple[str, str, Any]]:
+        """What each extension returns, with its key and what it is called in messages."""
+        for key in self._plugins.implementing(hook):
+            who = self._plugins.called(key)
+            for result in guarded(self._plugins, key, hook):
+                yield key, who, result
 
 
 def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> list[Any]:
@@ -149,21 +164,24 @@ def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> l
 class _Named:
     """Things by their names, each of which one extension may take."""
 
-    def __init__(self, what: str, owners: Mapping[str, str] | None = None) -> None:
+    def __init__(self, what: str, owners: dict[tuple[str, str], str], taken: Mapping[str, str] | None = None) -> None:
+        """`owners` is told which extension each is from; `taken` are names that nobody may take."""
         self.things: dict[str, Any] = {}
         self._what = what
-        self._owners = dict(owners or {})
+        self._owners = owners
+        self._taken = dict(taken or {})
 
-    def add(self, name: object, thing: Any, who: str) -> None:
+    def add(self, name: object, thing: Any, key: str, who: str) -> None:
         """Errors: DiscoveryError for a name that is taken, or none."""
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise DiscoveryError(f"{who}: a {self._what} has no name", hint="give it one")
-        if name in self._owners:
+        if name in self._taken:
             raise DiscoveryError(
-                f"two {self._what}s are called {name!r}: of {self._owners[name]} and of {who}",
+                f"two {self._what}s are called {name!r}: of {self._taken[name]} and of {who}",
                 hint="leave one of the plugins out with -p no:NAME, or take it from [plugins] allow",
             )
-        self._owners[name] = who
+        self._taken[name] = who
+        self._owners[self._what, name] = key
         self.things[name] = thing
 
 

@@ -52,6 +52,10 @@ def _mistakes(plugin: object, place: Place) -> Iterator[Problem]:
                 yield Problem(HookMistake.code, f"unknown hook {hook!r}", hint, place(function), "unknown-hook")
             else:
                 yield from signature_mistakes(known, hook, function, place)
+    if not hooks:
+        near = next((name for name in vars(plugin) if PREFIX + name in EXTENSION_ARGUMENTS), None)
+        hint = f"did you mean {PREFIX + near!r}?" if near else f"name a function {PREFIX}…, as docs/plugins.md has them"
+        yield Problem(HookMistake.code, "has no hook", hint, place(plugin), "no-hook")
 
 
 def _hint(hook: str) -> str:

@@ -121,6 +121,15 @@ class SeedManager(pluggy.PluginManager):
             return "seedframe itself"
         return f"plugin {self._origins[key]}, extension {key.removeprefix(_EXTENSION)!r}"
 
+    def raised_in(self, error: BaseException) -> tuple[str, str] | None:
+        """The extension whose code an error passed through last, as it is called in messages, and the line; None where
+        it passed through none."""
+        for key in self._origins:
+            place = self.own_files(self.get_plugin(key)).raised_at(error)
+            if place is not None:
+                return self.called(key), place
+        return None
+
     def implementing(self, hook: str) -> tuple[str, ...]:
         """The extensions that implement a hook, in the order in which they are called: the built-in ones first."""
         found = [impl.plugin_name for impl in getattr(self.hook, hook).get_hookimpls() if not impl.wrapper]
