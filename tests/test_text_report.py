@@ -363,6 +363,21 @@ def test_each_verdict_is_named_and_explained(verdict: Verdict, row: str, meaning
     assert re.search(rf"\n  seedframe apply +{advice}", shown)
 
 
+@pytest.mark.parametrize(
+    ("changes", "would", "does"),
+    [
+        ((DELETE,), "deleted", "deletes what is not declared"),
+        ((UPDATE, DELETE), "restored and deleted", "restores what is declared, deletes what is not"),
+        ((CREATE, UPDATE), "restored", "restores what is declared"),
+    ],
+)
+def test_a_verify_says_what_an_apply_would_do(changes: tuple[Change, ...], would: str, does: str) -> None:
+    found = rows("rows:medications", *(replace(each, verdict=Verdict.DRIFT) for each in changes), verdict=Verdict.DRIFT)
+    shown = piped(report("verify", seed("20_reference", Status.DRIFT, found)))
+    assert f"\n  seedframe apply --dry-run               shows what would be {would}\n" in shown
+    assert f"\n  seedframe apply                         {does}\n" in shown
+
+
 def test_what_is_ours_and_no_longer_declared_is_no_arrow_either() -> None:
     left = rows("rows:medications", replace(DELETE, verdict=Verdict.ORPHAN), verdict=Verdict.ORPHAN)
     assert "    orphan   medications sku=OLD-1  no longer declared\n" in piped(

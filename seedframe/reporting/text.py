@@ -330,10 +330,6 @@ _MEANINGS: Final[dict[Status, tuple[Style, str]]] = {
     Status.ORPHAN: ("bad", "the database still has what is no longer declared"),
     Status.PENDING: ("warn", "declared, but not applied yet"),
 }
-_NEXT_FOR_DRIFT: Final = (
-    ("seedframe apply --dry-run", "shows what would be restored"),
-    ("seedframe apply", "restores what is declared"),
-)
 _TO_KEEP: Final = ("seedframe apply --on-conflict=database", "accepts what was changed in rows")
 _NEXT_FOR_PENDING: Final = (
     ("seedframe apply --dry-run", "shows what would change"),
@@ -355,11 +351,25 @@ def _advice(report: Report) -> Iterator[Line]:
             yield [(f"{status}: ", style), (meaning, "plain")]
     steps: list[tuple[str, str]] = []
     if any(outcome.counts.changed for outcome in report.seeds):
-        steps += _NEXT_FOR_DRIFT if met & {Status.DRIFT, Status.CONFLICT, Status.ORPHAN} else _NEXT_FOR_PENDING
+        moved = met & {Status.DRIFT, Status.CONFLICT, Status.ORPHAN}
+        steps += _next_for_drift(report.summary) if moved else _NEXT_FOR_PENDING
         steps += [_TO_KEEP] if met & {Status.DRIFT, Status.CONFLICT} else []
     columns = max((len(command) for command, _ in steps), default=0)
     for command, does in steps:
         yield [("  ", "plain"), (pad(command, columns), "strong"), (f"  {does}", "plain")]
+
+
+def _next_for_drift(counts: Counts) -> Iterator[tuple[str, str]]:
+    """What an apply would do: whoever trusts these lines is to lose no row that they do not speak of."""
+    restored = counts.changed > counts.delete
+    if not counts.delete:
+        would, does = "restored", "restores what is declared"
+    elif restored:
+        would, does = "restored and deleted", "restores what is declared, deletes what is not"
+    else:
+        would, does = "deleted", "deletes what is not declared"
+    yield "seedframe apply --dry-run", f"shows what would be {would}"
+    yield "seedframe apply", does
 
 
 def _warns(outcome: SeedOutcome) -> bool:
