@@ -109,6 +109,16 @@ def test_the_wheel_is_whole(made: Scaffolds) -> None:
     assert (info / "licenses" / "LICENSE").exists()
 
 
+def test_the_tables_of_a_plugin_can_be_made_twice(made: Scaffolds, seedframe_database: Database) -> None:
+    """A project's migrations run each SQL file every time."""
+    readme = (made.plugin / "README.md").read_text(encoding="utf-8")
+    tables = (made.plugin / "src/seedframe_iso_test/tables.sql").read_text(encoding="utf-8")
+    for text in (tables, readme.partition("```sql\n")[2].partition("```")[0]):
+        for _ in range(2):
+            seedframe_database.execute(text)
+        seedframe_database.execute("drop table iso_test")
+
+
 def test_a_project_is_set_up_in_one_command(made: Scaffolds, seedframe_database: Database) -> None:
     project = SeedRunner(made.project, seedframe_database)
     done = project.run("db", "init")

@@ -279,6 +279,14 @@ def test_the_table_is_shown_by_the_module_and_the_readme() -> None:
     assert all(re.search(rf"^    {column} ", TABLE, re.MULTILINE) for column in COLUMNS)
 
 
+def test_the_table_can_be_made_twice(database: Database) -> None:
+    """Many migrations run each SQL file every time."""
+    database.execute(TABLE)
+    before = database.rows("select indexname from pg_indexes where schemaname = 'public' order by 1")
+    database.execute(TABLE)
+    assert database.rows("select indexname from pg_indexes where schemaname = 'public' order by 1") == before
+
+
 def test_the_readme_has_every_option_its_default_and_the_numbers() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", README, re.MULTILINE))
     assert rows.keys() == {option.name for option in OPTIONS}

@@ -344,6 +344,14 @@ def test_the_tables_are_shown_by_the_module_and_the_readme() -> None:
     assert TABLES in README
 
 
+def test_the_tables_can_be_made_twice(database: Database) -> None:
+    """Many migrations run each SQL file every time."""
+    database.execute(TABLES)
+    before = database.rows("select indexname from pg_indexes where schemaname = 'public' order by 1")
+    database.execute(TABLES)
+    assert database.rows("select indexname from pg_indexes where schemaname = 'public' order by 1") == before
+
+
 def test_the_readme_has_every_option_and_its_default() -> None:
     rows = dict(re.findall(r"^\| (`.+?`.*?) \| (.*?) \|", README, re.MULTILINE))
     tables = rows.pop("`countries_table` … `historic_countries_table`")

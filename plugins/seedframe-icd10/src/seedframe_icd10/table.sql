@@ -1,4 +1,4 @@
-create table icd10_codes (
+create table if not exists icd10_codes (
     id integer generated always as identity primary key,
     code text not null unique, -- II, C00-C97, C50, C50.1
     kind text not null check (kind in ('chapter', 'block', 'category', 'subcategory')),
@@ -6,4 +6,4 @@ create table icd10_codes (
     parent_id integer references icd10_codes,
     is_leaf boolean not null
 );
-create index on icd10_codes (parent_id);
+create index if not exists icd10_codes_parent_id on icd10_codes (parent_id);

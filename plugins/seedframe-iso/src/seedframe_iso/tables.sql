@@ -1,4 +1,4 @@
-create table countries ( -- ISO 3166-1
+create table if not exists countries ( -- ISO 3166-1
     id integer generated always as identity primary key,
     alpha_2 char(2) not null unique,
     alpha_3 char(3) not null unique,
@@ -9,7 +9,7 @@ create table countries ( -- ISO 3166-1
     flag text not null
 );
 
-create table subdivisions ( -- ISO 3166-2
+create table if not exists subdivisions ( -- ISO 3166-2
     id integer generated always as identity primary key,
     code text not null unique,
     name text not null,
@@ -17,17 +17,17 @@ create table subdivisions ( -- ISO 3166-2
     country_id integer not null references countries,
     parent_id integer references subdivisions
 );
-create index on subdivisions (country_id);
-create index on subdivisions (parent_id);
+create index if not exists subdivisions_country_id on subdivisions (country_id);
+create index if not exists subdivisions_parent_id on subdivisions (parent_id);
 
-create table currencies ( -- ISO 4217
+create table if not exists currencies ( -- ISO 4217
     id integer generated always as identity primary key,
     alpha_3 char(3) not null unique,
     numeric_code char(3) not null unique,
     name text not null
 );
 
-create table languages ( -- ISO 639-3
+create table if not exists languages ( -- ISO 639-3
     id integer generated always as identity primary key,
     alpha_3 char(3) not null unique,
     alpha_2 char(2) unique, -- ISO 639-1, of the 184 languages that have one
@@ -39,7 +39,7 @@ create table languages ( -- ISO 639-3
     type char(1) not null -- ancient, constructed, extinct, historical, living, special
 );
 
-create table historic_countries ( -- ISO 3166-3; only where include names them
+create table if not exists historic_countries ( -- ISO 3166-3; only where include names them
     id integer generated always as identity primary key,
     alpha_4 char(4) not null unique,
     alpha_2 char(2) not null, -- may be another country's today
