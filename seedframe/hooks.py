@@ -57,9 +57,11 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
     except SeedframeError as error:
         error.where = error.where or _raised_at(seed, plugins, error)
         raise
+    except (KeyboardInterrupt, GeneratorExit):
+        raise  # somebody wants the run to stop
     except SystemExit as error:
         raise _failed(seed, plugins, hook, error, "called sys.exit()") from error
-    except Exception as error:
+    except BaseException as error:  # a library's own kind, a cancelled task …
         raise _failed(seed, plugins, hook, error, describe(error)) from error
     if hook == "resources" and not results and has_hook(seed, hook):
         raise HookFailed(
@@ -81,9 +83,9 @@ def guarded(seed: Seed, plugins: SeedManager, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except SeedframeError:
+    except (SeedframeError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise _failed(seed, plugins, what, error, describe(error)) from error
 
 

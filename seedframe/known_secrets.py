@@ -1,11 +1,11 @@
 """The secrets that a project's configuration holds: passwords of the database, and what seeds declare as `Secret`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from seedframe.config import Config
+from seedframe.config import SUPABASE_KEY, Config
 from seedframe.secrets import Secret
 from seedframe.seed import Seed
 from seedframe.variables import Variable, find_variable
@@ -28,6 +28,21 @@ def configured_secrets(config: Config) -> Iterator[str]:
     yield from (secret.reveal() for keyword, secret in config.database.libpq.items() if keyword.endswith("password"))
     if config.database.url is not None and not config.database.embedded:
         yield from _passwords(config.database.url.reveal())
+
+
+def environment_secrets(environ: Mapping[str, str], seeds: Iterable[Seed]) -> Iterator[str]:
+    """What is secret of the process's environment, for those who read nothing else of it: what seeds raise may tell it.
+
+    The passwords in DATABASE_URL, those of libpq, the key of accounts, and what seeds declare as `Secret`.
+    """
+    yield from (environ[name] for name in (*_VARIABLES, SUPABASE_KEY) if environ.get(name))
+    yield from _passwords(environ.get("DATABASE_URL", ""))
+    yield from (
+        environ[setting.name]
+        for seed in seeds
+        for setting in seed.settings
+        if setting.secret and environ.get(setting.name)
+    )
 
 
 def _passwords(address: str) -> Iterator[str]:

@@ -553,3 +553,77 @@ def test_every_order_is_kept_or_said_to_break_a_requirement(
         fits = all(wanted.index(other) < wanted.index(seed.name) for other in seed.requires)
         circles = seed.broken is not None and "requires itself" in str(seed.broken)
         assert (seed.broken is None) == fits or (circles and seed.requires)
+
+
+# -------------------------------------------------------------------------
+# What libraries raise that is no Exception
+# -------------------------------------------------------------------------
+
+ODD = "class Odd(BaseException): pass\n"
+
+
+@pytest.mark.parametrize("hook", ["resources", "verify"])
+def test_whatever_a_seed_raises_is_its_failure(project: ProjectFactory, sql: Sql, hook: str) -> None:
+    sql(TABLE)
+    folder = project({"seeds/10_a.py": f"{ODD}def {hook}(): raise Odd('a cancelled task')\n"})
+    done = folder.run("apply", "--format", "json")
+    assert done.returncode == 1, done
+    problem = json.loads(done.stdout)["seeds"][0]["error"]
+    assert problem["message"] == f"`{hook}` of seed 10_a failed: Odd: a cancelled task"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "code"),
+    [
+        ("def seedframe_seed_started(seed): raise Odd()", ("apply",), 0),
+        ("def seedframe_configure(config): raise Odd()", ("apply",), 3),
+        (
+            "import click\n@click.command('odd')\ndef odd(): raise Odd()\ndef seedframe_commands(): return [odd]",
+            ("odd",),
+            3,
+        ),
+        (
+            (
+                "from seedframe import Reporter\ndef document(report, page): raise Odd()\n"
+                "def seedframe_reporters(): return Reporter('odd', document)"
+            ),
+            ("apply", "--format", "odd"),
+            3,
+        ),
+    ],
+)
+def test_whatever_an_extension_raises_is_one_line(
+    project: ProjectFactory, extension: Extension, sql: Sql, text: str, arguments: tuple[str, ...], code: int
+) -> None:
+    sql(TABLE)
+    extension(f"{ODD}{text}\n")
+    done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), *arguments)
+    assert done.returncode == code, done
+    assert "Odd" in done.stderr
+    assert "plugin seedframe-ext 1.0, extension 'ext'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_plugins_command_may_end_with_sys_exit(project: ProjectFactory, extension: Extension) -> None:
+    extension(
+        "import sys, click\n@click.command('bye')\ndef bye(): sys.exit(5)\ndef seedframe_commands(): return [bye]\n"
+    )
+    assert extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), "bye").returncode == 5
+
+
+def test_a_hook_that_is_no_function_is_told(project: ProjectFactory, extension: Extension) -> None:
+    extension("from functools import cache\n@cache\ndef seedframe_configure(config): pass\n")
+    found = problems(project({"seeds/10_a.py": SEED}, config=CONFIG))
+    assert any("'seedframe_configure' is a _lru_cache_wrapper, and a hook is a function" in each for each in found)
+
+
+def test_a_slip_in_what_is_to_be_left_out_is_told(project: ProjectFactory, extension: Extension) -> None:
+    extension("def seedframe_configure(config): pass\n")
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    slip = extension.run(folder, "list", "-p", "no:seedframe-etx")
+    assert (slip.returncode, slip.stderr) == (
+        3,
+        "error: -p no:seedframe-etx: no plugin is called 'seedframe-etx'\n hint: did you mean 'seedframe-ext'?\n",
+    )
+    assert extension.run(folder, "list", "-p", "no:something-else").returncode == 0

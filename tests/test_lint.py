@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from seedframe.errors import SeedframeError
+from tests.conftest import ProjectFactory
 from tests.linted import found, lint_files, write
 
 VERIFY = "def verify(db):\n    pass\n"
@@ -348,3 +349,18 @@ def test_linting_loads_no_driver_unless_a_seed_does(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github"])
+def test_what_a_seed_raises_tells_no_secret(project: ProjectFactory, form: str) -> None:
+    seed = (
+        "import os\nfrom seedframe import Secret, Setting\n"
+        "SETTINGS = [Setting('SEED_KEY', Secret, default=None)]\n"
+        "def resources(): raise ValueError(os.environ['DATABASE_URL'] + os.environ['SEED_KEY'])\n"
+    )
+    folder = project({"seeds/10_a.py": seed})
+    environment = {"DATABASE_URL": "postgresql://u:hunter2hunter2@h/d", "SEED_KEY": "k3yk3yk3yk3y"}
+    done = folder.run("lint", "--format", form, env=environment)
+    assert done.returncode in (1, 3), done
+    assert "ValueError" in done.stdout + done.stderr
+    assert not any(secret in done.stdout + done.stderr for secret in ("hunter2", "k3yk3y"))

@@ -129,7 +129,9 @@ def _run(arguments: list[str]) -> int:
         return _stopped(f"stopped by {stopped}", stopped)
     except (KeyboardInterrupt, click.Abort) as stopped:
         return _stopped("stopped", stopped)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
+    except SystemExit:
+        raise  # a plugin's command may end so
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
         context = context_of(ctx) if ctx is not None else Context()
         problems = _explain(error, context, ctx)
         from seedframe.cli.unreported import tell_program
@@ -157,7 +159,7 @@ def _stopped(text: str, stopped: BaseException) -> int:
     return stopped.exit_code if isinstance(stopped, Stopped) else 130
 
 
-def _explain(error: Exception, context: Context, ctx: click.Context | None = None) -> "tuple[Problem, ...]":
+def _explain(error: BaseException, context: Context, ctx: click.Context | None = None) -> "tuple[Problem, ...]":
     from seedframe.cli.plugin_commands import chosen
     from seedframe.cli.problems import explain, print_problems
 

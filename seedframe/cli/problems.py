@@ -46,7 +46,7 @@ def _painted(line: str) -> str:
     return click.style(label + colon, fg="red" if label == "error" else "cyan", bold=True) + rest
 
 
-def explain(error: Exception, context: Context, *, command: "Chosen | None" = None) -> tuple[Problem, ...]:
+def explain(error: BaseException, context: Context, *, command: "Chosen | None" = None) -> tuple[Problem, ...]:
     """What the user is told of an exception that ended a command; with -v, a bug's traceback is printed first.
 
     Args:
@@ -57,7 +57,7 @@ def explain(error: Exception, context: Context, *, command: "Chosen | None" = No
     return tuple(map(masked_problem, _explained(error, context, command)))
 
 
-def _explained(error: Exception, context: Context, command: "Chosen | None") -> tuple[Problem, ...]:
+def _explained(error: BaseException, context: Context, command: "Chosen | None") -> tuple[Problem, ...]:
     if isinstance(error, SeedframeError):
         return error.problems
     if isinstance(error, click.ClickException):

@@ -54,7 +54,9 @@ def _guarded(reporter: Reporter, plugins: SeedManager) -> Callable[[Report, Page
         try:
             with redirect_stdout(sys.stderr):  # standard output is for what it returns
                 text = reporter.document(report, page)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             logger.bind(reporter=reporter.name, traceback=render(error)).info("a reporter raised")
             what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
             found = plugins.raised_in(error)

@@ -8,11 +8,13 @@ from pathlib import Path
 from seedframe.config import DEFAULT_ENV, NO_AUTOLOAD, Config, load_config
 from seedframe.config_file import PYPROJECT, has_config
 from seedframe.errors import NoSeeds, UnknownSeed, did_you_mean
+from seedframe.known_secrets import environment_secrets
 from seedframe.linting.found import Found
 from seedframe.linting.project import Linted, lint_target
 from seedframe.linting.python_source import PythonSources
 from seedframe.linting.rules import chosen
 from seedframe.linting.targets import PluginFolder, plugin_folder, plugin_target, project_target
+from seedframe.masking import hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,9 @@ class LintOptions:
 
 
 def lint(options: LintOptions) -> Linted:
-    """Look for mistakes in seeds and their data; no database and no secret is needed, or looked at.
+    """Look for mistakes in seeds and their data; no database and no secret is needed.
+
+    Of the environment only what no output may show is looked at, as what seeds raise might tell it.
 
     Errors: ConfigError for a configuration that cannot be read, NoSeeds, UnknownSeed.
     """
@@ -49,12 +53,15 @@ def lint(options: LintOptions) -> Linted:
     parts: list[Linted] = []
     if config is not None:
         try:
-            parts.append(lint_target(project_target(config, sources), sources))
+            project = project_target(config, sources)
+            hide(*environment_secrets(os.environ, project.seeds))
+            parts.append(lint_target(project, sources))
         except NoSeeds:
             if plugin is None:
                 raise
     if plugin is not None:
         with plugin_target(plugin, sources) as target:
+            hide(*environment_secrets(os.environ, target.seeds))
             parts.append(lint_target(target, sources))
     linted = _together(parts)
     found = [each for each in linted.found if each.rule.code in codes and not _silenced(each, sources)]

@@ -150,7 +150,9 @@ def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> l
         raise type(error)(
             f"{plugins.called(name)}: {error.message}", hint=error.hint, where=error.where
         ) from error.__cause__
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
         own = plugins.own_files(plugins.get_plugin(name))
         logger.bind(extension=name, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
         what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"

@@ -52,6 +52,11 @@ def _mistakes(plugin: object, place: Place) -> Iterator[Problem]:
                 yield Problem(HookMistake.code, f"unknown hook {hook!r}", hint, place(function), "unknown-hook")
             else:
                 yield from signature_mistakes(known, hook, function, place)
+    if isinstance(plugin, ModuleType):
+        for name, value in vars(plugin).items():
+            if name.startswith(PREFIX) and callable(value) and type(value) is not FunctionType:
+                what = f"{name!r} is a {type(value).__name__}, and a hook is a function"
+                yield Problem(HookMistake.code, what, f"write `def {name}(…): …`", place(name), "not-a-hook")
     if not hooks:
         near = next((name for name in vars(plugin) if PREFIX + name in EXTENSION_ARGUMENTS), None)
         hint = f"did you mean {PREFIX + near!r}?" if near else f"name a function {PREFIX}…, as docs/plugins.md has them"

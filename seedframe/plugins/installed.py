@@ -178,6 +178,12 @@ def _unknown_names(config: Config, found: Iterable[Distribution]) -> Iterable[Di
         names = ", ".join(dist.name for dist in found)
         hint = did_you_mean(word, known) or (f"the plugins are {names}" if names else "no plugin is installed")
         yield DiscoveryError(f"no plugin is called {word!r}", hint=hint, where=f"-p {word}")
+    for word in sorted(config.plugins_disabled):
+        # What is not installed is left out already; but a slip would load what was to be left out.
+        if canonicalize_name(word) not in keys and not any(_is_called(point, {word}) for point in points):
+            near = did_you_mean(word, known)
+            if near is not None:
+                yield DiscoveryError(f"no plugin is called {word!r}", hint=near, where=f"-p no:{word}")
 
 
 def parse_allow(lines: Sequence[str]) -> tuple[dict[str, Requirement], tuple[DiscoveryError, ...]]:

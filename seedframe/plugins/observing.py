@@ -73,7 +73,9 @@ class _Extensions(Observer):
         for name in self._plugins.implementing(hook):
             try:
                 self._plugins.one(name, hook)(**arguments)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - who watches does not decide
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - who watches does not decide
                 if (name, hook) not in self._told:
                     self._told.add((name, hook))
                     self._warn(name, hook, error)
@@ -83,5 +85,7 @@ class _Extensions(Observer):
         place = own.raised_at(error)
         what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
         at = f" at {place}" if place else ""
-        told = logger.bind(extension=name, hook=hook, traceback=render(error, since=own.owns))
-        told.warning(f"{self._plugins.called(name)}: `{hook}` {what}{at}; the run goes on without it")
+        logger.bind(extension=name, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
+        logger.bind(extension=name, hook=hook).warning(
+            f"{self._plugins.called(name)}: `{hook}` {what}{at}; the run goes on without it"
+        )
