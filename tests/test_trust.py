@@ -147,7 +147,9 @@ def test_what_is_not_as_it_was_is_refused_before_it_is_imported_and_not_locked(
     code, _, err = run("apply", "--dry-run")
     assert code == 3
     assert told in err
-    assert "`seedframe plugins lock` once you trust the change" in err
+    assert "nstall it again: pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'\n" in err
+    assert "plugins lock" not in err  # which refuses it, too
+    assert run("plugins")[0] == 3
     code, out, _ = run("plugins", "lock", "--check")
     assert code == 1
     assert told in out
@@ -206,7 +208,19 @@ def test_another_version_is_refused_until_it_is_locked(root: Path, site: Site, r
     site.uninstall("seedframe-acme")
     site.install("seedframe-acme", "1.3.0", POINT, {**FILES, "acme/words.py": "WORD = 'better'\n"})
     assert state(root) == ("blocked", "1.2.0 is locked, and 1.3.0 is installed")
+    code, out, _ = run("plugins")
+    assert code == 3
+    assert "    `seedframe plugins lock` once you trust this version, or install 1.2.0 again\n" in out
     assert run("plugins", "lock", "--check")[:2] == (1, "seedframe-acme: 1.2.0 is locked, and 1.3.0 is installed\n")
+    assert run("plugins", "lock")[0] == 0
+    assert word(root) == "better"
+
+
+def test_other_files_that_were_installed_are_refused_until_they_are_locked(root: Path, site: Site, run: Run) -> None:
+    assert run("plugins", "lock")[0] == 0
+    site.uninstall("seedframe-acme")
+    site.install("seedframe-acme", "1.2.0", POINT, {**FILES, "acme/words.py": "WORD = 'better'\n"})
+    assert "hint: `seedframe plugins lock` once you trust the change, or install again" in run("verify")[2]
     assert run("plugins", "lock")[0] == 0
     assert word(root) == "better"
 
@@ -216,6 +230,9 @@ def test_an_allowed_plugin_that_is_not_in_the_lock_is_refused(root: Path, site: 
     site.install("acme-other", points={"50_other": "acme_other"}, files={"acme_other.py": "1 / 0\n"})
     (root / "seedframe.toml").write_text(ALLOW.replace('<2"]', '<2", "acme-other"]'))
     assert state(root, "acme-other") == ("blocked", "is not in seedframe.lock")
+    assert run("apply", "--dry-run")[2] == (
+        "error: plugin acme-other: is not in seedframe.lock\n hint: `seedframe plugins lock` once you trust it\n"
+    )
     assert "acme_other" not in sys.modules
     assert run("plugins", "lock", "--check")[:2] == (1, "acme-other: is not in seedframe.lock\n")
     assert run("plugins", "lock")[0] == 0
@@ -229,21 +246,37 @@ def test_an_allowed_plugin_that_is_not_in_the_lock_is_refused(root: Path, site: 
 
 
 @pytest.mark.parametrize(
-    ("more", "record", "told"),
+    ("direct_url", "record", "told", "hint"),
     [
-        ({"direct_url.json": '{"url": "file:///x", "dir_info": {"editable": true}}'}, True, "in editable mode"),
-        ({}, False, "was installed without a list of its files (RECORD)"),
+        (
+            '{"url": "file:///my%20code/acme", "dir_info": {"editable": true}}',
+            True,
+            "in editable mode",
+            "install it without -e: pip install --force-reinstall --no-deps '/my code/acme'",
+        ),
+        (
+            '{"url": "https://token@example.com/acme.git", "vcs_info": {"vcs": "git"}}',
+            False,
+            "was installed without a list of its files (RECORD)",
+            "install it from a wheel: pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'",
+        ),
+        (
+            "[]",
+            False,
+            "was installed without a list of its files (RECORD)",
+            "install it from a wheel: pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'",
+        ),
     ],
 )
 def test_what_tells_not_what_it_consists_of_cannot_be_locked(
-    root: Path, site: Site, run: Run, more: dict[str, str], record: bool, told: str
+    root: Path, site: Site, run: Run, direct_url: str, record: bool, told: str, hint: str
 ) -> None:
     site.uninstall("seedframe-acme")
-    site.install("seedframe-acme", "1.2.0", POINT, FILES, more=more, record=record)
+    site.install("seedframe-acme", "1.2.0", POINT, FILES, more={"direct_url.json": direct_url}, record=record)
     code, _, err = run("plugins", "lock")
     assert code == 3
     assert told in err
-    assert "hint: install it from a wheel: pip install --force-reinstall 'seedframe-acme==1.2.0'" in err
+    assert f"hint: {hint}\n" in err
     assert not (root / LOCK_NAME).exists()
     assert word(root) == "good"
 

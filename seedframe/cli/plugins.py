@@ -33,7 +33,7 @@ def command(ctx: click.Context, form: str) -> int:
 
     Nothing is imported of a plugin that `[plugins] allow` does not name, or that is not as seedframe.lock says.
 
-    Exit code: 0, or 3 where a plugin that is allowed is broken.
+    Exit code: 0, or 3 where a plugin that `[plugins] allow` names is broken, blocked or missing.
     """
     return _list(form) if ctx.invoked_subcommand is None else 0
 
@@ -43,12 +43,13 @@ command.add_command(lock)
 
 @global_options
 def _list(context: Context, form: str) -> int:
-    from seedframe.plugins.installed import installed
+    from seedframe.plugins.installed import installed, unmet
 
     project = context.project()
     found, mistakes = installed(project.config, check_lock=False)
     # Where none is allowed, the project has not looked at them.
-    documents = [_document(dist, project) for dist in project.distributions or found]
+    shown = project.distributions or found
+    documents = [_document(dist, project) for dist in shown]
     if form == "json":
         print_utf8(encode({"schema": 1, "plugins": documents}))
     elif not documents:
@@ -58,7 +59,7 @@ def _list(context: Context, form: str) -> int:
     failures = [error for error in project.problems if isinstance(error, HookMistake | SeedImportFailed)]
     print_problems([problem for error in (*mistakes, *failures) for problem in error.problems], context)
     broken = any(entry_point["errors"] for document in documents for entry_point in document["entry_points"])
-    return COULD_NOT_RUN if mistakes or failures or broken else 0
+    return COULD_NOT_RUN if mistakes or failures or broken or unmet(shown) else 0
 
 
 def _document(dist: "Distribution", project: "Project") -> dict[str, Any]:

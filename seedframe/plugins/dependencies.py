@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from seedframe.errors import DiscoveryError, Problem
-from seedframe.plugins.installed_files import NoRecordError, record_digest
+from seedframe.plugins.installed_files import NoRecordError, as_a_copy, record_digest
 from seedframe.plugins.lockfile import LockedDependency
 
 _OWN: Final = "seedframe"
@@ -32,8 +32,7 @@ def locked_dependencies(dist: Distribution) -> dict[str, LockedDependency]:
         try:
             found[name] = LockedDependency(required.version, record_digest(required))
         except NoRecordError as error:
-            hint = f"install it from a wheel: pip install --force-reinstall '{name}=={required.version}'"
-            problems.append(Problem(DiscoveryError.code, f"{told} {error}", hint))
+            problems.append(Problem(DiscoveryError.code, f"{told} {error}", as_a_copy(required)))
     if problems:
         raise DiscoveryError.of(problems)
     return found

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 from seedframe.config import NO_AUTOLOAD, Config
 from seedframe.errors import DiscoveryError, PluginMissing, did_you_mean
 from seedframe.plugins.lockfile import Lock, LockedPlugin, read_lock
-from seedframe.plugins.locking import TRUST_AGAIN, why_not
+from seedframe.plugins.locking import what_to_do, why_not
 from seedframe.plugins.manager import SEED_NAME
 from seedframe.plugins.offered import Offer, offers
 
@@ -155,7 +155,7 @@ def _judged(
     why = why_not(found.lock, found.installed)
     if why is None:
         return replace(found, locked=True)
-    return replace(found, state="blocked", reason=why, hint=TRUST_AGAIN, locked=False)
+    return replace(found, state="blocked", reason=why, hint=what_to_do(found.lock, found.installed), locked=False)
 
 
 def _is_called(entry_point: EntryPoint, words: Collection[str]) -> bool:

@@ -11,7 +11,9 @@ from hashlib import new, sha256
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
-from typing import Final
+from shlex import quote
+from typing import Any, Final
+from urllib.parse import unquote
 
 from seedframe.errors import DiscoveryError, Problem
 
@@ -70,13 +72,37 @@ def folder_of(dist: Distribution) -> Path:
     return Path(str(dist.locate_file("")))
 
 
+def as_a_copy(dist: Distribution) -> str:
+    """How to install it so that it can be locked."""
+    return f"install it {'without -e' if _is_editable(dist) else 'from a wheel'}: {_pip_install(dist)}"
+
+
+def _pip_install(dist: Distribution) -> str:
+    """The command that installs this version over what is there, from where it came from."""
+    url = _direct_url(dist).get("url")
+    # An index may not have what came from a folder. Other addresses may have a password in them, and are not shown.
+    if isinstance(url, str) and url.startswith("file:///"):
+        source = quote(unquote(url.removeprefix("file://")))
+    else:
+        source = f"'{dist.name}=={dist.version}'"
+    return f"pip install --force-reinstall --no-deps {source}"
+
+
 def _is_editable(dist: Distribution) -> bool:
+    info = _direct_url(dist).get("dir_info")
+    return isinstance(info, dict) and info.get("editable") is True
+
+
+def _direct_url(dist: Distribution) -> dict[str, Any]:
+    """Where it came from, when that was no index; empty otherwise.
+
+    Format: https://packaging.python.org/en/latest/specifications/direct-url/
+    """
     try:
         told = json.loads(dist.read_text("direct_url.json") or "{}")
-    except ValueError:
-        return False
-    info = told.get("dir_info") if isinstance(told, dict) else None
-    return isinstance(info, dict) and info.get("editable") is True
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _is_kept(path: PurePosixPath) -> bool:
@@ -97,7 +123,7 @@ def as_installed(dist: Distribution) -> dict[str, str]:
 
     Errors: NoRecordError; DiscoveryError with every file that was changed, is missing or was added since.
     """
-    root, again = folder_of(dist), f"install it again: pip install --force-reinstall '{dist.name}=={dist.version}'"
+    root, again = folder_of(dist), f"install it again: {_pip_install(dist)}"
     digests: dict[str, str] = {}
     problems: list[Problem] = []
 

@@ -11,6 +11,7 @@ from seedframe.errors import DiscoveryError, Problem
 from seedframe.plugins.dependencies import dependency_differences, locked_dependencies
 from seedframe.plugins.installed_files import (
     NoRecordError,
+    as_a_copy,
     as_installed,
     file_differences,
     folder_of,
@@ -23,7 +24,6 @@ from seedframe.plugins.offered import GROUP
 if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution
 
-TRUST_AGAIN: Final = "install it again, or look at what changed: `seedframe plugins lock` once you trust the change"
 _SHOWN: Final = 3
 
 
@@ -48,8 +48,7 @@ def _locked(dist: metadata.Distribution) -> LockedPlugin:
     try:
         files = as_installed(dist)
     except NoRecordError as error:
-        hint = f"install it from a wheel: pip install --force-reinstall '{dist.name}=={dist.version}'"
-        raise DiscoveryError(f"plugin {dist.name} {error}: it cannot be locked", hint=hint) from None
+        raise DiscoveryError(f"plugin {dist.name} {error}: it cannot be locked", hint=as_a_copy(dist)) from None
     foreign = tuple(foreign_entry_points(dist, files))
     if foreign:
         hint = "its author moves the module into the distribution"
@@ -94,6 +93,19 @@ def why_not(locked: LockedPlugin | None, dist: metadata.Distribution) -> str | N
     if not found:
         return None
     return "; ".join(found[:_SHOWN]) + ("; and more" if len(found) > _SHOWN else "")
+
+
+def what_to_do(locked: LockedPlugin | None, dist: metadata.Distribution) -> str:
+    """What gets a plugin that the lock keeps out back in: a new lock only where it can be locked as it is."""
+    try:
+        _locked(dist)
+    except DiscoveryError as error:
+        return error.problems[0].hint or error.message
+    if locked is None:
+        return "`seedframe plugins lock` once you trust it"
+    if locked.version != dist.version:
+        return f"`seedframe plugins lock` once you trust this version, or install {locked.version} again"
+    return "`seedframe plugins lock` once you trust the change, or install again what was locked"
 
 
 def serve(locked: LockedPlugin, dist: metadata.Distribution) -> None:
