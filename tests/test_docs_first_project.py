@@ -12,11 +12,12 @@ from tests.conftest import Cli
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs/first-project.md").read_text(encoding="utf-8")
 _FILE = re.compile(r"^```\w+\n# (?P<file>[\w./]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_DATA = re.compile(r"`(?P<file>[\w./]+\.csv)`:\n\n```csv\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_the_page_as_it_is_read(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    for block in _FILE.finditer(PAGE):
+    for block in (*_FILE.finditer(PAGE), *_DATA.finditer(PAGE)):
         file = tmp_path / block["file"]
         file.parent.mkdir(exist_ok=True)
         file.write_text(block["text"], encoding="utf-8")

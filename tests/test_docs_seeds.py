@@ -7,6 +7,7 @@ from seedframe.contract import ARGUMENTS, CONSTANTS, hook_functions
 from tests.conftest import Folder, ProjectFactory, Sql
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "seeds.md").read_text(encoding="utf-8")
+_DATA = re.compile(r"`([\w./]+\.csv)`:\n\n```csv\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(?P<language>\w+)\n(?:# (?P<file>[\w./]+)\n)?(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -15,7 +16,7 @@ def sample_project(project: ProjectFactory, sql: Sql) -> Folder:
     blocks = list(_BLOCK.finditer(PAGE))
     (tables,) = [block["text"] for block in blocks if block["language"] == "sql"]
     sql(tables)
-    return project({block["file"]: block["text"] for block in blocks if block["file"]})
+    return project({block["file"]: block["text"] for block in blocks if block["file"]} | dict(_DATA.findall(PAGE)))
 
 
 def test_the_samples_are_listed_as_shown(project: ProjectFactory, sql: Sql) -> None:
