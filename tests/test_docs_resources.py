@@ -10,6 +10,7 @@ from tests.conftest import Folder, ProjectFactory, Sql
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/resources.md").read_text(encoding="utf-8")
+_DATA = re.compile(r"`([\w./]+\.csv)`:\n\n```csv\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(?P<language>\w+)\n(?:# (?P<file>[\w./]+)\n)?(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = {"WAREHOUSE_TOKEN": "canary-90210"}
 
@@ -18,7 +19,7 @@ def sample_project(project: ProjectFactory, sql: Sql) -> Folder:
     blocks = list(_BLOCK.finditer(PAGE))
     (tables,) = [block["text"] for block in blocks if block["language"] == "sql"]
     sql(tables)
-    return project({block["file"]: block["text"] for block in blocks if block["file"]})
+    return project({block["file"]: block["text"] for block in blocks if block["file"]} | dict(_DATA.findall(PAGE)))
 
 
 def test_the_samples_apply_once_and_then_hold(project: ProjectFactory, sql: Sql) -> None:
@@ -56,6 +57,16 @@ def test_every_argument_of_rows_and_member_of_the_protocol_is_on_the_page() -> N
     arguments = set(inspect.signature(Rows.__init__).parameters) - {"self"}
     members = {name for name in vars(Resource) if not name.startswith("_")}
     assert rows == arguments | members
+
+
+def test_what_prune_does_is_said_alike_everywhere() -> None:
+    sentence = "the rows that this seed made while prune was on and that it no longer declares"
+    for file in (
+        *("docs/resources.md", "seedframe/resources/rows.py", "seedframe/scaffold/templates/plugin/README.md.txt"),
+        *("seedframe/scaffold/templates/plugin/seed.py.txt", "plugins/seedframe-iso/README.md"),
+        *("plugins/seedframe-icd10/README.md",),
+    ):
+        assert sentence in (ROOT / file).read_text(encoding="utf-8"), file
 
 
 def test_the_readme_links_every_page() -> None:

@@ -34,7 +34,7 @@ class Rows:
         mode: "upsert" adds and updates; "insert" adds what is missing and never touches what is there; "sync" holds the
             table, or the part of it that `where` selects, to exactly these rows.
         where: an SQL condition over the table's columns, for "sync" only.
-        prune: with "upsert", delete the rows that this seed once created and no longer declares.
+        prune: with "upsert", delete the rows that this seed made while prune was on and that it no longer declares.
         transitions: what became of keys: `moved("old", "new")`, `removed("old")`.
         validate: column and an SQL condition that must be true of it, for columns that operators own: verified, never
             fixed.

@@ -15,7 +15,12 @@ OPTIONS = [
     Option("table", str, default="icd10_codes", table=True, help="the table"),
     Option("omit", list[str], default=[], choices=_OPTIONAL, help='columns your table does not have: ["is_leaf"]'),
     Option("initial", list[str], default=[], choices=_OPTIONAL, help='columns that are written once: ["title"]'),
-    Option("prune", bool, default=False, help="delete rows that this seed made and that are no longer wanted"),
+    Option(
+        "prune",
+        bool,
+        default=False,
+        help="delete the rows that this seed made while prune was on and that it no longer declares",
+    ),
 ]
 
 HINT: Final = (

@@ -28,7 +28,12 @@ OPTIONS = [
     Option("two_letter_languages", bool, default=False, help="only languages that ISO 639-1 gives two letters"),
     Option("omit", list[str], default=[], parse=columns, help='columns your tables do not have: ["countries.flag"]'),
     Option("initial", list[str], default=[], parse=columns, help='columns that are written once: ["countries.name"]'),
-    Option("prune", bool, default=False, help="delete rows that this seed made and that are no longer wanted"),
+    Option(
+        "prune",
+        bool,
+        default=False,
+        help="delete the rows that this seed made while prune was on and that it no longer declares",
+    ),
     *(Option(f"{name}_table", str, default=name, table=True, help=f"the table for {name}") for name in GROUPS),
 ]
 
