@@ -130,6 +130,20 @@ def test_a_project_is_set_up_in_one_command(made: Scaffolds, seedframe_database:
     assert (listed.exit_code, "20_order" in listed.stdout) == (0, True), listed
 
 
+def test_what_the_projects_readme_changes_is_found_and_put_back(made: Scaffolds, seedframe_database: Database) -> None:
+    project = SeedRunner(made.project, seedframe_database)
+    assert project.run("db", "init").exit_code == 0
+    readme = (made.project / "README.md").read_text(encoding="utf-8")
+    seedframe_database.execute("update settings set value = 'USD'")
+    assert project.run("verify").exit_code == 0
+    seedframe_database.execute(readme.partition("```sql\n")[2].partition("```")[0])
+    found = project.run("verify")
+    assert (found.exit_code, "drift    settings name=currency  description: " in found.stdout) == (2, True), found
+    assert project.run("apply").exit_code == 0
+    assert seedframe_database.scalar("select count(*) from settings where description = 'changed by hand'") == 0
+    assert project.run("verify").exit_code == 0
+
+
 def test_what_is_printed(tmp_path: Path) -> None:
     done = new(tmp_path, "project", "my shop")
     assert (done.exit_code, done.stderr) == (0, "")
