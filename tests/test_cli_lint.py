@@ -117,7 +117,7 @@ def test_the_configuration_selects_rules_and_the_command_line_overrules_it(tmp_p
         ({"seeds/README": "x"}, [], "error: no seeds found: seeds/ has no seeds\n"),
         (BROKEN, ["--select", "SF999"], "error: --select: there is no rule 'SF999'\n hint: "),
         (BROKEN, ["shopp"], "error: no seed is called 'shopp', and no file\n hint: did you mean 'shop'?\n"),
-        (BROKEN, ["--explain", "SF10"], "error: there is no rule 'SF10'\n hint: did you mean 'SF510'?\n"),
+        (BROKEN, ["--explain", "SF1055"], "error: there is no rule 'SF1055'\n hint: did you mean 'SF105'?\n"),
         (
             {**BROKEN, "seedframe.toml": '[lint]\nselect = ["x"]\n'},
             [],
@@ -142,6 +142,8 @@ def test_rules_are_explained(tmp_path: Path, cli: Cli) -> None:
     listed = cli("lint", "--explain", "all", cwd=tmp_path).stdout.splitlines()
     assert [line.split()[0] for line in listed] == [rule.code for rule in RULES]
     assert cli("lint", "--explain", "byte-order-mark", cwd=tmp_path).stdout.startswith("SF510 ")
+    below = cli("lint", "--explain", "sf5", cwd=tmp_path).stdout.splitlines()
+    assert below == [line for line in listed if line.startswith("SF5")] != []
 
 
 def test_the_example_has_no_mistake(cli: Cli) -> None:

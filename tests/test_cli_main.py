@@ -111,6 +111,11 @@ def test_version(cli: Cli, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"seedframe {__version__}\n")
 
 
+def test_the_lines_of_commands_are_not_cut_off(cli: Cli, tmp_path: Path) -> None:
+    for group in ("new", "plugins", "db"):
+        assert "..." not in cli(group, "--help", cwd=tmp_path, env={"COLUMNS": "80"}).stdout.partition("Commands:")[2]
+
+
 def test_without_a_command_there_is_help_and_nothing_ran(cli: Cli, tmp_path: Path) -> None:
     done = cli(cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")

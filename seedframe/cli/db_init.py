@@ -22,7 +22,7 @@ _NAME_COLUMNS: Final = len("database")
 _TEXT_COLUMNS: Final = 56
 
 
-@click.command("init")
+@click.command("init", short_help="Migrate, apply all seeds, and verify.")
 @click.option(
     "--wait",
     "wait_s",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seedframe.database.environment_mark import Mark
 
 
-@click.command("mark")
+@click.command("mark", short_help="Show how the database is marked, or mark it.")
 @click.argument("name", required=False)
 @click.option("--yes", is_flag=True, help="Change it; without, only say what would be changed.")
 @global_options

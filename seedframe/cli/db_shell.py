@@ -22,7 +22,7 @@ _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP)
 _LOOK_S: Final = 0.5
 
 
-@click.command("shell")
+@click.command("shell", short_help="Open psql on the database.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
 @global_options
 def shell(context: Context, *, arguments: tuple[str, ...]) -> int:

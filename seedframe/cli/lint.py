@@ -22,7 +22,7 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 )
 @click.option("--select", metavar="CODES", multiple=True, callback=_codes, help="Look for these rules only: SF1,SF501.")
 @click.option("--ignore", metavar="CODES", multiple=True, callback=_codes, help="Leave these rules out.")
-@click.option("--explain", metavar="CODE", help="Explain a rule and end; `all` lists them.")
+@click.option("--explain", metavar="CODE", help="Explain a rule and end; `all` lists them, SF5 those below.")
 @global_options
 def command(
     context: Context,
@@ -70,6 +70,11 @@ def command(
 
 def _explained(word: str) -> str:
     from seedframe.linting.output import explanation, rule_list
-    from seedframe.linting.rules import rule_of
+    from seedframe.linting.rules import RULES, rule_of, rules_below
 
-    return rule_list() if word.lower() == "all" else explanation(rule_of(word))
+    if word.lower() == "all":
+        return rule_list(RULES)
+    several = rules_below(word)
+    if len(several) > 1:
+        return rule_list(several)
+    return explanation(several[0] if several else rule_of(word))

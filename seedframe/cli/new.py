@@ -25,7 +25,7 @@ def command(ctx: click.Context) -> None:
         ctx.exit(COULD_NOT_RUN)
 
 
-@command.command("project")
+@command.command("project", short_help="A project that works at once: seed, table, test.")
 @click.argument("path", type=click.Path(path_type=Path, file_okay=False), default=".")
 @global_options
 def project(context: Context, *, path: Path) -> int:
@@ -40,7 +40,7 @@ def project(context: Context, *, path: Path) -> int:
     return 0
 
 
-@command.command("seed")
+@command.command("seed", short_help="A seed of the project, with data, table and test.")
 @click.argument("name")
 @click.option("--number", type=_NUMBER, metavar="N", help="Its number; default: the next full ten after the highest.")
 @global_options
@@ -55,7 +55,7 @@ def seed(context: Context, *, name: str, number: int | None) -> int:
     return 0
 
 
-@command.command("plugin")
+@command.command("plugin", short_help="A distribution with a seed, to be published.")
 @click.argument("topic")
 @click.option(
     "--number", type=_NUMBER, metavar="N", default=40, show_default=True, help="Its seed's number, in all projects."

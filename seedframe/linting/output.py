@@ -9,7 +9,7 @@ import click
 
 from seedframe import __version__
 from seedframe.linting.found import Found, files_of
-from seedframe.linting.rules import BY_NAME, RULES, Rule
+from seedframe.linting.rules import BY_NAME, Rule
 from seedframe.masking import masked
 from seedframe.reporting.cells import visible
 
@@ -172,10 +172,10 @@ def example_text(content: str | bytes) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def rule_list() -> str:
-    """Every rule in a line."""
+def rule_list(rules: Sequence[Rule]) -> str:
+    """Each rule in a line."""
     width = max(len(name) for name in BY_NAME)
     return "".join(
         f"{rule.code}  {rule.name:{width}}  {rule.summary}{'' if rule.default else ' (off unless selected)'}\n"
-        for rule in RULES
+        for rule in rules
     )

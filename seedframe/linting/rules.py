@@ -525,6 +525,12 @@ def rule_of(word: str) -> Rule:
     return rule
 
 
+def rules_below(word: str) -> tuple[Rule, ...]:
+    """The rules whose codes begin so: SF5."""
+    start = word.upper()
+    return tuple(rule for rule in RULES if start.startswith(_PREFIX) and rule.code.startswith(start))
+
+
 def chosen(select: Iterable[str], ignore: Iterable[str], where: str) -> frozenset[str]:
     """The codes of the rules that are looked for.
 
@@ -542,7 +548,7 @@ def chosen(select: Iterable[str], ignore: Iterable[str], where: str) -> frozense
 
 def _rules(word: str, where: str) -> list[Rule]:
     given = word.strip()
-    found = [rule for rule in RULES if given.upper().startswith(_PREFIX) and rule.code.startswith(given.upper())]
+    found = list(rules_below(given))
     found = found or [rule for rule in RULES if rule.name == given.lower()]
     if not found:
         near = did_you_mean(given.upper(), BY_CODE) or did_you_mean(given.lower(), BY_NAME)
