@@ -103,11 +103,19 @@ class Option:
             raise Unfit(f" is not {_described(self.type)}")
         if self.choices is not None:
             items = typed if isinstance(typed, list) else [typed]
-            chosen = [choose(self.choices, item) for item in items]
+            chosen = [_chosen(self.choices, item, n if typed is items else None) for n, item in enumerate(items, 1)]
             typed = chosen if isinstance(typed, list) else chosen[0]
         if self.table and not typed.strip():
             raise Unfit(" is blank", "write the table's name")
         return typed if self.parse is None else parse_value(self.parse, typed)
+
+
+def _chosen(choices: Sequence[Any], value: object, entry: int | None) -> Any:
+    """The choice that a value is; of a list, `entry` says which entry it is, as a value is never shown."""
+    try:
+        return choose(choices, value)
+    except Unfit as unfit:
+        raise Unfit(unfit.message if entry is None else f": entry {entry}{unfit.message}", unfit.hint) from None
 
 
 def _described(kind: object) -> str | None:

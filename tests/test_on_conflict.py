@@ -73,11 +73,18 @@ def test_seed_replaces_and_says_so(folder: Folder, sql: Sql) -> None:
         )
         (told,) = texts(report)
         assert told == (
-            "warning: rows:items: 2 rows changed in the database are replaced;"
-            " --on-conflict=database keeps what is there"
+            "warning: rows:items: 1 row changed in the database is replaced, 1 row deleted in the database is made"
+            " again; --on-conflict=database keeps what is there"
         )
     assert sql("select sku, price from items order by 1") == [("a", 1), ("b", 1), ("c", 1)]
     quiet(folder)
+
+
+def test_seed_makes_a_deleted_row_again_and_says_so(folder: Folder, sql: Sql) -> None:
+    sql("delete from items where sku <> 'a'")
+    assert texts(dry_run(folder)) == [
+        "warning: rows:items: 2 rows deleted in the database are made again; --on-conflict=database keeps it so"
+    ]
 
 
 def test_seed_says_nothing_of_what_the_seed_changed(folder: Folder) -> None:

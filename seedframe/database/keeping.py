@@ -81,6 +81,7 @@ class Contest:
         self._newly = _Told()
         self._before = _Told()
         self._contested = _Told()
+        self._gone = 0
         self._drifted = self._conflicting = self._secret = 0
         self._first_line: int | None = None
 
@@ -139,6 +140,7 @@ class Contest:
             self.moved = True
             return None
         self._contend(difference, judged.verdict, [])
+        self._gone += 1
         reason = MADE_AGAIN if self._rule == "seed" else None
         return Remaining(difference, judged.verdict, reason)
 
@@ -264,13 +266,7 @@ class Contest:
                 )
             )
         if self._rule == "seed" and self._contested:
-            told.append(
-                Finding(
-                    f"{self._resource}: {rows_text(self._contested.rows)} changed in the database"
-                    f" {_are(self._contested.rows)} replaced; --on-conflict=database keeps what is there",
-                    "warning",
-                )
-            )
+            told.append(Finding(f"{self._resource}: {self._lost()}", "warning"))
         if self._rule == "seed" and whole in CONTESTED:
             told.append(
                 Finding(
@@ -280,6 +276,16 @@ class Contest:
                 )
             )
         return told
+
+    def _lost(self) -> str:
+        """What becomes of rows that were changed, and of rows that were deleted, in the database."""
+        changed, gone = self._contested.rows - self._gone, self._gone
+        parts = []
+        if changed:
+            parts.append(f"{rows_text(changed)} changed in the database {_are(changed)} replaced")
+        if gone:
+            parts.append(f"{rows_text(gone)} deleted in the database {_are(gone)} made again")
+        return f"{', '.join(parts)}; --on-conflict=database keeps {'what is there' if changed else 'it so'}"
 
     # What is kept, in SQL
 
