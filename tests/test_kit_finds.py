@@ -1,11 +1,14 @@
 """`assert_converges` finds what does not converge, and says which promise was broken and where."""
 
+import os
+from collections.abc import Callable
+
 import psycopg
 import pytest
 
 from seedframe.database.session import Session
 from seedframe.resources.rows import Rows
-from seedframe.testing import ConvergenceError, SeedRunner
+from seedframe.testing import ConvergenceError, Database, SeedRunner, assert_converges
 from seedframe.testing.outcome import PROMISES
 from seedframe.testing.proof import _Proof
 
@@ -43,7 +46,7 @@ def apply(db, plan):
 )
 
 # Writes on a connection of its own, whenever it is looked at.
-ON_THE_SIDE = """
+ON_THE_SIDE = '''
 import psycopg
 from seedframe import Rows, Setting
 
@@ -51,9 +54,9 @@ SETTINGS = [Setting("SIDE", str)]
 
 def resources(settings):
     with psycopg.connect(settings["SIDE"], autocommit=True) as connection:
-        connection.execute("{statement}")
+        connection.execute("""{statement}""")
     yield Rows("items", key="sku", rows=[{{"sku": "a", "name": "A"}}])
-"""
+'''
 
 # Looks whether there are any, and no closer.
 CARELESS = """
@@ -125,6 +128,76 @@ def test_a_dry_run_that_takes_a_transaction_id(items: SeedRunner) -> None:
     error = broken(items, ON_THE_SIDE.format(statement="select pg_current_xact_id()"))
     assert str(error).startswith("a dry run writes nothing: transaction ids")
     assert "on a server that is quiet" in str(error)
+
+
+ONCE = "create table if not exists side (n int primary key); insert into side values (1) on conflict do nothing"
+
+
+def test_a_dry_run_that_writes_only_once(items: SeedRunner) -> None:
+    error = broken(items, ON_THE_SIDE.format(statement=ONCE))
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences), side\n")
+
+
+def test_a_dry_run_that_changes_but_the_catalog(items: SeedRunner) -> None:
+    error = broken(items, ON_THE_SIDE.format(statement="comment on table items is 'x'"))
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences)\n")
+
+
+def test_a_verify_that_writes_only_once(items: SeedRunner) -> None:
+    """It is called in each apply as well."""
+    seed = ON_THE_SIDE.format(statement=ONCE).replace("resources(settings)", "verify(settings)")
+    error = broken(items, seed.replace("    yield Rows", "\ndef resources():\n    yield Rows"))
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences), side\n")
+
+
+def test_a_seed_that_writes_once_its_rows_are_there(items: SeedRunner) -> None:
+    """Until the first apply nothing is to be seen of it."""
+    seed = ON_THE_SIDE.format(statement=ONCE).replace("resources(settings):", "resources(db, settings):")
+    seed = seed.replace("connection.execute(", "db.scalar('select count(*) from items') and connection.execute(")
+    error = broken(items, seed)
+    assert str(error).startswith("a dry run writes nothing: it or verify, after apply, changed (catalog and")
+
+
+def test_a_module_that_writes_when_it_is_loaded(items: SeedRunner) -> None:
+    seed = f"import psycopg\nwith psycopg.connect({items.database.url!r}) as side:\n    side.execute({ONCE!r})\n{SEED}"
+    error = broken(items, seed)
+    assert str(error).startswith("a dry run writes nothing: that it was loaded changed (catalog and sequences), side")
+
+
+def test_rows_that_hang_on_the_order_of_a_set(items: SeedRunner) -> None:
+    """It is another in each process, and the same in all that one process does."""
+    names = {f"name {number}" for number in range(20)}
+    rows = f"rows=[{{'sku': str(n), 'name': name}} for n, name in enumerate({names!r})]"
+    error = broken(
+        items, f"from seedframe import Rows\n\ndef resources():\n    yield Rows('items', key='sku', {rows})\n"
+    )
+    assert str(error).startswith("after apply, the plan is empty: in a process of its own (PYTHONHASHSEED=")
+    assert "to update" in str(error)
+
+
+def test_what_an_installed_module_computes_when_it_is_imported(
+    seedframe_database: Database, install: Callable[..., object]
+) -> None:
+    """It is imported once in a process, however often it is applied there."""
+    seed = "from uuid import uuid4\nfrom seedframe import Rows\nWRITES = ['items']\nTOKEN = str(uuid4())\n\n"
+    rows = "rows=[{'sku': 'a', 'name': TOKEN}]"
+    seed += f"def resources():\n    print('{{')\n    yield Rows('items', key='sku', {rows})\n"
+    install(
+        "kit-token", "1.0", {"40_token": "kit_token.seed"}, {"kit_token/__init__.py": "", "kit_token/seed.py": seed}
+    )
+    with pytest.raises(
+        ConvergenceError, match=r"in a process of its own .*: seed 40_token, rows:items: 0 to create, 1 to"
+    ):
+        assert_converges("token", database=seedframe_database, tables=ITEMS)
+
+
+def test_a_seed_that_works_only_where_it_is_tested(items: SeedRunner) -> None:
+    seed = SEED.replace("def resources():", "import os\n\ndef resources():\n    HERE")
+    error = broken(items, seed.replace("HERE", f"if os.getpid() != {os.getpid()}: raise ValueError('elsewhere')"))
+    assert "in a process of its own" in str(error)
+    assert "ValueError: elsewhere" in str(error)
+    error = broken(items, seed.replace("HERE", f"if os.getpid() != {os.getpid()}: os._exit(7)"))
+    assert "it ended with exit code 7" in str(error)
 
 
 def test_a_seed_that_is_never_done(items: SeedRunner) -> None:

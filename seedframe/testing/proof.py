@@ -18,6 +18,7 @@ from seedframe.seed import Seed
 from seedframe.testing import sql
 from seedframe.testing.at_once import OVERLAP_S, at_once
 from seedframe.testing.databases import Database
+from seedframe.testing.fresh_process import dry_runs_elsewhere
 from seedframe.testing.outcome import (
     APPLIED,
     AT_ONCE,
@@ -91,6 +92,8 @@ class _Proof:
     def __init__(self, runner: SeedRunner, names: tuple[str, ...]) -> None:
         self._runner = runner
         self._database = runner.database
+        # Before any code of the seed has run, so that what it does only once is seen as well.
+        self._untouched = sql.contents(self._database.connection)
         project = runner.load()
         self._chosen = project.choose(Selection(names=names))
         self._names = tuple(seed.name for seed in self._chosen)
@@ -111,6 +114,7 @@ class _Proof:
             report = self._apply(planned)
             self._prove_two_at_once(copy)
         self._prove_settled()
+        self._prove_elsewhere()
         declared = self._declared(report)
         self._tables = {(one.seed, one.name): one.table for one in declared}
         mutated = self._prove_mutations(declared)
@@ -129,6 +133,9 @@ class _Proof:
 
     def _prepare(self) -> None:
         __tracebackhide__ = True
+        different = self._different(self._untouched)
+        if different:
+            raise ConvergenceError(WROTE_NOTHING, f"that it was loaded changed {different}")
         if self._required:
             report = self._runner.apply(*self._required)
             if report.exit_code:
@@ -136,19 +143,19 @@ class _Proof:
 
     def _plan(self) -> Report:
         __tracebackhide__ = True
+        before = sql.contents(self._database.connection)
         report = self._dry_run()
         if report.exit_code:
             raise ConvergenceError(PLANNED, trouble(report), report)
-        self._prove_nothing_written()
+        self._runner.verify(*self._names)  # which finds much to say, and has to write as little
+        self._prove_nothing_written(before)
         return report
 
-    def _prove_nothing_written(self) -> None:
+    def _prove_nothing_written(self, before: sql.Contents) -> None:
         """Rows, catalog and sequences of this database say so always; transaction ids and WAL, which are the whole
         server's, where it is quiet: what writes does so each time.
         """
         __tracebackhide__ = True
-        connection = self._database.connection
-        before = sql.contents(connection)
         report, moved = self._dry_run(), ""
         for _ in range(_QUIET_ROUNDS):
             position = self._database.position()
@@ -156,10 +163,9 @@ class _Proof:
             moved = _moved(position, self._database.position())
             if not moved:
                 break
-        after = sql.contents(connection)
-        different = sorted(name for name in before | after if before.get(name) != after.get(name))
+        different = self._different(before)
         if different:
-            raise ConvergenceError(WROTE_NOTHING, f"it changed {', '.join(different)}", report)
+            raise ConvergenceError(WROTE_NOTHING, f"it changed {different}", report)
         if not moved:
             return
         for _ in range(_QUIET_ROUNDS):
@@ -189,12 +195,33 @@ class _Proof:
         """A plan finds nothing to do, and verify nothing to say."""
         __tracebackhide__ = True
         runner = runner or self._runner
+        before = sql.contents(runner.database.connection)
         plan = runner.apply(*self._names, dry_run=True)
         if plan.exit_code or plan.summary.changed:
             raise ConvergenceError(promise or EMPTY, trouble(plan), plan)
         verified = runner.verify(*self._names)
         if verified.exit_code:
             raise ConvergenceError(promise or IN_SYNC, trouble(verified), verified)
+        different = self._different(before, runner.database)
+        if different:
+            raise ConvergenceError(WROTE_NOTHING, f"it or verify, after apply, changed {different}", verified)
+
+    def _different(self, before: sql.Contents, database: Database | None = None) -> str:
+        """What was written since, for a message; empty for nothing."""
+        after = sql.contents((database or self._database).connection)
+        return ", ".join(sorted(name for name in before | after if before.get(name) != after.get(name)))
+
+    def _prove_elsewhere(self) -> None:
+        """Others will run it in processes of their own: nothing of it may hang on this one."""
+        __tracebackhide__ = True
+        before = sql.contents(self._database.connection)
+        for told in dry_runs_elsewhere(self._runner, self._names):
+            if told.exit_code or told.changed:
+                what = f"in a process of its own (PYTHONHASHSEED={told.hash_seed}): {told.trouble}"
+                raise ConvergenceError(EMPTY, f"{what}\n\n{told.text}".rstrip())
+        different = self._different(before)
+        if different:
+            raise ConvergenceError(WROTE_NOTHING, f"in a process of its own it changed {different}")
 
     def _prove_settled(self) -> None:
         __tracebackhide__ = True

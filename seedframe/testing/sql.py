@@ -12,20 +12,40 @@ from psycopg import sql
 Cells = Mapping[str, str | None]
 """A row's key: column to PostgreSQL's text."""
 
+Contents = dict[str, tuple[Any, ...] | None]
+"""Marks of what a database holds, by the name of the table."""
+
 _NAMESPACES: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
 CATALOG: Final = "(catalog and sequences)"
 
-# Of all that is no row: what a table, a sequence, a function … is.
+# Of all that is no row: what a table, a function, a comment … is. Every change moves an entry or changes who wrote it;
+# what vacuuming and analyzing note there is overwritten in place. Temporary tables come and go with their sessions.
+_LASTING: Final = "SELECT oid FROM pg_class WHERE relpersistence <> 't' AND relnamespace <> 'pg_toast'::regnamespace"
+_CATALOGS: Final[Mapping[str, str]] = {
+    "pg_attrdef": f"adrelid IN ({_LASTING})",
+    "pg_attribute": f"attrelid IN ({_LASTING})",
+    "pg_class": f"oid IN ({_LASTING})",
+    "pg_constraint": f"conrelid = 0 OR conrelid IN ({_LASTING})",
+    "pg_default_acl": "true",
+    "pg_description": "true",
+    "pg_enum": "true",
+    "pg_event_trigger": "true",
+    "pg_extension": "true",
+    "pg_inherits": "true",
+    "pg_namespace": "nspname !~ '^pg_(toast_)?temp_'",
+    "pg_policy": "true",
+    "pg_proc": "true",
+    "pg_rewrite": f"ev_class IN ({_LASTING})",
+    "pg_trigger": f"tgrelid IN ({_LASTING})",
+    "pg_type": "typnamespace::regnamespace::text !~ '^pg_(toast_)?temp_'",
+}
+_MARK: Final = "coalesce(sum(hashtextextended(concat_ws(' ', ctid, xmin), 0)::numeric), 0)"
 _CATALOG: Final = f"""
-SELECT (SELECT md5(string_agg(format('%s %s %s', oid, relfilenode, relkind), ',' ORDER BY oid))
-          FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace),
-       (SELECT md5(string_agg(concat_ws(' ', p.oid, p.xmin), ',' ORDER BY p.oid)) FROM pg_proc p),
-       (SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace n WHERE {_NAMESPACES}),
-       (SELECT string_agg(concat_ws(' ', extname, extversion), ',' ORDER BY extname) FROM pg_extension),
+SELECT {", ".join(f"(SELECT {_MARK} FROM pg_catalog.{name} WHERE {which})" for name, which in _CATALOGS.items())},
        (SELECT string_agg(format('%I.%I=%s', schemaname, sequencename, last_value), ',' ORDER BY 1)
           FROM (SELECT * FROM pg_sequences ORDER BY schemaname, sequencename) s)
-"""  # noqa: S608 - two constants
+"""  # noqa: S608 - constants
 
 _TABLES: Final = f"""
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -163,11 +183,9 @@ POSITION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_curr
 """The server's next transaction id and its place in the WAL."""
 
 
-def contents(connection: psycopg.Connection[Any]) -> dict[str, tuple[Any, ...] | None]:
+def contents(connection: psycopg.Connection[Any]) -> Contents:
     """What this database holds, as marks that any write changes: by table, `catalog` and the sequences besides."""
-    found: dict[str, tuple[Any, ...] | None] = {
-        "(catalog and sequences)": connection.execute(_CATALOG.encode()).fetchone()
-    }
+    found: Contents = {"(catalog and sequences)": connection.execute(_CATALOG.encode()).fetchone()}
     for schema, name in connection.execute(_TABLES.encode()).fetchall():
         query = sql.SQL(_ROWS).format(table=sql.Identifier(schema, name))
         found[TableName(schema, name).label] = connection.execute(query).fetchone()
