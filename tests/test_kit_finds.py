@@ -280,12 +280,78 @@ def test_what_could_not_be_tried_is_said(items: SeedRunner) -> None:
     )
     done = items.assert_converges("fixed")
     assert [str(each).replace("violates check constraint", "…") for each in done.left_out] == [
+        "seed 10_fixed, rows:items: it declares no rows",
         'seed 10_fixed, rows:fixed.one: new row for relation "fixed" … "fixed_one_check"',
         "seed 10_fixed, rows:fixed.put: a trigger puts it back",
     ]
     assert done.deleted == ("rows:fixed",)
-    with pytest.raises(AssertionError, match=r"not everything could be tried:\n  seed 10_fixed, rows:fixed\.one"):
+    with pytest.raises(
+        AssertionError,
+        match=r"not everything could be tried:\n  seed 10_fixed, rows:items: .*\n  .*, rows:fixed\.one: ",
+    ):
         done.require_complete()
+
+
+def left_out(runner: SeedRunner, seed: str) -> list[str]:
+    """What could not be tried of a seed, of which all else is proven."""
+    runner.write({"seeds/10_items.py": seed})
+    done = runner.assert_converges("items")
+    with pytest.raises(AssertionError, match="not everything could be tried"):
+        done.require_complete()
+    return [str(each) for each in done.left_out]
+
+
+@pytest.mark.parametrize("code", ["return []", "if False:\n        yield", "yield from []"])
+def test_a_seed_that_declares_nothing(items: SeedRunner, code: str) -> None:
+    said = left_out(items, f"def resources():\n    {code}\n")
+    assert said == ["seed 10_items: nothing of it was tried: it declared no rows here"]
+
+
+def test_a_seed_that_only_verifies_or_wants_tables(items: SeedRunner) -> None:
+    seed = (
+        "from seedframe import Tables\n\ndef resources():\n    yield Tables('items')\n\ndef verify():\n    return []\n"
+    )
+    assert left_out(items, seed) == ["seed 10_items: nothing of it was tried: it declared no rows here"]
+
+
+def test_rows_for_other_environments_and_none_at_all(items: SeedRunner) -> None:
+    rows = "yield Rows('items', key='sku', rows=[{}])\n"
+    here = "from seedframe import Rows\n\ndef resources():\n    " + rows.format("")
+    assert left_out(items, here) == ["seed 10_items, rows:items: it declares no rows"]
+    elsewhere = here.replace("rows=[]", "rows=[{'sku': 'a', 'name': 'A'}], environments=['production']")
+    (said,) = left_out(items, elsewhere)
+    assert said.startswith("seed 10_items, rows:items: not tried: ")
+    assert "production" in said
+
+
+def test_a_kind_of_two_tables(items: SeedRunner) -> None:
+    """The row is of the one that has it, and what is in the other is not known."""
+    items.database.execute("create table others (sku text primary key)")
+    two = CARELESS.replace('("items",)', '("others", "items")').replace("select count(*)", "select count(*) = 2")
+    two = two.replace("(:sku, :sku)", "(:sku, :sku) on conflict do nothing")
+    assert left_out(items, two) == [
+        "seed 10_items, items: Items has no managed_columns to say what it manages",
+        "seed 10_items, items: what it writes into others cannot be changed by the kit: its changes do not name it",
+    ]
+    items.database.execute("truncate items; drop schema seedframe cascade")
+    unnamed = two.replace('{"sku": sku}', '{"number": sku}').replace('change.key["sku"]', 'change.key["number"]')
+    reason = "its changes name no row of one table that it writes, so nothing can be changed by the kit"
+    assert left_out(items, unnamed) == [f"seed 10_items, items: {reason}"]
+
+
+def test_a_kind_that_only_updates(items: SeedRunner) -> None:
+    items.database.execute("insert into items values ('a', 'old'), ('b', 'old')")
+    seed = CARELESS.replace("from items", "from items where name <> 'old'").replace('"create"', '"update"')
+    seed = seed.replace("insert into items (sku, name) values (:sku, :sku)", "update items set name=sku where sku=:sku")
+    assert left_out(items, seed) == [
+        "seed 10_items, items: Items has no managed_columns to say what it manages",
+        "seed 10_items, items: no row can be deleted: it did not make the first of those that it changes",
+    ]
+
+
+def test_a_kind_that_finds_nothing_to_do(items: SeedRunner) -> None:
+    items.database.execute("insert into items values ('a', 'old')")
+    assert left_out(items, CARELESS) == ["seed 10_items, items: it had nothing to do"]
 
 
 def test_a_server_that_others_write_to_tells_nothing_of_wal(items: SeedRunner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,9 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What could not be tried, and why. `column` is None where it is the whole resource, or its row."""
+    """What could not be tried, and why. `column` is None where it is the whole resource, or its row, and `resource` is
+    empty where it is the whole seed.
+    """
 
     seed: str
     resource: str
@@ -80,7 +82,7 @@ class LeftOut:
 
     def __str__(self) -> str:
         place = self.resource if self.column is None else f"{self.resource}.{self.column}"
-        return f"seed {self.seed}, {place}: {self.reason}"
+        return f"seed {self.seed}{', ' if place else ''}{place}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from psycopg import Error as ServerError
 
-from seedframe.changes import Marker, key_text
+from seedframe.changes import Change, Marker, key_text
 from seedframe.markers import hookimpl
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
+from seedframe.own_code import is_built_in
 from seedframe.project import Project
 from seedframe.report import Report, ResourceOutcome
 from seedframe.resources.rows import Rows
+from seedframe.resources.tables import Tables
 from seedframe.seed import Seed
 from seedframe.testing import sql
 from seedframe.testing.at_once import OVERLAP_S, at_once
@@ -67,6 +69,7 @@ class _Declared:
     managed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
+    makes_rows: bool = True
 
     @property
     def name(self) -> str:
@@ -97,7 +100,7 @@ class _Proof:
         project = runner.load()
         self._chosen = project.choose(Selection(names=names))
         self._names = tuple(seed.name for seed in self._chosen)
-        self._schema = project.config.database.schema
+        self._search_path = (project.config.database.schema, "public")
         self._required = _required(project, self._chosen)
         self._left_out: list[LeftOut] = []
         self._unproven: list[str] = []
@@ -120,6 +123,7 @@ class _Proof:
         mutated = self._prove_mutations(declared)
         kept = self._prove_left_alone(declared)
         deleted = self._prove_missing(declared)
+        self._note_untried(declared, mutated, deleted)
         return Convergence(
             report=report,
             mutated=tuple(mutated),
@@ -262,6 +266,16 @@ class _Proof:
     def _dry_run(self) -> Report:
         return self._runner.apply(*self._names, dry_run=True)
 
+    def _note_untried(self, declared: Sequence[_Declared], mutated: Sequence[Mutation], deleted: Sequence[str]) -> None:
+        """A seed of which nothing was changed by hand is not proven."""
+        tried = {each.seed for each in mutated} | {one.seed for one in declared if one.name in deleted}
+        tried |= {each.seed for each in self._left_out}
+        for seed in self._chosen:
+            if seed.label not in tried:
+                self._left_out.append(
+                    LeftOut(seed.label, "", None, "nothing of it was tried: it declared no rows here")
+                )
+
     # What was declared
 
     def _declared(self, applied: Report) -> list[_Declared]:
@@ -276,7 +290,9 @@ class _Proof:
         for seed in self._chosen:
             for resource in capture.declared.get(seed.name, ()):
                 outcome = outcomes.get(seed.label, {}).get(resource.name)
-                if outcome is None or outcome.changes.skipped_reason is not None:
+                reason = "the first apply did not have it" if outcome is None else outcome.changes.skipped_reason
+                if outcome is None or reason is not None:
+                    self._left_out.append(LeftOut(seed.label, resource.name, None, f"not tried: {reason}"))
                     continue
                 declared = self._of_rows if isinstance(resource, Rows) else self._of_another
                 one = declared(seed.label, resource, outcome)
@@ -286,8 +302,9 @@ class _Proof:
 
     def _of_rows(self, seed: str, resource: Rows, outcome: ResourceOutcome) -> _Declared | None:
         shape = resource.shape
-        if shape is None:
-            return None  # it declares nothing but what must not be there
+        if shape is None:  # it declares nothing but what must not be there
+            self._left_out.append(LeftOut(seed, resource.name, None, "it declares no rows"))
+            return None
         table = sql.TableName(shape.table.schema, shape.table.name)
         fields = [declared.name for declared in shape.fields if declared.role != "key"]
         managed = [declared.name for declared in shape.managed]
@@ -308,22 +325,50 @@ class _Proof:
         )
 
     def _of_another(self, seed: str, resource: Any, outcome: ResourceOutcome) -> _Declared | None:
-        """Of a kind that says which table it writes, and whose changes are of its rows, a row may go missing; and the
-        columns that it names as `managed_columns` may be changed.
+        """Of a kind whose changes are of rows of a table that it says it writes, a row may go missing, where it makes
+        some; and the columns that it names as `managed_columns` may be changed.
         """
-        created = [change for change in outcome.changes.sample if change.action == "create"]
-        if len(resource.tables) != 1 or not created:
-            return None
-        connection = self._database.connection
-        table = sql.find_table(connection, resource.tables[0], (self._schema, "public"))
-        names = tuple(created[0].key)
-        if table is None or not set(names) <= sql.columns(connection, table):
+        if isinstance(resource, Tables):
+            return None  # it manages nothing
+        tables = {name: sql.find_table(self._database.connection, name, self._search_path) for name in resource.tables}
+        made = [change for change in outcome.changes.sample if change.action in ("create", "update")]
+        found = [table for table in tables.values() if table is not None and made and self._is_of(table, made[0])]
+        if len(found) != 1:
+            reason = "its changes name no row of one table that it writes, so nothing can be changed by the kit"
+            self._left_out.append(LeftOut(seed, resource.name, None, reason if made else "it had nothing to do"))
             return None
         managed = getattr(resource, "managed_columns", None)
         if managed is None:
             reason = f"{type(resource).__name__} has no managed_columns to say what it manages"
             self._left_out.append(LeftOut(seed, resource.name, None, reason))
-        return self._with_keys(_Declared(seed, resource, outcome, table, (), managed=tuple(managed or ())), names)
+        for name in (name for name, table in tables.items() if table != found[0] and len(tables) > 1):
+            # Accounts write theirs in step; of another kind nothing is known.
+            if not is_built_in(resource):
+                reason = f"what it writes into {name} cannot be changed by the kit: its changes do not name it"
+                self._left_out.append(LeftOut(seed, resource.name, None, reason))
+        return self._with_keys(
+            _Declared(
+                seed,
+                resource,
+                outcome,
+                found[0],
+                (),
+                managed=tuple(managed or ()),
+                makes_rows=made[0].action == "create",
+            ),
+            tuple(made[0].key),
+        )
+
+    def _is_of(self, table: sql.TableName, change: Change) -> bool:
+        """Whether the change's key finds a row there."""
+        key = {name: cell for name, cell in change.key.items() if not isinstance(cell, Marker)}
+        connection = self._database.connection
+        if not change.key or not change.key.keys() <= sql.columns(connection, table):
+            return False
+        try:
+            return not key or sql.is_there(connection, table, key)
+        except (ServerError, sql.NotPossible):
+            return False  # the cell is no value of that column
 
     def _with_keys(self, declared: _Declared, names: tuple[str, ...]) -> _Declared | None:
         """Some of its rows, as they were reported; where a part of the key was not, as they are in the table."""
@@ -428,6 +473,10 @@ class _Proof:
 
     def _delete(self, declared: _Declared) -> Mapping[str, str | None] | None:
         connection, reason = self._database.connection, ""
+        if not declared.makes_rows:
+            reason = "no row can be deleted: it did not make the first of those that it changes"
+            self._left_out.append(LeftOut(declared.seed, declared.name, None, reason))
+            return None
         # One that nobody refers to, if there is such a one.
         for referring in (False, True):
             for key in declared.keys:
