@@ -44,6 +44,7 @@ from seedframe.errors import (
 from seedframe.history import ChangedRow, ResourceRecord
 from seedframe.limits import Limits
 from seedframe.masked_report import masked_resource
+from seedframe.ordering import not_required
 from seedframe.own_code import OwnCode, is_built_in
 from seedframe.plugins.column_claims import ColumnClaims
 from seedframe.plugins.manager import SeedManager
@@ -63,6 +64,7 @@ class Scene:
     """What every attempt of a run shares.
 
     Attributes:
+        all_seeds: every seed of the project, in order.
         on_conflict: None in verify.
         told: what was said already, of what is said once a run.
         misnamed: what is wrong with the name of an environment, given the name and where it stands; None for nothing.
@@ -74,6 +76,7 @@ class Scene:
     session: Session
     baselines: Baselines
     plugins: SeedManager
+    all_seeds: Sequence[Seed]
     env: str
     mode: Mode
     on_conflict: OnConflict | None
@@ -367,16 +370,26 @@ class Attempt:
             return found
 
     def _require_met(self) -> None:
-        """Every reference finds its row. Errors: RefError, which says so where that row is in other environments."""
+        """Every reference finds its row. Errors: RefError, which says so where that row is in other environments, or
+        may be another seed's."""
         try:
             for rowset in self._rowsets():
                 rowset.require_met()
         except RefError as error:
-            for why, tables in self._scene.elsewhere if error.table is not None else ():
-                if any(self._db.written(name) == error.table for name in tables):
-                    error.hint = f"{why}: limit these rows likewise, or declare that row where they are"
-                    break
+            if error.table is not None:
+                error.hint = self._where_it_may_be(error.table) or error.hint
             raise
+
+    def _where_it_may_be(self, table: int) -> str | None:
+        """What to do where other resources of the run, or other seeds, are to have the table's rows."""
+        for why, tables in self._scene.elsewhere:
+            if any(self._db.written(name) == table for name in tables):
+                return f"{why}: limit these rows likewise, or declare that row where they are"
+        for other in not_required(self._seed, self._scene.all_seeds):
+            written = next((name for name in other.writes if self._db.written(name) == table), None)
+            if written is not None and other.runs_in(self._scene.env):
+                return f'seed {other.name} writes {written}: add "{other.name}" to REQUIRES, or correct the reference'
+        return None
 
     def _check(self) -> ResourceOutcome | None:
         if not hooks.has_hook(self._seed, "check"):

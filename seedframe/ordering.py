@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from seedframe.errors import (
     DiscoveryError,
@@ -73,6 +74,20 @@ def requirement_problems(seed: Seed, seeds: Sequence[Seed]) -> tuple[Requirement
 
 def _unmet(seed: Seed, name: str, message: str, hint: str, kind: str) -> RequirementMissing:
     return RequirementMissing(message, hint=hint, where=seed.origin, kind=kind, about=name)
+
+
+def not_required(seed: Seed, seeds: Sequence[Seed]) -> tuple[Seed, ...]:
+    """Those that come before a seed and that it does not require, not even by what it requires."""
+    by_name = {other.name: other for other in seeds}
+    required: set[str] = set()
+    waiting = list(seed.requires)
+    while waiting:
+        name = waiting.pop()
+        if name not in required:
+            required.add(name)
+            waiting += by_name[name].requires if name in by_name else ()
+    before = takewhile(lambda other: other.name != seed.name, seeds)
+    return tuple(other for other in before if other.name not in required)
 
 
 def _cycle(seed: Seed, required: Seed, by_name: dict[str, Seed]) -> list[str]:

@@ -99,6 +99,7 @@ class Run:
             session=session,
             baselines=Baselines(ledger),
             plugins=self.job.plugins,
+            all_seeds=self.job.all_seeds,
             env=self.config.env,
             mode=self.mode,
             on_conflict=None if self.mode == "verify" else self.options.on_conflict,

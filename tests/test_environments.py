@@ -271,6 +271,33 @@ def test_a_reference_to_nothing_is_told_as_ever(project: ProjectFactory, sql: Sq
     assert "declare that row in this seed or an earlier one" in told
 
 
+def test_a_reference_to_what_a_seed_writes_that_is_not_required_says_so(
+    project: ProjectFactory, sql: Sql, items: None
+) -> None:
+    sql("create table parts (id int primary key, item text references items)")
+    head = "from seedframe import Rows, ref\n"
+    one, two = (part.replace(', environments={"staging"}', "") for part in REFERRING.split('    yield Rows("parts"'))
+    parts = f'def resources():\n    yield Rows("parts"{two}'
+    folder = project(
+        {
+            "seeds/10_a.py": f'WRITES = ["items"]\n{one}',
+            "seeds/20_b.py": f"{head}{parts}",
+            "seeds/30_c.py": 'WRITES = ["items"]\ndef verify(): pass\n',
+        },
+        config=ENVIRONMENTS,
+    )
+    for report in (dry_run(folder, "b"), apply(folder, "b"), verify(folder, "b")):
+        told = error(report)
+        assert "no row of" in told
+        assert 'seed a writes items: add "a" to REQUIRES, or correct the reference' in told
+    folder.write({"seeds/20_b.py": f'REQUIRES = ["a"]\n{head}{parts}'})
+    assert apply(folder).exit_code == 0
+    wrong = parts.replace('sku="b"', 'sku="x"')
+    folder.write({"seeds/20_b.py": f'REQUIRES = ["a"]\n{head}{wrong}'})
+    sql("delete from parts")
+    assert "declare that row in this seed or an earlier one" in error(apply(folder))
+
+
 def test_a_saved_plan_has_what_is_skipped(project: ProjectFactory, sql: Sql, items: None, tmp_path: Path) -> None:
     folder = project(demo("b"), config=ENVIRONMENTS)
     assert apply(folder, env="production").exit_code == 0
