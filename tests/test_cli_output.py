@@ -14,6 +14,7 @@ import termios
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ from seedframe.cli.progress import ProgressBar, Several, shows_progress
 from seedframe.cli.reports import report_options
 from seedframe.errors import UsageError
 from seedframe.observer import Observer
-from seedframe.report import ResourceOutcome, SeedOutcome, Status
+from seedframe.report import Report, ResourceOutcome, SeedOutcome, Status, Target
 from seedframe.reporting.output import check_writable, page_for, print_utf8, write_file
 from seedframe.seed import Seed
 from tests.conftest import Folder, ProjectFactory, Sql, clean_variables
@@ -178,7 +179,7 @@ def test_no_server_is_one_line_on_stderr(shop: Folder) -> None:
         (["apply", "--wait", "soon"], "'--wait': expected a duration"),
         (["apply", "--wait", "nan"], "'--wait': expected a duration"),
         (["verify", "--wait", "-1"], "'--wait': expected a duration"),
-        (["verify", "--format", "yaml"], "'yaml' is not one of 'text', 'json'"),
+        (["verify", "--format", "yaml"], "--format: no format is called 'yaml'"),
         (["verify", "--output", "no/such/folder/report"], "there is no folder"),
         (["verify", "--output", "."], "it is a folder"),
         (["apply", "refrence"], "no seed is called 'refrence'"),
@@ -577,11 +578,20 @@ def test_several_observers_are_all_told() -> None:
     outcome = SeedOutcome(seed="20_reference", origin="", status=Status.CHANGED)
     both = Several(Noting(1), Noting(2))
     both.run_started((A_SEED,), "apply")
+    target = Target("shop", "shop", "public", "127.0.0.1", "17.10")
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    both.run_finished(
+        Report(
+            command="apply", mode="apply", env="", version="", target=target, seeds=(), started_at=now, duration_s=0.0
+        )
+    )
     both.step()
     both.waiting("the lock")
     both.seed_started(A_SEED)
     both.rows_read(A_SEED, "rows:codes", 1)
+    both.resource_started(A_SEED, "rows:codes")
     both.resource_planned(A_SEED, PLANNED)
+    both.resource_finished(A_SEED, PLANNED)
     both.seed_finished(A_SEED, outcome)
     # Only those are told of passwords who show them.
     names = [name for name in vars(Observer) if not name.startswith("_") and "password" not in name]
