@@ -627,3 +627,31 @@ def test_a_slip_in_what_is_to_be_left_out_is_told(project: ProjectFactory, exten
         "error: -p no:seedframe-etx: no plugin is called 'seedframe-etx'\n hint: did you mean 'seedframe-ext'?\n",
     )
     assert extension.run(folder, "list", "-p", "no:something-else").returncode == 0
+
+
+def test_two_entry_points_of_one_module_are_told(project: ProjectFactory, install: Install) -> None:
+    text = "WRITES = []\ndef verify(): pass\ndef seedframe_configure(): pass\n"
+    points = {"40_a": "seedframe_ext", "50_b": "seedframe_ext", "one": "seedframe_two", "two": "seedframe_two"}
+    files = {"seedframe_ext.py": text, "seedframe_two.py": "def seedframe_configure(): pass\n"}
+    install("seedframe-ext", "1.0", points, files)
+    loaded = Project.load(project(config=CONFIG).path)
+    assert [str(seed.broken) for seed in loaded.seeds if seed.broken] == [
+        "seedframe-ext 1.0: is what seed a is, too (give each entry point a module of its own)"
+    ]
+    assert [problem.message for problem in loaded.problems] == [
+        "plugin seedframe-ext 1.0, extension 'two': is what extension one is, too"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def seedframe_configure(config): raise ValueError('no')", "def seedframe_resource_kinds(): return {'rows': int}"],
+)
+def test_plugins_tells_what_every_other_command_would(project: ProjectFactory, extension: Extension, text: str) -> None:
+    extension(text + "\n")
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    done = extension.run(folder, "plugins", "--format", "json")
+    assert done.returncode == 3
+    assert done.stderr.count("error:") == 1
+    assert "extension 'ext'" in done.stderr
+    json.loads(done.stdout)

@@ -10,7 +10,7 @@ import click
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
 from seedframe.cli.plugins_lock import lock
 from seedframe.cli.problems import lines_of, print_problems, problem_document
-from seedframe.errors import DiscoveryError, HookMistake, Problem, SeedImportFailed
+from seedframe.errors import DiscoveryError, NoSeeds, Problem
 from seedframe.reporting.cells import visible
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import page_for, print_utf8
@@ -56,10 +56,15 @@ def _list(context: Context, form: str) -> int:
         click.echo("no plugins are installed")
     else:
         _print_text(documents, project.config, context)
-    failures = [error for error in project.problems if isinstance(error, HookMistake | SeedImportFailed)]
-    print_problems([problem for error in (*mistakes, *failures) for problem in error.problems], context)
+    listed = unmet(shown)
+    told = {error.message for error in listed}
+    failures = [error for error in (*mistakes, *project.problems) if not isinstance(error, NoSeeds)]
+    print_problems(
+        dict.fromkeys(problem for error in failures for problem in error.problems if problem.message not in told),
+        context,
+    )
     broken = any(entry_point["errors"] for document in documents for entry_point in document["entry_points"])
-    return COULD_NOT_RUN if mistakes or failures or broken or unmet(shown) else 0
+    return COULD_NOT_RUN if failures or broken or listed else 0
 
 
 def _document(dist: "Distribution", project: "Project") -> dict[str, Any]:

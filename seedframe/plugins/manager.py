@@ -77,6 +77,7 @@ class SeedManager(pluggy.PluginManager):
                 f"a {type(plugin).__name__} cannot be hashed, so it cannot be a seed",
                 hint="name a module, or an object of a class without __eq__, in the entry point",
             ) from None
+        self._require_new(plugin)
         try:
             self.register(plugin, f"seed:{name}")
         except (pluggy.PluginValidationError, ValueError) as error:
@@ -95,6 +96,7 @@ class SeedManager(pluggy.PluginManager):
         problems = extension_mistakes(plugin, self.own_files(plugin).place)
         if problems:
             raise HookMistake.of(problems)
+        self._require_new(plugin)
         self._extensions.append(plugin)
         key = f"{_EXTENSION}{name}"
         try:
@@ -103,6 +105,13 @@ class SeedManager(pluggy.PluginManager):
             self._extensions.remove(plugin)
             raise HookMistake(f"cannot be registered: {error}") from error
         self._origins[key] = origin
+
+    def _require_new(self, plugin: object) -> None:
+        known = self.get_name(plugin)
+        if known is not None:
+            raise HookMistake(
+                f"is what {known.replace(':', ' ', 1)} is, too", hint="give each entry point a module of its own"
+            )
 
     @property
     def extensions(self) -> Mapping[str, str]:
