@@ -354,6 +354,96 @@ def test_a_kind_that_finds_nothing_to_do(items: SeedRunner) -> None:
     assert left_out(items, CARELESS) == ["seed 10_items, items: it had nothing to do"]
 
 
+OWN = """
+from seedframe import Change
+
+WRITES = ["items"]
+
+def check(db):
+    name = db.scalar("select name from items where sku = 'a'")
+    if name is None:
+        yield Change("create", {"sku": "a"}, after={"name": "A"})
+    elif name != "A":
+        yield Change("update", {"sku": "a"}, {"name": name}, {"name": "A"})
+
+def apply(db):
+    db.execute("insert into items (sku, name) values ('a', 'A') on conflict (sku) do update set name = 'A'")
+"""
+
+
+def test_a_check_that_notices_all(items: SeedRunner) -> None:
+    items.write({"seeds/10_items.py": OWN})
+    done = items.assert_converges("items")
+    assert [(each.resource, each.column) for each in done.mutated] == [("hook:check", "name")]
+    assert done.deleted == ("hook:check",)
+    done.require_complete()
+
+
+def test_a_check_that_only_asks_whether_the_row_is_there(items: SeedRunner) -> None:
+    unseen = "its own code wrote it, and nobody notices when it is changed"
+    assert left_out(items, OWN.replace('name != "A"', "False")) == [f"seed 10_items, hook:check.items.name: {unseen}"]
+
+
+def test_a_check_that_does_not_miss_what_it_said_it_makes(items: SeedRunner) -> None:
+    items.database.execute("create table done (n int)")
+    seed = OWN.replace("if name is None", "if not db.scalar('select count(*) from done')").replace(
+        "elif", "elif name and"
+    )
+    seed = seed.replace('["items"]', '["items", "done"]')
+    error = broken(items, seed + "    db.execute('insert into done values (1)')\n")
+    assert error.promise == "a row that is gone is found"
+    assert "seed 10_items, hook:check, items, row sku=a" in str(error)
+
+
+def test_rows_that_a_check_does_not_name(items: SeedRunner) -> None:
+    """It is seen which rows were written, and that nobody misses the second of them."""
+    seed = OWN.replace("values ('a', 'A')", "values ('a', 'A'), ('b', 'B')").replace(
+        '{"sku": "a"}', '{"what": "items"}'
+    )
+    unknown = "what its own code manages cannot be changed by the kit: what=items: no row of one table that it wrote"
+    said = left_out(items, seed)
+    assert said == [
+        f"seed 10_items, hook:check: {unknown}",
+        "seed 10_items, hook:check.items.name: its own code wrote it, and nobody notices when it is changed",
+        "seed 10_items, hook:check.items: its own code wrote a row of it, and nobody notices when that is deleted",
+    ]
+
+
+def test_what_is_no_row_cannot_be_tried(items: SeedRunner) -> None:
+    seed = OWN.partition("def check")[0] + (
+        "def check(db):\n    if not db.scalar(\"select to_regclass('one')\"):\n"
+        "        yield Change('create', {'table': 'one'})\n\n"
+        "def apply(db):\n    db.execute('create table one (n int)')\n"
+    )
+    (said,) = left_out(items, seed.replace('"items"', '"one"'))
+    assert said.startswith(
+        "seed 10_items, hook:check: what its own code manages cannot be changed by the kit: table=one"
+    )
+
+
+def test_a_check_that_finds_nothing_to_do(items: SeedRunner) -> None:
+    seed = SEED + "\ndef check():\n    return []\n\ndef apply():\n    pass\n"
+    said = "it found nothing to do, so nothing that it keeps could be tried"
+    assert left_out(items, seed) == [f"seed 10_items, hook:check: {said}"]
+
+
+def test_a_column_that_a_check_keeps_of_declared_rows(items: SeedRunner) -> None:
+    """It said what the column is to be, and looks only whether there is anything."""
+    items.database.execute("alter table items add note text")
+    seed = SEED.replace('{"sku": "b", "name": "B", "price": 2},', "") + (
+        "\nfrom seedframe import Change\n\ndef check(db):\n"
+        "    if db.scalar('select true from items where note is {absent}') or not db.scalar('select 1 from items'):\n"
+        "        yield Change('update', {{'sku': 'a'}}, {{'note': None}}, {{'note': 'N'}})\n\n"
+        "def apply(db):\n    db.execute(\"update items set note = 'N'\")\n"
+    ).replace("{{", "{").replace("}}", "}")
+    error = broken(items, seed.replace("is {absent}", "is null"))
+    assert error.promise == "a value changed by hand is found"
+    assert "column items.note ('N' to " in str(error)
+    items.database.execute("truncate items; drop schema seedframe cascade")
+    items.write({"seeds/10_items.py": seed.replace("is {absent}", "is distinct from ''N''").replace("''N''", "$$N$$")})
+    items.assert_converges("items").require_complete()
+
+
 def test_a_server_that_others_write_to_tells_nothing_of_wal(items: SeedRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks at the server's position writes, and so it moves while nobody else does."""
     position = type(items.database).position

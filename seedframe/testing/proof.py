@@ -1,14 +1,14 @@
 """The proof itself: a seed is planned, applied, in sync; then what it made is disturbed, and repaired."""
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from psycopg import Error as ServerError
 
-from seedframe.changes import Change, Marker, key_text
+from seedframe.changes import CHECK_RESOURCE, Change, Marker, key_text
 from seedframe.markers import hookimpl
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.own_code import is_built_in
@@ -19,6 +19,7 @@ from seedframe.resources.tables import Tables
 from seedframe.seed import Seed
 from seedframe.testing import sql
 from seedframe.testing.at_once import OVERLAP_S, at_once
+from seedframe.testing.check_trials import CheckTrials
 from seedframe.testing.databases import Database
 from seedframe.testing.fresh_process import dry_runs_elsewhere
 from seedframe.testing.outcome import (
@@ -104,6 +105,8 @@ class _Proof:
         self._required = _required(project, self._chosen)
         self._left_out: list[LeftOut] = []
         self._unproven: list[str] = []
+        self._since = 0
+        self._declared_tables: set[str] = set()
         self._tables: dict[tuple[str, str], sql.TableName] = {}
 
     def go(self) -> Convergence:
@@ -119,16 +122,19 @@ class _Proof:
         self._prove_settled()
         self._prove_elsewhere()
         declared = self._declared(report)
+        trials = CheckTrials(self._runner, self._names, self._search_path, self._require_repaired)
+        trials.go(self._chosen, report, self._since, self._declared_tables)
+        self._left_out += trials.left_out
         self._tables = {(one.seed, one.name): one.table for one in declared}
-        mutated = self._prove_mutations(declared)
+        mutated = [*trials.mutated, *self._prove_mutations(declared)]
         kept = self._prove_left_alone(declared)
         deleted = self._prove_missing(declared)
-        self._note_untried(declared, mutated, deleted)
+        self._note_untried(declared, mutated, deleted, trials.deleted)
         return Convergence(
             report=report,
             mutated=tuple(mutated),
             kept=tuple(kept),
-            deleted=tuple(deleted),
+            deleted=(*deleted, *(CHECK_RESOURCE for _ in trials.deleted)),
             left_out=tuple(self._left_out),
             unproven=tuple(self._unproven),
         )
@@ -182,6 +188,7 @@ class _Proof:
 
     def _apply(self, planned: Report) -> Report:
         __tracebackhide__ = True
+        self._since = sql.transaction_id(self._database.connection)
         report = self._runner.apply(*self._names, sample=_LISTED)
         if report.exit_code:
             raise ConvergenceError(APPLIED, trouble(report), report)
@@ -209,6 +216,10 @@ class _Proof:
         different = self._different(before, runner.database)
         if different:
             raise ConvergenceError(WROTE_NOTHING, f"it or verify, after apply, changed {different}", verified)
+
+    def _require_repaired(self, runner: SeedRunner) -> None:
+        __tracebackhide__ = True
+        self._require_settled(runner, REPAIRED)
 
     def _different(self, before: sql.Contents, database: Database | None = None) -> str:
         """What was written since, for a message; empty for nothing."""
@@ -266,10 +277,16 @@ class _Proof:
     def _dry_run(self) -> Report:
         return self._runner.apply(*self._names, dry_run=True)
 
-    def _note_untried(self, declared: Sequence[_Declared], mutated: Sequence[Mutation], deleted: Sequence[str]) -> None:
+    def _note_untried(
+        self,
+        declared: Sequence[_Declared],
+        mutated: Sequence[Mutation],
+        deleted: Sequence[str],
+        by_check: Collection[str],
+    ) -> None:
         """A seed of which nothing was changed by hand is not proven."""
         tried = {each.seed for each in mutated} | {one.seed for one in declared if one.name in deleted}
-        tried |= {each.seed for each in self._left_out}
+        tried |= {*by_check, *(each.seed for each in self._left_out)}
         for seed in self._chosen:
             if seed.label not in tried:
                 self._left_out.append(
@@ -289,6 +306,7 @@ class _Proof:
         found: list[_Declared] = []
         for seed in self._chosen:
             for resource in capture.declared.get(seed.name, ()):
+                self._declared_tables.update(resource.tables)
                 outcome = outcomes.get(seed.label, {}).get(resource.name)
                 reason = "the first apply did not have it" if outcome is None else outcome.changes.skipped_reason
                 if outcome is None or reason is not None:
@@ -362,13 +380,11 @@ class _Proof:
     def _is_of(self, table: sql.TableName, change: Change) -> bool:
         """Whether the change's key finds a row there."""
         key = {name: cell for name, cell in change.key.items() if not isinstance(cell, Marker)}
-        connection = self._database.connection
-        if not change.key or not change.key.keys() <= sql.columns(connection, table):
-            return False
-        try:
-            return not key or sql.is_there(connection, table, key)
-        except (ServerError, sql.NotPossible):
-            return False  # the cell is no value of that column
+        return (
+            bool(change.key)
+            and not change.key.keys() - sql.columns(self._database.connection, table)
+            and (not key or sql.has_row(self._database.connection, table, key))
+        )
 
     def _with_keys(self, declared: _Declared, names: tuple[str, ...]) -> _Declared | None:
         """Some of its rows, as they were reported; where a part of the key was not, as they are in the table."""

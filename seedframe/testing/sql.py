@@ -211,14 +211,68 @@ def count(connection: psycopg.Connection[Any], table: TableName) -> int:
 
 
 def keys(
-    connection: psycopg.Connection[Any], table: TableName, names: Sequence[str], *, limit: int
+    connection: psycopg.Connection[Any], table: TableName, names: Sequence[str], *, limit: int, since: int | None = None
 ) -> list[dict[str, str | None]]:
-    """The keys of some of its rows, the same ones each time."""
+    """The keys of some of its rows, the same ones each time; of those written since a transaction, if it is given."""
     texts = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in names]
-    query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
-        sql.SQL(", ").join(texts), table.identifier, sql.SQL(", ").join(texts), sql.Literal(limit)
+    query = sql.SQL("SELECT {texts} FROM {table} WHERE {which} ORDER BY {texts} LIMIT {limit}").format(
+        texts=sql.SQL(", ").join(texts),
+        table=table.identifier,
+        which=sql.SQL("true") if since is None else _written(since),
+        limit=sql.Literal(limit),
     )
     return [dict(zip(names, row, strict=True)) for row in connection.execute(query).fetchall()]
+
+
+def transaction_id(connection: psycopg.Connection[Any]) -> int:
+    """What the rows that are written from now on have in `xmin`, or more."""
+    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+    return int(row[0]) % 2**32 if row is not None else 0
+
+
+def _written(since: int) -> sql.Composable:
+    return sql.SQL("xmin::text::bigint >= {}").format(sql.Literal(since))
+
+
+def written_tables(connection: psycopg.Connection[Any], since: int) -> list[TableName]:
+    """The tables, seedframe's own apart, of which there are rows that were written since a transaction."""
+    found = []
+    for schema, name in connection.execute(_TABLES.encode()).fetchall():
+        query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(sql.Identifier(schema, name), _written(since))
+        row = connection.execute(query).fetchone()
+        if schema != "seedframe" and row is not None and row[0]:
+            found.append(TableName(schema, name))
+    return found
+
+
+def unique_key(connection: psycopg.Connection[Any], table: TableName) -> tuple[str, ...]:
+    """The columns of its primary key, or of another unique index over all its rows; empty where it has none."""
+    query = """SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY u (n, o)
+                              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n ORDER BY o)
+                 FROM pg_index i
+                WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+                ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1"""
+    row = connection.execute(query, [table.quoted(connection)]).fetchone()
+    return tuple(row[0]) if row is not None else ()
+
+
+def chosen_columns(connection: psycopg.Connection[Any], table: TableName, key: Cells) -> tuple[str, ...]:
+    """The columns of a row whose values somebody chose: not generated, and not what the column has by default."""
+    query = """SELECT a.attname::text, pg_get_expr(d.adbin, d.adrelid)
+                 FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+                  AND a.attgenerated = '' AND a.attidentity = '' ORDER BY a.attnum"""
+    found = []
+    for name, default in connection.execute(query, [table.quoted(connection)]).fetchall():
+        if default is not None and "nextval(" in default:
+            continue
+        other = sql.SQL("SELECT ({})::text IS DISTINCT FROM {}::text FROM {} AS t WHERE {}").format(
+            sql.SQL(default or "NULL"), sql.Identifier("t", name), table.identifier, where(connection, table, key)
+        )
+        row = connection.execute(other).fetchone()
+        if row is not None and row[0]:
+            found.append(name)
+    return tuple(found)
 
 
 def columns(connection: psycopg.Connection[Any], table: TableName) -> frozenset[str]:
@@ -397,3 +451,13 @@ def is_there(connection: psycopg.Connection[Any], table: TableName, key: Cells) 
     )
     row = connection.execute(query).fetchone()
     return bool(row and row[0])
+
+
+def has_row(connection: psycopg.Connection[Any], table: TableName, key: Cells) -> bool:
+    """As `is_there`, and False for a key that is none of this table's: other columns, or what is no value of them."""
+    if not key.keys() <= columns(connection, table):
+        return False
+    try:
+        return is_there(connection, table, key)
+    except psycopg.DataError:
+        return False
