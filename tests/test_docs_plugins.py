@@ -50,9 +50,11 @@ def site(install: Install) -> Path:
 
 
 @pytest.fixture
-def clinic(project: ProjectFactory, sql: Sql, site: Path) -> Folder:
+def clinic(project: ProjectFactory, sql: Sql, site: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     sql(TABLE)
-    return project({}, config=ALLOW)
+    folder = project({}, config=ALLOW)
+    monkeypatch.chdir(folder.path)  # one of the samples writes where it is run
+    return folder
 
 
 # -------------------------------------------------------------------------
