@@ -9,14 +9,8 @@ import psycopg
 from seedframe.database.db import Db
 from seedframe.database.problems import swallowed
 from seedframe.database.session import Session
-from seedframe.database.touched import (
-    Touched,
-    WritingLocks,
-    not_within,
-    table_states,
-    touched_since,
-    writing_locks,
-)
+from seedframe.database.touched import Touched, WritingLocks, table_states, touched_since, writing_locks
+from seedframe.database.writable import Writable
 from seedframe.errors import ConnectionFailed, DeclarationError, Misbehaved, SeedframeError, TransactionEnded
 from seedframe.plugins.manager import SeedManager
 from seedframe.resources.protocol import Resource
@@ -40,7 +34,7 @@ class OwnCode:
         self._seed = seed
         self._plugins = plugins
         self._db = db
-        self._tables: tuple[str, ...] = ()
+        self._writable = Writable(session, db, seed.writes)
         self.uncounted = False
 
     def declare(self, resources: tuple[Resource, ...]) -> None:
@@ -48,7 +42,8 @@ class OwnCode:
 
         Errors: DeclarationError for a table that a plugin's seed does not say it writes.
         """
-        self._tables = tuple(name for resource in resources for name in resource.tables)
+        tables = [name for resource in resources for name in resource.tables]
+        self._writable = Writable(self._session, self._db, (*tables, *self._seed.writes))
         if self._seed.distribution is None:
             return
         for resource in resources:
@@ -107,14 +102,13 @@ class OwnCode:
             HookFailed: it wrote what the seed does not declare, swallowed an SQL error, or ended the transaction.
         """
         with self._tidied(), self._named(what), self._session.savepoint(), self._db.at_work():
+            allowed = self._writable.now()
             before = table_states(self._session)
             yield
             self._require_no_error()
             self._session.pin()
             self.uncounted = self.uncounted or any(not state.counted for state in before.values())
-            touched = touched_since(self._session, before)
-            if touched:
-                self._require_declared(touched)
+            self._require_declared(touched_since(self._session, before), allowed)
 
     @contextmanager
     def supplies(self, what: str, *, by_code: bool) -> Iterator[None]:
@@ -190,26 +184,25 @@ class OwnCode:
         error.where = self._place(first) if first is not None else None
         return error
 
-    def _require_declared(self, touched: list[Touched]) -> None:
+    def _require_declared(self, touched: list[Touched], allowed: frozenset[int]) -> None:
         if any(table.schema == _LEDGER_SCHEMA for table in touched):
             raise Misbehaved("wrote seedframe's own tables", hint="they are seedframe's to write")
-        declared, unknown = self._db.writable_oids((*self._tables, *self._seed.writes))
-        # By name, too: what was dropped cannot be found any more.
-        allowed = {*self._tables, *self._seed.writes}
-        names = [
-            name
-            for table in not_within(self._session, touched, declared)
-            if not allowed.intersection({name := self._name(table), f"{table.schema}.{table.name}"})
-        ]
-        if not names:
-            return
-        listed = ", ".join(f'"{name}"' for name in names)
-        missing = [name for name in unknown if name in self._seed.writes]
-        known = f"; {', '.join(missing)} in WRITES does not exist" if missing else ""
-        raise Misbehaved(
-            f"changed tables that the seed does not declare: {', '.join(names)}",
-            hint=f"declare their rows, or that it writes them: WRITES = [{listed}]{known}",
-        )
+        names = list(dict.fromkeys(map(self._name, self._writable.beyond(touched, allowed))))
+        if names:
+            listed = ", ".join(f'"{name}"' for name in names)
+            missing = [name for name in self._writable.unknown if name in self._seed.writes]
+            known = f"; {', '.join(missing)} in WRITES does not exist" if missing else ""
+            raise Misbehaved(
+                f"changed tables that the seed does not declare: {', '.join(names)}",
+                hint=f"declare their rows, or that it writes them: WRITES = [{listed}]{known}",
+            )
+        redirected = self._writable.redirected()
+        if redirected is not None:
+            view, table = redirected
+            raise Misbehaved(
+                f"made {view} a view of {table}, which the seed does not declare",
+                hint=f'say that it writes that table: WRITES = ["{table}"]',
+            )
 
     def _name(self, table: Touched) -> str:
         return table.name if table.schema == self._session.schema else f"{table.schema}.{table.name}"

@@ -510,6 +510,116 @@ def test_a_table_that_is_not_declared(way: str, project: ProjectFactory, sql: Sq
     assert apply(folder).exit_code == 0
 
 
+WAYS_AROUND = {
+    "a view of its own": (["create view d1 as select * from others", "insert into d1 values ('x')"], "others"),
+    "a view of its own, gone again": (
+        ["create view d1 as select * from others", "insert into d1 values ('x')", "drop view d1"],
+        "others",
+    ),
+    "below a table of its own": (
+        ["create table d1 (sku text)", "alter table others inherit d1", "insert into others values ('x')"],
+        "others",
+    ),
+    "a partition of its own": (
+        [
+            "create table d1 (sku text not null) partition by list (sku)",
+            "alter table d1 attach partition others default",
+        ],
+        "others",
+    ),
+    "renamed": (["alter table others rename to d1"], "others"),
+    "renamed and back, with another in its place": (
+        ["create table d1 (sku text)", "alter table others rename to d2", "alter table d1 rename to others"],
+        "others",
+    ),
+    "swapped": (
+        [
+            "create table d1 (sku text)",
+            "alter table others rename to d2",
+            "alter table d1 rename to others",
+            "alter table d2 rename to d1",
+        ],
+        "others",
+    ),
+    "moved": (["create schema d", "alter table others set schema d"], "others"),
+    "its schema renamed": (["alter schema far rename to d"], "far.away"),
+    "renamed, after its columns were": (
+        ["alter table others rename sku to x", "alter table others rename to d1"],
+        "others",
+    ),
+    "an empty table": (["create table made (a int)"], "made"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_AROUND)
+def test_a_table_is_not_declared_by_what_the_code_makes_of_it(
+    way: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    sql(MORE)
+    statements, name = WAYS_AROUND[way]
+    text = seed("a", "\n".join(f"db.execute({statement!r})" for statement in statements))
+    text = text.replace('["items"]', '["items", "d1", "d2", "d.others", "d.away"]')
+    folder = project({"seeds/10_a.py": text})
+    assert f"`apply` of seed 10_a changed tables that the seed does not declare: {name} (declare" in error(
+        apply(folder)
+    )
+    assert sql("select count(*) from others union all select count(*) from far.away") == [(0,), (0,)]
+    folder.write({"seeds/10_a.py": text.replace('["items"', f'["{name}", "items"')})
+    assert apply(folder).exit_code == 0
+
+
+@pytest.mark.parametrize("view", ["d1", "deeper"])
+def test_a_view_is_not_made_to_stand_for_what_is_not_declared(
+    view: str, project: ProjectFactory, sql: Sql, tables: None
+) -> None:
+    if view == "deeper":
+        sql("create view deeper as select sku from items; create view d1 as select * from deeper")
+    text = seed("a", f"db.execute('create or replace view {view} as select sku from others')")
+    text = text.replace('["items"]', '["items", "d1"]')
+    folder = project({"seeds/10_a.py": text})
+    told = error(apply(folder))
+    assert "`apply` of seed 10_a made d1 a view of others, which the seed does not declare" in told
+    folder.write({"seeds/10_a.py": text.replace("from others", "from items")})
+    assert apply(folder).exit_code == 0
+
+
+def test_what_the_code_makes_under_a_declared_name_is_its_own(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    sql(MORE)
+    statements = [
+        "create table made (a int) partition by list (a)",
+        "create table made_1 partition of made for values in (1)",
+        "insert into made values (1)",
+        "create table parted_2 partition of parted for values in (2)",
+        "insert into parted values (1), (2)",
+        "alter table far.away rename to old",
+        "create table far.away as select 1 as a",
+        "drop table far.old",
+        "drop table log",
+        "insert into later values (1)",  # which the resource has made
+    ]
+    text = own("db.execute('create table later (a int)')").replace('("items",)', '("items", "later")')
+    text += f"""
+WRITES = ["made", "parted", "far.away", "log"]
+
+def check(db):
+    if db.scalar("select to_regclass('made') is null"):
+        yield Change("create", {{"a": 1}})
+
+def apply(db):
+    for statement in {statements!r}:
+        db.execute(statement)
+"""
+    report = apply(project({"seeds/10_a.py": text}))
+    assert report.exit_code == 0, report.as_dict()
+    assert sql("select count(*) from later union all select count(*) from parted") == [(1,), (2,)]
+
+
+def test_counting_is_not_turned_off(project: ProjectFactory, sql: Sql, tables: None) -> None:
+    text = seed("a", "db.execute('set local track_counts = off')\ndb.execute(\"insert into others values ('x')\")")
+    assert "`apply` of seed 10_a turned track_counts off" in error(apply(project({"seeds/10_a.py": text})))
+    assert kept(sql) == []
+
+
 def test_what_built_in_resources_set_off_is_the_database_s_own_doing(project: ProjectFactory, sql: Sql) -> None:
     sql(MORE)
     body = "from seedframe import Rows\n\ndef resources():\n    yield Rows('parents', key='id', rows=[{'id': 7}])\n"

@@ -219,7 +219,7 @@ class Db:
             if self._catalog.find(name) is None:
                 self._catalog.forget(name)  # the seed may have made it since
             found = self._catalog.find(name)
-            if found is None:
+            if found is None or found.schema.startswith("pg_temp"):  # which is the session's, and names nothing
                 unknown.append(name)
                 continue
             oids.add(found.oid)
@@ -229,6 +229,17 @@ class Db:
                 except SeedframeError:  # it stands for no one table
                     continue
         return frozenset(oids), tuple(unknown)
+
+    def below_view(self, name: str) -> Table | None:
+        """The table below a view as it is now, whatever was found before; None for one that stands for no one table."""
+        catalog = Catalog(self._session)
+        found = catalog.find(name)
+        if found is None or found.kind != "v":
+            return None
+        try:
+            return as_table(self._session, catalog, found).shows
+        except SeedframeError:
+            return None
 
     def mark_absent(self, name: str) -> None:
         """Note that an optional table is not there: resources that need it are skipped."""

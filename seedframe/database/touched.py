@@ -1,10 +1,11 @@
 """Which tables were written, emptied or altered between two looks at them, in the transaction that is open."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
 from seedframe.database.session import Session
+from seedframe.errors import Misbehaved
 
 # The counters may hold what transactions before have left there, so that only what was added says anything. TRUNCATE
 # counts nothing; it gives a table another file, and takes a lock that nothing but DDL asks for.
@@ -17,15 +18,6 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relfilenode::bigint AS f
                 AND mode = 'AccessExclusiveLock') l ON l.relation = c.oid
  WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't'
    AND n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema')
-"""
-
-# A partition, or a table that inherits, is declared with the one above it.
-_ABOVE: Final[LiteralString] = """
-WITH RECURSIVE up (oid, above) AS (
-    SELECT o, o FROM unnest($1::oid[]) o
-    UNION SELECT up.oid, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.above
-)
-SELECT DISTINCT oid FROM up WHERE above = ANY ($2::oid[])
 """
 
 # Whatever writes has a transaction id, and each id is locked by who has it; a savepoint's own id is seen nowhere else.
@@ -61,11 +53,18 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A table that was written, emptied, altered, or dropped."""
+    """A table that was made, written, emptied, altered, renamed, or dropped.
+
+    Attributes:
+        schema: where it was before; of one that was made since, where it is.
+        name: likewise.
+        made: it was not there before.
+    """
 
     oid: int
     schema: str
     name: str
+    made: bool = False
 
 
 def writing_locks(session: Session) -> WritingLocks:
@@ -83,22 +82,28 @@ def table_states(session: Session) -> Mapping[int, TableState]:
 
 
 def touched_since(session: Session, before: Mapping[int, TableState]) -> list[Touched]:
-    """What was done to tables since: those that were made since count when something was written to them."""
+    """What was done to tables since. Those that were made by others meanwhile are not among them.
+
+    Errors: Misbehaved where the server was told meanwhile to count no more.
+    """
     after = table_states(session)
+    if _all_counted(before) and not _all_counted(after):
+        raise Misbehaved("turned track_counts off", hint="by it seedframe sees which tables are written")
     found = [Touched(oid, old.schema, old.name) for oid, old in before.items() if oid not in after]
     for oid, new in after.items():
         old = before.get(oid)
         if old is None:
-            changed = new.written > 0
-        else:
-            changed = new.written != old.written or new.file != old.file or new.locked > old.locked
-        if changed:
-            found.append(Touched(oid, new.schema, new.name))
+            if new.locked or new.written > 0:
+                found.append(Touched(oid, new.schema, new.name, made=True))
+        elif (new.schema, new.name, new.file, new.written) != (
+            old.schema,
+            old.name,
+            old.file,
+            old.written,
+        ) or new.locked > old.locked:
+            found.append(Touched(oid, old.schema, old.name))
     return found
 
 
-def not_within(session: Session, tables: Collection[Touched], declared: Collection[int]) -> list[Touched]:
-    """Those of the tables that are neither declared nor below a table that is, by schema and name."""
-    rows = session.query(_ABOVE, [[table.oid for table in tables], list(declared)])
-    below = {row[0] for row in rows}
-    return sorted((table for table in tables if table.oid not in below), key=lambda table: (table.schema, table.name))
+def _all_counted(states: Mapping[int, TableState]) -> bool:
+    return all(state.counted for state in states.values())
