@@ -40,7 +40,7 @@ from seedframe.testing.outcome import (
     Mutation,
 )
 from seedframe.testing.report_reading import change_of, counts_by_place, trouble
-from seedframe.testing.runner import SeedRunner, names_of
+from seedframe.testing.runner import Quietly, SeedRunner, names_of
 
 _LISTED: Final = 100_000
 _ROWS_TRIED: Final = 5
@@ -106,6 +106,7 @@ class _Proof:
         self._left_out: list[LeftOut] = []
         self._unproven: list[str] = []
         self._since = 0
+        self._at_first: dict[str, list[Any]] = {}
         self._declared_tables: set[str] = set()
         self._tables: dict[tuple[str, str], sql.TableName] = {}
 
@@ -189,7 +190,10 @@ class _Proof:
     def _apply(self, planned: Report) -> Report:
         __tracebackhide__ = True
         self._since = sql.transaction_id(self._database.connection)
-        report = self._runner.apply(*self._names, sample=_LISTED)
+        project, capture = self._runner.load(), _Capture()
+        project.plugins.register(capture, "seedframe:testing")
+        report = project.apply(ApplyOptions(selection=Selection(names=self._names), sample=_LISTED), Quietly())
+        self._at_first = capture.declared
         if report.exit_code:
             raise ConvergenceError(APPLIED, trouble(report), report)
         done, foretold = counts_by_place(report), counts_by_place(planned)
@@ -313,10 +317,22 @@ class _Proof:
                     self._left_out.append(LeftOut(seed.label, resource.name, None, f"not tried: {reason}"))
                     continue
                 declared = self._of_rows if isinstance(resource, Rows) else self._of_another
+                if isinstance(resource, Rows):
+                    self._note_dropped(seed, resource)
                 one = declared(seed.label, resource, outcome)
                 if one is not None:
                     found.append(one)
         return found
+
+    def _note_dropped(self, seed: Seed, resource: Rows) -> None:
+        """Columns that were declared until they were as declared: nobody looks at them any more."""
+        now = {each.name for each in resource.shape.managed} if resource.shape is not None else set()
+        for first in self._at_first.get(seed.name, ()):
+            if isinstance(first, Rows) and first.name == resource.name and first.shape is not None:
+                for each in first.shape.managed:
+                    if each.name not in now:
+                        reason = "the first apply managed it, and once it is applied the seed does not declare it so"
+                        self._left_out.append(LeftOut(seed.label, resource.name, each.name, reason))
 
     def _of_rows(self, seed: str, resource: Rows, outcome: ResourceOutcome) -> _Declared | None:
         shape = resource.shape
