@@ -163,7 +163,9 @@ class Attempt:
         self._guard_secrets(any(getattr(resource, "holds_secrets", False) for resource in self._resources))
         self._own.declare(self._resources)
         compared = [(resource, self._compare(resource)) for resource in self._resources]
-        self._scene.claims.require_alone(self._seed, self._here, self._db, self._scene.session, self._scene.baselines)
+        self._scene.claims.require_alone(
+            self._seed, self._resources, self._db, self._scene.session, self._scene.baselines
+        )
         self._require_met()
         own = self._check()
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])

@@ -258,3 +258,95 @@ def test_accounts_have_columns_too(shop: Folder, plugin: Plugins, sql: Sql) -> N
     plugin.code("two", text.replace("'is_active': True", "'first_name': 'B'").replace("a@", "b@"), number=20)
     assert run(shop, "apply", "one").exit_code == 0
     assert run(shop, "apply", "two").exit_code == 0
+
+
+OWN = """
+from seedframe import Change
+WRITES = ["products"]
+def check(db):
+    if db.scalar("select count(*) from products where id = {id}") == 0:
+        yield Change("create", {{"id": {id}}})
+def apply(db):
+    db.execute("insert into products values ({id}, '{name}')")
+"""
+KIND = """
+from seedframe import Change, Changes
+WRITES = ["products"]
+class Thing:
+    name, tables = "thing:one", ("products",)
+    def describe(self): return "thing"
+    def diff(self, db):
+        there = db.scalar("select count(*) from products where id = {id}")
+        return Changes() if there else Changes.of([Change("create", {{"id": {id}}})])
+    def delete(self, db, changes): pass
+    def write(self, db, changes): db.execute("insert into products values ({id}, '{name}')")
+def resources({asks}):
+    yield Thing()
+"""
+WHOLE = "table products would be written by seed 10_one of plugin acme-one and by seed 20_two of plugin acme-two"
+
+
+def writer(way: str, number: int, asks: str = "") -> str:
+    if way == "rows":
+        return ROWS.format(table="products", row={"id": number, "name": "x"}, asks=asks, more="")
+    return (OWN if way == "own" else KIND).format(id=number, name="x", asks=asks)
+
+
+@pytest.mark.parametrize("asks", ["", "db"])
+@pytest.mark.parametrize("second", ["rows", "own", "kind"])
+@pytest.mark.parametrize("first", ["rows", "own", "kind"])
+def test_code_of_its_own_writes_whole_tables(
+    shop: Folder, plugin: Plugins, sql: Sql, first: str, second: str, asks: str
+) -> None:
+    if first == second == "rows":
+        return
+    plugin.code("one", writer(first, 1, asks))
+    plugin.code("two", writer(second, 2, asks), number=20)
+    failed = [outcome.error for outcome in run(shop, "apply").seeds if outcome.error is not None]
+    assert [error.message for error in failed][:1] == [WHOLE]
+    assert failed[0].code == "declaration"
+    assert failed[0].hint is not None
+    assert failed[0].hint.startswith("which columns a seed's own code writes is not known; leave one of them out")
+    shop.write({"seedframe.toml": f'{CONFIG}shared = ["products"]\n'})
+    assert run(shop, "apply").exit_code == 0
+    assert run(shop, "verify").exit_code == 0
+
+
+def test_a_seed_with_code_of_its_own_has_the_columns_of_its_rows(shop: Folder, plugin: Plugins, sql: Sql) -> None:
+    sql("create table others (id int primary key, name text); create view seen as select * from products")
+    rows = ROWS.format(table="products", row={"id": 1, "price": "2"}, asks="", more=', environments=["staging"]')
+    own = OWN.format(id=3, name="x").replace("products", "others")
+    plugin.code("one", (own + rows).replace("WRITES = ['products']", "WRITES = ['others', 'seen']"))
+    plugin("two", {"id": 2, "name": "y"}, number=20)
+    assert run(shop, "apply").exit_code == 0
+    plugin("two", {"id": 2, "name": "y"}, "others", number=20)
+    (error, *_) = [outcome.error for outcome in run(shop, "apply").seeds if outcome.error is not None]
+    assert error.message == WHOLE.replace("products", "others")
+
+
+def test_what_only_writes_names_is_not_claimed_without_code(shop: Folder, plugin: Plugins, sql: Sql) -> None:
+    sql("create table others (id int primary key, name text)")
+    rows = ROWS.format(table="others", row=ONE, asks="", more="").replace("['others']", "['others', 'products']")
+    plugin.code("one", rows)
+    plugin.code("two", OWN.format(id=2, name="y"), number=20)
+    assert run(shop, "apply").exit_code == 0
+
+
+MAKES = """
+from seedframe import Change
+WRITES = ["made"]
+def check(db):
+    if db.scalar("select to_regclass('made') is null"):
+        yield Change("create", {"table": "made"})
+def apply(db):
+    db.execute("create table made (a int)")
+"""
+
+
+def test_a_table_that_both_make(shop: Folder, plugin: Plugins) -> None:
+    plugin.code("one", MAKES)
+    plugin.code("two", MAKES, number=20)
+    report = run(shop, "apply")
+    assert [outcome.status for outcome in report.seeds] == [Status.CHANGED, Status.FAILED]
+    assert report.seeds[1].error is not None
+    assert report.seeds[1].error.message == WHOLE.replace("products", "made")

@@ -1,4 +1,4 @@
-"""Columns of a table that a seed writes, so that two of them can be compared by the table rather than by its name."""
+"""What a seed writes of a table, so that two of them can be compared by the table rather than by its name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,28 +24,35 @@ class Claimed:
     Attributes:
         above: its oid, and those of the tables that it is a partition of or inherits from.
         name: as a seed would write it: without the schema where that is the target's.
+        columns: None for the whole table.
     """
 
     oid: int
     above: frozenset[int]
     name: str
-    columns: frozenset[str]
+    columns: frozenset[str] | None
 
-    def common(self, other: "Claimed") -> frozenset[str]:
-        """The columns that both write."""
-        if self.oid not in other.above and other.oid not in self.above:
+    def meets(self, other: "Claimed") -> bool:
+        """True when both write one table, whatever of it."""
+        return self.oid in other.above or other.oid in self.above
+
+    def common(self, other: "Claimed") -> frozenset[str] | None:
+        """The columns that both write; None for the whole table."""
+        if not self.meets(other):
             return frozenset()
+        if self.columns is None or other.columns is None:
+            return None
         return self.columns & other.columns
 
 
-def claimed(session: Session, table: Table, columns: Iterable[str]) -> Claimed:
+def claimed(session: Session, table: Table, columns: Iterable[str] | None) -> Claimed:
     """Columns that are written, by the names that a seed has for them: of the table below, for a view."""
     real = table if table.shows is None else table.shows
     return Claimed(
         real.oid,
         frozenset(row[0] for row in session.query(_ABOVE, [real.oid])),
         real.name if real.schema == session.schema else real.label,
-        frozenset(map(table.name_below, columns)),
+        None if columns is None else frozenset(map(table.name_below, columns)),
     )
 
 
