@@ -273,7 +273,7 @@ def install(site: Path, version: str, record: str) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: seedframe-planned\nVersion: {version}\n")
     (info / "entry_points.txt").write_text("[seedframe]\n40_planned = seedframe_planned\n")
     (info / "RECORD").write_text(record)
-    (site / "seedframe_planned.py").write_text("def resources():\n    return []\n")
+    (site / "seedframe_planned.py").write_text("WRITES = []\ndef resources():\n    return []\n")
 
 
 @pytest.mark.parametrize(
