@@ -9,7 +9,16 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from seedframe.testing import Database
-from seedframe.testing.seeded import NotSeeded, RolledBack, engine_over, rolled_back, seed_for_tests
+from seedframe.testing.databases import Server
+from seedframe.testing.seeded import (
+    NotSeeded,
+    RolledBack,
+    SharedCopy,
+    TransactionEndedByTest,
+    engine_over,
+    rolled_back,
+    seed_for_tests,
+)
 
 MIGRATE = """
 import os, psycopg
@@ -119,13 +128,52 @@ def test_errors_and_transactions_within(connection: RolledBack) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute("insert into t values (1)")
     connection.rollback()
-    assert numbers(connection) == [1]  # what was not committed went with it
+    assert numbers(connection) == [1, 2]  # the outermost block commits at its end, as psycopg has it
     with connection.transaction():
         connection.execute("insert into t values (8)")
+    connection.rollback()
+    assert numbers(connection) == [1, 2]  # the block was within what the SELECT had begun
     connection.commit()
     with connection.transaction(force_rollback=True):
         connection.execute("insert into t values (9)")
-    assert numbers(connection) == [1, 8]
+    assert numbers(connection) == [1, 2]
+
+
+def test_autocommit_commits_each_statement(connection: RolledBack) -> None:
+    connection.autocommit = True
+    connection.execute("insert into t values (2)")
+    connection.rollback()
+    connection.cursor().executemany("insert into t values (%s)", [(3,), (4,)])
+    connection.rollback()
+    with connection.cursor().copy("copy t from stdin") as copy:
+        copy.write("5\n")
+    connection.rollback()
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute("insert into t values (1)")
+    connection.rollback()
+    assert numbers(connection) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("text", ["commit", "rollback", "rollback; begin", "commit; begin; savepoint seedframe_test"])
+def test_a_transaction_that_the_test_ended_is_told(table: Database, text: str) -> None:
+    connection = rolled_back(table.url)
+    connection.execute("insert into t values (2)")
+    connection.execute(text.encode())
+    with pytest.raises(TransactionEndedByTest, match="seedframe_clone"):
+        connection.undo()
+    assert connection.closed
+
+
+def test_a_copy_that_is_spoilt_is_made_again(seedframe_server: Server, table: Database) -> None:
+    shared = SharedCopy(seedframe_server, table)
+    first = shared.url()
+    assert shared.url() == first
+    with psycopg.connect(first) as spoiling:
+        spoiling.execute("delete from t")
+    shared.drop()
+    with psycopg.connect(shared.url()) as fresh:
+        assert numbers(fresh) == [1]
+    shared.drop()
 
 
 def test_sqlalchemy_over_it(connection: RolledBack) -> None:

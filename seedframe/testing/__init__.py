@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seedframe.testing.databases import Database, Server
     from seedframe.testing.outcome import Convergence, ConvergenceError, LeftOut, Mutation
     from seedframe.testing.runner import CommandResult, SeedRunner
-    from seedframe.testing.seeded import RolledBack
+    from seedframe.testing.seeded import RolledBack, SharedCopy
 
 __all__ = [
     "CommandResult",
@@ -125,23 +125,27 @@ def seedframe_clone(seedframe_server: "Server", seedframe_seeded: "Database") ->
 
 
 @pytest.fixture(scope="session")
-def _seedframe_shared(seedframe_server: "Server", seedframe_seeded: "Database") -> "Iterator[Database]":
+def _seedframe_shared(seedframe_server: "Server", seedframe_seeded: "Database") -> "Iterator[SharedCopy]":
     """The copy that `seedframe_connection` works in: one for all, as nothing stays of what is done there."""
-    seedframe_seeded.close()
-    with seedframe_server.database(template=seedframe_seeded.name) as database:
-        yield database
+    from seedframe.testing.seeded import SharedCopy
+
+    shared = SharedCopy(seedframe_server, seedframe_seeded)
+    yield shared
+    shared.drop()
 
 
 @pytest.fixture
-def seedframe_connection(_seedframe_shared: "Database") -> "Iterator[psycopg.Connection[Any]]":
+def seedframe_connection(_seedframe_shared: "SharedCopy") -> "Iterator[psycopg.Connection[Any]]":
     """A psycopg connection to the seeded database; all that is done on it, commits included, is undone afterwards."""
-    from seedframe.testing.seeded import rolled_back
+    from seedframe.testing.seeded import TransactionEndedByTest, rolled_back
 
-    connection = rolled_back(_seedframe_shared.url)
+    connection = rolled_back(_seedframe_shared.url())
+    yield connection
     try:
-        yield connection
-    finally:
         connection.undo()
+    except TransactionEndedByTest as ended:
+        _seedframe_shared.drop()
+        pytest.fail(str(ended), pytrace=False)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """For tests of an application: its database, migrated and seeded once, to be copied, or to be rolled back."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -20,7 +21,9 @@ from seedframe.testing.runner import Quietly, report_text
 
 if TYPE_CHECKING:
     from seedframe.report import Report
+    from seedframe.testing.databases import Server
 
+_OUTERMOST: Final = "seedframe_outermost"
 _SAVEPOINT: Final = "seedframe_test"
 
 
@@ -64,40 +67,117 @@ def _require_done(report: "Report") -> None:
         raise NotSeeded(f"seedframe {report.command} ended with exit code {report.exit_code}:\n{report_text(report)}")
 
 
+class TransactionEndedByTest(Exception):
+    """The transaction that was to be undone was ended by SQL text: what was written after that is in the database."""
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """Tells its connection of each statement."""
+
+    def execute(self, *args: Any, **kwargs: Any) -> Self:
+        try:
+            return super().execute(*args, **kwargs)
+        finally:
+            self._told()
+
+    def executemany(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().executemany(*args, **kwargs)
+        finally:
+            self._told()
+
+    @contextmanager
+    def copy(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Copy]:
+        try:
+            with super().copy(*args, **kwargs) as copy:
+                yield copy
+        finally:
+            self._told()
+
+    def _told(self) -> None:
+        if isinstance(self.connection, RolledBack):
+            self.connection.executed()
+
+
 class RolledBack(psycopg.Connection[Any]):
     """A connection of which nothing stays: what is committed on it is kept until the test ends, and then undone.
 
-    All of it is one transaction. `commit` sets a savepoint and `rollback` returns to the last one; within
-    `transaction()` psycopg does so by itself. `close` closes nothing.
+    All of it is one transaction. `commit` sets a savepoint and `rollback` returns to the last one. What psycopg commits
+    by itself (an outermost `transaction()`, and each statement where `autocommit` is set) is committed so, too. `close`
+    closes nothing.
     """
+
+    _pending = False
+    _each = False
+    _blocks = 0
 
     def begin(self) -> None:
         """Begin what `undo` will end."""
-        self.execute("BEGIN")
-        self.execute(f"SAVEPOINT {_SAVEPOINT}".encode())
+        self._control(f"BEGIN; SAVEPOINT {_OUTERMOST}; SAVEPOINT {_SAVEPOINT}")
 
     def undo(self) -> None:
-        """Undo all of it, and close."""
+        """Undo all of it, and close. Errors: TransactionEndedByTest, where that is too late."""
         try:
+            if self.closed:  # the server undid it
+                return
+            try:
+                self._control(f"ROLLBACK TO SAVEPOINT {_OUTERMOST}")
+            except psycopg.Error as error:
+                raise TransactionEndedByTest(
+                    "the test ended its transaction with SQL text (COMMIT or ROLLBACK), so that what it did after that"
+                    " could not be undone: call commit() and rollback() of the connection, or use seedframe_clone"
+                ) from error
             super().rollback()
         finally:
             super().close()
 
     def commit(self) -> None:
         """Keep what was done until the test ends."""
-        self.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}; SAVEPOINT {_SAVEPOINT}".encode())
+        self._control(f"RELEASE SAVEPOINT {_SAVEPOINT}; SAVEPOINT {_SAVEPOINT}")
+        self._pending = False
 
     def rollback(self) -> None:
         """Undo what was done since the last `commit`."""
-        self.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}".encode())
+        self._control(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        self._pending = False
 
     def close(self) -> None:
         """Undo what was not committed; the connection stays open."""
         if not self.closed:
             self.rollback()
 
+    @contextmanager
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Iterator[psycopg.Transaction]:
+        """As psycopg's: the outermost, where nothing is pending, commits at its end."""
+        outermost = not self._pending and not self._blocks
+        self._blocks += 1
+        try:
+            with super().transaction(savepoint_name, force_rollback) as block:
+                yield block
+        finally:
+            self._blocks -= 1
+        if outermost:
+            self.commit()
+
     def set_autocommit(self, value: bool) -> None:
-        """Nothing: what each statement commits is undone as well."""
+        """What each statement commits from now on is undone as well."""
+        self._each = value
+
+    def executed(self) -> None:
+        """A statement was run."""
+        if self._blocks or self.info.transaction_status is not psycopg.pq.TransactionStatus.INTRANS:
+            self._pending = True
+        elif self._each:
+            self.commit()
+        else:
+            self._pending = True
+
+    def _control(self, statements: str) -> None:
+        """Run statements about transactions, which are nobody's work."""
+        with psycopg.Cursor(self) as cursor:
+            cursor.execute(statements.encode())
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +196,7 @@ class RolledBack(psycopg.Connection[Any]):
 
 def rolled_back(url: str) -> RolledBack:
     """Connect to a database; the caller calls `undo` in the end. Errors: psycopg's."""
-    connection = RolledBack.connect(url, autocommit=True)
+    connection = RolledBack.connect(url, autocommit=True, cursor_factory=_Cursor)
     connection.prepare_threshold = None
     connection.begin()
     return connection
@@ -125,3 +205,25 @@ def rolled_back(url: str) -> RolledBack:
 def engine_over(connection: RolledBack) -> sqlalchemy.Engine:
     """SQLAlchemy's engine over that one connection."""
     return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
+
+
+class SharedCopy:
+    """A copy of the seeded database that tests share, as nothing stays of what they do; made again where it does."""
+
+    def __init__(self, server: "Server", seeded: Database) -> None:
+        self._server = server
+        self._seeded = seeded
+        self._copies = ExitStack()
+        self._url: str | None = None
+
+    def url(self) -> str:
+        """Its address."""
+        if self._url is None:
+            self._seeded.close()
+            self._url = self._copies.enter_context(self._server.database(template=self._seeded.name)).url
+        return self._url
+
+    def drop(self) -> None:
+        """Drop it: the next test gets another."""
+        self._url = None
+        self._copies.close()
