@@ -7,12 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
 
 from seedframe import Project
+from seedframe.cli.options import Context
+from seedframe.cli.reports import Destination, deliver
 from seedframe.database.locks import run_lock
+from seedframe.report import Report, SeedOutcome, Status, Target
+from seedframe.reporting.formats import Reporter
+from seedframe.reporting.page import Page
 from tests.conftest import Connect, Folder, ProjectFactory, Sql, clean_variables
 from tests.figures import Figures
 from tests.running import apply
@@ -331,3 +337,27 @@ def test_a_signal_at_any_moment(folder: Folder, sql: Sql, rounds: Callable[[int]
         nobody_left(sql)
     assert sql("select count(*) from seedframe.run where status not in ('interrupted', 'changed', 'in_sync')") == [(0,)]
     tell(f"{total} signals ({counted['in time']} in time), 0 violations")
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, "the run is done"), (1, "the run had ended with exit code 1")])
+def test_a_signal_while_the_report_is_written_tells_how_the_run_ended(code: int, said: str) -> None:
+    def interrupted(report: Report, page: Page) -> str:
+        raise KeyboardInterrupt
+
+    target = Target("shop", "shop", "public", "h", "15")
+    status = Status.FAILED if code else Status.IN_SYNC
+    outcome = SeedOutcome(seed="10_a", origin="seeds/10_a.py", status=status)
+    report = Report(
+        command="apply",
+        mode="apply",
+        env="test",
+        version="1",
+        target=target,
+        seeds=(outcome,),
+        started_at=datetime.now(UTC),
+        duration_s=0.1,
+    )
+    assert report.exit_code == code
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        deliver(report, Destination("x", None), Reporter("x", interrupted), Context())
+    assert stopped.value.__notes__ == [f"{said}, only its report was not written"]

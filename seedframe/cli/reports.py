@@ -142,7 +142,8 @@ def deliver(report: Report, to: Destination, reporter: Reporter, context: Contex
             return report.exit_code
         raise _not_written(report, error.strerror or str(error), None) from error
     except KeyboardInterrupt as stopped:
-        stopped.add_note("the run was at its end, only its report was not written")
+        end = "the run is done" if report.exit_code == 0 else f"the run had ended with exit code {report.exit_code}"
+        stopped.add_note(f"{end}, only its report was not written")
         raise
 
 
