@@ -66,7 +66,7 @@ def discover(config: Config, trace: Trace | None = None) -> Discovery:
     seeds = [_registered(seed, manager) for seed in seeds]
     seeds = [_configured(seed, config) for seed in seeds]
     if not any(dist.state == "missing" for dist in distributions):  # whose seeds may be what tables are for
-        problems += _unknown_tables(config, seeds, distributions)
+        problems += unknown_tables(config, seeds, distributions)
     problems += _unknown_environment(config, seeds)
     problems += _misnamed_environments(config, seeds)
     if not seeds and not problems:  # which may be why there are none
@@ -459,9 +459,10 @@ def _config_file(config: Config) -> str:
     return config.file.name if config.file is not None else "the configuration"
 
 
-def _unknown_tables(
+def unknown_tables(
     config: Config, seeds: Iterable[Seed], distributions: "Iterable[Distribution]"
 ) -> Iterator[DiscoveryError]:
+    """The tables `[seeds.NAME]` of seeds that are not there, or left out."""
     names = {seed.name for seed in seeds}
     labels = {seed.label: seed.name for seed in seeds}
     points = [SEED_NAME.fullmatch(point.name) for dist in distributions for point in dist.entry_points]

@@ -1,5 +1,6 @@
 """What `seedframe lint` finds in seeds, whatever they do while they are looked at; and what it finds nothing in."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -156,7 +157,7 @@ def test_an_environment_s_table_is_pointed_at(tmp_path: Path) -> None:
     config = "[env.staging.seeds.shop]\nenabled = false\n\n[env.staging.seeds.nobody]\nenabled = false\n"
     files = {"seedframe.toml": config, "seeds/10_shop.py": VERIFY}
     write(tmp_path, files)
-    assert found(tmp_path) == []
+    assert [line.split()[:2] for line in found(tmp_path)] == [["seedframe.toml:4:1", "SF301"]]
     assert [line.split()[:2] for line in found(tmp_path, env="staging")] == [["seedframe.toml:4:1", "SF301"]]
 
 
@@ -364,3 +365,25 @@ def test_what_a_seed_raises_tells_no_secret(project: ProjectFactory, form: str) 
     assert done.returncode in (1, 3), done
     assert "ValueError" in done.stdout + done.stderr
     assert not any(secret in done.stdout + done.stderr for secret in ("hunter2", "k3yk3y"))
+
+
+def test_other_environments_are_looked_at(tmp_path: Path) -> None:
+    seed = "from seedframe import Option\nOPTIONS = [Option('size', int, default=1)]\ndef verify(): pass\n"
+    config = (
+        '[project]\nname = "shop"\n[seeds.a]\nsizes = 1\n'
+        '[env.production.seeds.a]\nsize = "large"\n[env.staging.seeds.aa]\nx = 1\n[env.test.seeds.a]\nsize = 3\n'
+    )
+    write(tmp_path, {"seedframe.toml": config, "seeds/10_a.py": seed})
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "seedframe", "lint", "--format", "json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [(each["line"], each["message"]) for each in json.loads(done.stdout)["findings"]]
+    assert told == [
+        (4, "unknown key 'sizes'"),
+        (6, "'size' is not a whole number"),
+        (7, "no seed is called 'aa'"),
+    ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from seedframe.config import Config
+from seedframe.discovery import unknown_tables
 from seedframe.errors import DiscoveryError, NoSeeds, Problem, SeedImportFailed
 from seedframe.linting.data import RowsCheck
 from seedframe.linting.declared import Declared, Looked, Looking, missing, shown_file
@@ -15,6 +17,7 @@ from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.linting.references import References
 from seedframe.linting.secrets import HINTS, secrets_in
 from seedframe.linting.targets import Target, undisturbed
+from seedframe.option import RESERVED, read_options
 from seedframe.ordering import requirement_problems
 from seedframe.resources.environments import limited_to
 from seedframe.seed import Seed
@@ -74,6 +77,8 @@ class _Linting:
             self._check_module(seed)
         self._check_requirements(local)
         self._check_settings()
+        for config in target.others:
+            self._check_other_environment(config)
         for source in self._files:
             for rule, place, message in secrets_in(source):
                 self._collector.report(rule, place, message, HINTS[rule], seed=self._label_of(source.path))
@@ -182,6 +187,20 @@ class _Linting:
             place = self._in_config("seeds", where.removeprefix("[seeds.").partition("]")[0], "environments")
         self._collector.report("environment-name", place, problem.message, problem.hint, seed=label)
 
+    def _check_other_environment(self, config: Config) -> None:
+        """What `[env.NAME.seeds.…]` says beside what the chosen environment has."""
+        target, at = self._target, ("env", config.env, "seeds")
+        for error in unknown_tables(config, target.seeds, target.distributions) if target.whole else ():
+            if error.about not in self._config.seeds:
+                place = self._in_config(*at, error.about or "")
+                self._collector.report("unknown-seed", place, error.message, error.hint)
+        for seed in target.seeds:
+            known = {problem.message for problem in _misfits(self._config, seed)}
+            for problem in _misfits(config, seed):
+                if problem.message not in known:
+                    place = self._in_config(*at, seed.name, problem.about or "")
+                    self._collector.report("option-misfit", place, problem.message, problem.hint, seed=seed.label)
+
     def _in_config(self, *key: str) -> Place:
         """The line of a key of the configuration, in the base or in the overlay of an environment."""
         file = self._target.file
@@ -279,6 +298,14 @@ class _Linting:
                 if not any(path.name in text for text in texts):
                     message = "no seed reads this file"
                     self._collector.report("unused-file", Place(path), message, "remove it, or declare its rows")
+
+
+def _misfits(config: Config, seed: Seed) -> tuple[Problem, ...]:
+    """What `[seeds.NAME]` says to a seed, in one environment, that its options do not fit."""
+    if seed.options is None:
+        return ()
+    table = {key: value for key, value in config.seeds.get(seed.name, {}).items() if key not in RESERVED}
+    return read_options(seed.options, table, "")[2]
 
 
 def _is_about_order(error: DiscoveryError) -> bool:

@@ -109,7 +109,7 @@ RULES: Final = (
         "SF102",
         "unknown-argument",
         "A hook asks for something it cannot be given",
-        "Hooks ask by name for what they want: db, seed, env, config, settings, and in `apply` plan.",
+        "Hooks ask by name for what they want: db, seed, env, config, settings; `resources` kinds, and `apply` plan.",
         "def verify(database):\n    pass\n",
         _VERIFY,
     ),

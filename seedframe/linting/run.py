@@ -53,7 +53,8 @@ def lint(options: LintOptions) -> Linted:
     parts: list[Linted] = []
     if config is not None:
         try:
-            project = project_target(config, sources)
+            others = [_config(options, env) for env in sorted(config.environments - {config.env})]
+            project = project_target(config, sources, others)
             hide(*environment_secrets(os.environ, project.seeds))
             parts.append(lint_target(project, sources))
         except NoSeeds:
@@ -92,11 +93,11 @@ def _find(options: LintOptions) -> tuple[Config | None, PluginFolder | None]:
     return _config(options), None
 
 
-def _config(options: LintOptions) -> Config:
+def _config(options: LintOptions, env: str | None = None) -> Config:
     """The configuration, without the variables: but for the one that keeps plugins from being loaded."""
     return load_config(
         options.config_path,
-        env=options.env or DEFAULT_ENV,
+        env=env or options.env or DEFAULT_ENV,
         disabled=options.disabled,
         named=options.named,
         environ={name: os.environ[name] for name in (NO_AUTOLOAD,) if name in os.environ},

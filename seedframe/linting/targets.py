@@ -21,6 +21,7 @@ from seedframe.project import Project
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
+    from seedframe.plugins.installed import Distribution
     from seedframe.plugins.manager import SeedManager
 
 _PYPROJECT: Final = "pyproject.toml"
@@ -49,6 +50,8 @@ class Target:
         files: all Python files that are linted.
         folders: where data files may lie.
         bases: what paths in errors are relative to.
+        others: the configuration in each of the other environments that the file has.
+        distributions: installed plugins, and what became of them.
         whole: False where other seeds, which are not known, take part in the end.
     """
 
@@ -61,6 +64,8 @@ class Target:
     owned: Mapping[Identity, tuple[PythonSource, ...]]
     folders: tuple[Path, ...]
     bases: tuple[Path, ...]
+    others: tuple[Config, ...] = ()
+    distributions: "tuple[Distribution, ...]" = ()
     whole: bool = True
     entry_points: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -86,8 +91,8 @@ def undisturbed() -> Iterator[None]:
 # -------------------------------------------------------------------------
 
 
-def project_target(config: Config, sources: PythonSources) -> Target:
-    """A project. Errors: NoSeeds where there is nothing to look at."""
+def project_target(config: Config, sources: PythonSources, others: Sequence[Config] = ()) -> Target:
+    """A project, and its configuration in other environments. Errors: NoSeeds where there is nothing to look at."""
     with undisturbed():
         project = Project.of(config)
     folder = config.seeds_dir
@@ -109,6 +114,8 @@ def project_target(config: Config, sources: PythonSources) -> Target:
         },
         folders=(folder,),
         bases=(config.root,),
+        others=tuple(others),
+        distributions=project.distributions,
         whole=not any(problem.kind is None and not isinstance(problem, NoSeeds) for problem in project.problems),
     )
 
