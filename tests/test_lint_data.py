@@ -1,6 +1,7 @@
 """What `seedframe lint` finds in data files of every format, from the first row to the last."""
 
 import gzip
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -49,7 +50,8 @@ FILES: dict[str, tuple[str, list[str]]] = {
         '{"k": -1}\n{"k": -2}\n{"k": NaN}\n{"k": 1,}\n[]\n{"k": -1}\n',
         [
             "3:1 SF506 NaN is no JSON number",
-            "4:9 SF506 this is no JSON: ",
+            # Python 3.13 points at the comma, and those before at what follows it.
+            f"4:{8 if sys.version_info >= (3, 13) else 9} SF506 this is no JSON: ",
             "5:1 SF506 a row is an array",
             "6:1 SF514 k='-1' stands here and in line 1",
         ],

@@ -87,7 +87,8 @@ def _offer(dist: Distribution) -> Offer | None:
 def _word(dist: Distribution, key: str) -> str | None:
     """What the metadata says; None where it does not, or nothing that could be shown."""
     try:
-        value: object = dist.metadata[key]
+        # Asking for what is not there warns from Python 3.12 on.
+        value = next((dist.metadata[name] for name in dist.metadata if name.lower() == key.lower()), None)
     except (OSError, UnicodeError):
         return None
     return value if isinstance(value, str) and value.strip() and value.isprintable() else None
