@@ -10,8 +10,8 @@ from seedframe import Rows
 from seedframe import sql as expression
 from seedframe.changes import Verdict
 from seedframe.database.catalog import Catalog
-from seedframe.database.compare import row_fingerprint
 from seedframe.database.engine import open_target
+from seedframe.database.hashes import row_fingerprint
 from seedframe.project import Project
 from tests import declaring
 from tests.conftest import DEFAULT_CONFIG, Folder, ProjectFactory, Sql

@@ -5,10 +5,11 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
-from seedframe.database.compare import Source, cell_hashes, declared_hashes, key_hash, row_fingerprint
 from seedframe.database.declared import Shape
+from seedframe.database.hashes import cell_hashes, declared_hashes, key_hash, row_fingerprint
 from seedframe.database.keeping import NOTHING_KEPT, KeptRow, kept_count, save_kept
 from seedframe.database.ledger import Ledger
+from seedframe.database.source import Source
 from seedframe.verdicts import Baseline, LeftCell, LeftRow
 
 # What the server's hash functions make of a value of each type: equal on two servers whose hashes can be compared.

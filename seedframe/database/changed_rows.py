@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
-from seedframe.database.compare import written
+from seedframe.database.column_sql import written
 from seedframe.database.declared import Shape
 from seedframe.database.session import Session
 from seedframe.database.write import Delta

@@ -5,8 +5,9 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.database.compare import Source, absent, differing_rows, joined, unresolved
 from seedframe.database.declared import Field, Shape
+from seedframe.database.matching import absent, differing_rows, joined, unresolved
+from seedframe.database.source import Source
 
 _COMMA: Final = sql.SQL(", ")
 

@@ -7,10 +7,11 @@ from typing import Final, LiteralString, TypeAlias
 from psycopg import sql
 
 from seedframe.changes import key_text
-from seedframe.database.compare import Source, equals
+from seedframe.database.column_sql import equals
 from seedframe.database.declared import Field, Shape
 from seedframe.database.finals import final, final_rows
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.errors import SeedframeError
 
 _COMMA: Final = sql.SQL(", ")

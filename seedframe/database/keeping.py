@@ -9,18 +9,11 @@ from typing import Final
 from psycopg import sql
 
 from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict, key_text, rows_text
-from seedframe.database.compare import (
-    Difference,
-    Source,
-    any_unresolved,
-    differs,
-    find_differences,
-    live,
-    moved,
-    same_key,
-)
+from seedframe.database.compare import Difference, find_differences
 from seedframe.database.declared import Chunk, Shape
+from seedframe.database.matching import any_unresolved, differs, live, moved, same_key
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.errors import ChangedInDatabase
 from seedframe.verdicts import CONTESTED, Judged, OnConflict
 

@@ -5,7 +5,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from seedframe.database.compare import read_as
+from seedframe.database.column_sql import read_as
 from seedframe.database.declared import Chunk, Input, Shape
 from seedframe.database.session import Session
 from seedframe.errors import BadData, SeedframeError

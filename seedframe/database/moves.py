@@ -7,12 +7,16 @@ from typing import Final
 from psycopg import sql
 
 from seedframe.changes import Finding, Verdict, key_text
-from seedframe.database.compare import Difference, Source, absent, chunk_source, identified, joined, key_hash, typed
+from seedframe.database.column_sql import typed
+from seedframe.database.compare import Difference
 from seedframe.database.declared import Chunk, Move, Shape
+from seedframe.database.hashes import key_hash
 from seedframe.database.identity import Identity
 from seedframe.database.keeping import Contest, Remaining
 from seedframe.database.locate import bad_value, locate_bad_value
+from seedframe.database.matching import absent, joined
 from seedframe.database.session import Session
+from seedframe.database.source import Source, chunk_source, identified
 from seedframe.errors import BadData, ConstraintViolated, DeclarationError
 from seedframe.verdicts import CONTESTED, LeftRow, row_verdict
 

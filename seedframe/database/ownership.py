@@ -5,10 +5,13 @@ from typing import Final
 from psycopg import sql
 
 from seedframe.database.baselines import BaselineStore
-from seedframe.database.compare import Source, equals, key_hash, moved, read_as, same_key, written
+from seedframe.database.column_sql import equals, read_as, written
 from seedframe.database.declared import Shape
+from seedframe.database.hashes import key_hash
+from seedframe.database.matching import moved, same_key
 from seedframe.database.rowids import rows_where
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.errors import BadData
 
 _COMMA = sql.SQL(", ")

@@ -6,10 +6,11 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.database.compare import Source, absent, same_key, unresolved
 from seedframe.database.declared import Shape
+from seedframe.database.matching import absent, same_key, unresolved
 from seedframe.database.rowids import rows_where
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.database.statements import names_in
 from seedframe.errors import BadData, DeclarationError, PermissionDenied, SeedError
 

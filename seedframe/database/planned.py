@@ -7,8 +7,9 @@ from typing import TypeAlias
 from psycopg import sql
 
 from seedframe.database.catalog import TableColumn
-from seedframe.database.compare import equals, read_as, typed, unresolved
+from seedframe.database.column_sql import equals, read_as, typed
 from seedframe.database.declared import Chunk, Field, Reference, Shape
+from seedframe.database.matching import unresolved
 from seedframe.database.rowids import RowIds
 from seedframe.database.session import Session
 

@@ -23,15 +23,18 @@ from seedframe.changes import (
     worst_verdict,
 )
 from seedframe.database.additions import Additions
-from seedframe.database.compare import Source, chunk_source, key_hash, same_key, written
+from seedframe.database.column_sql import written
 from seedframe.database.declared import Chunk, Removing, Shape
+from seedframe.database.hashes import key_hash
 from seedframe.database.locate import bad_value, locate_bad_value
+from seedframe.database.matching import same_key
 from seedframe.database.ownership import Ownership
 from seedframe.database.part import Part
 from seedframe.database.privileges import missing_privilege
 from seedframe.database.problems import withheld
 from seedframe.database.rowids import FoundRows, RowIds, Why, at_place, placed, rows_where
 from seedframe.database.session import Session
+from seedframe.database.source import Source, chunk_source
 from seedframe.database.streamed_keys import StreamedKeys
 from seedframe.database.weighing import Given, along, effects_on_others, require_within, told_of
 from seedframe.errors import (

@@ -12,13 +12,7 @@ from seedframe.changes import Cell, Change, Changes, Counts, Finding, Marker, Se
 from seedframe.database.baselines import BaselineStore
 from seedframe.database.catalog import Table
 from seedframe.database.changed_rows import ChangedRows
-from seedframe.database.compare import (
-    Difference,
-    Source,
-    chunk_source,
-    find_differences,
-    staged_source,
-)
+from seedframe.database.compare import Difference, find_differences
 from seedframe.database.dangling import Dangling, dangling
 from seedframe.database.declared import Chunk, DeclaredDigest, Reference, Removing, Shape
 from seedframe.database.foresight import Foresight
@@ -36,6 +30,7 @@ from seedframe.database.rowids import RowIds
 from seedframe.database.seen_keys import SeenKeys, key_texts
 from seedframe.database.sequences import SequenceWatch
 from seedframe.database.session import Session
+from seedframe.database.source import Source, chunk_source, staged_source
 from seedframe.database.staging import Stage, require_room
 from seedframe.database.validation import Validation
 from seedframe.database.weighing import Given, referring, require_within

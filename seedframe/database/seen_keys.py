@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from seedframe.database.compare import Source, identity_hash
 from seedframe.database.declared import Chunk, Shape
+from seedframe.database.hashes import identity_hash
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.repeats import Repeats
 
 

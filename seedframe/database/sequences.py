@@ -8,9 +8,10 @@ from psycopg import sql
 
 from seedframe.changes import Cell, Change, Marker
 from seedframe.database.catalog import ColumnSequence
-from seedframe.database.compare import Source, absent, chunk_source, joined
 from seedframe.database.declared import Chunk, Field, Shape
+from seedframe.database.matching import absent, joined
 from seedframe.database.session import Session
+from seedframe.database.source import Source, chunk_source
 from seedframe.errors import PermissionDenied
 
 _COMMA: Final = sql.SQL(", ")

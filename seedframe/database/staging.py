@@ -4,9 +4,12 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.database.compare import Source, equals, key_identity, staged_source, typed, unresolved
+from seedframe.database.column_sql import equals, typed
 from seedframe.database.declared import Chunk, Reference, Shape
+from seedframe.database.hashes import key_identity
+from seedframe.database.matching import unresolved
 from seedframe.database.session import Session
+from seedframe.database.source import Source, staged_source
 from seedframe.errors import DeclarationError
 
 _COMMA = sql.SQL(", ")

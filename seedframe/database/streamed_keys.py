@@ -7,9 +7,10 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.database.compare import Source, key_hash
 from seedframe.database.declared import Shape
+from seedframe.database.hashes import key_hash
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 
 _COMMA: Final = sql.SQL(", ")
 

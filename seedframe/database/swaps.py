@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 import psycopg
 from psycopg import sql
 
-from seedframe.database.compare import equals, live, same_key, staged_columns
+from seedframe.database.column_sql import equals
 from seedframe.database.declared import Field, Shape
+from seedframe.database.matching import live, same_key, staged_columns
 from seedframe.database.session import Session
 from seedframe.errors import ConstraintViolated
 

@@ -7,11 +7,12 @@ import psycopg
 from psycopg import sql
 
 from seedframe.changes import Finding, Severity, rows_text
-from seedframe.database.compare import Source, same_key
 from seedframe.database.declared import Field, Shape
 from seedframe.database.locate import shorten
+from seedframe.database.matching import same_key
 from seedframe.database.problems import quiet
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.database.statements import forbidden
 from seedframe.errors import DeclarationError, SeedError
 

@@ -9,10 +9,11 @@ from seedframe.changes import Finding, rows_text
 from seedframe.database.baselines import BaselineStore
 from seedframe.database.cascades import Effect, effects_of
 from seedframe.database.catalog import Table
-from seedframe.database.compare import Source, equals
+from seedframe.database.column_sql import equals
 from seedframe.database.declared import Shape
 from seedframe.database.rowids import RowIds, at_place, joined_parameters, placed
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.errors import ConstraintViolated, TooManyChanges
 from seedframe.limits import Limit, Limits
 from seedframe.verdicts import OnConflict

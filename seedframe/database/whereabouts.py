@@ -5,9 +5,9 @@ from collections.abc import Callable
 from psycopg import sql
 
 from seedframe.changes import key_text
-from seedframe.database.compare import Source
 from seedframe.database.declared import Shape
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 
 
 class Whereabouts:

@@ -5,8 +5,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.compare import (
-    Source,
+from seedframe.database.declared import Field, Reference, Shape
+from seedframe.database.matching import (
     absent,
     any_unresolved,
     differing_rows,
@@ -16,13 +16,12 @@ from seedframe.database.compare import (
     moved,
     same_key,
     staged_columns,
-    staged_source,
     unresolved,
     unresolved_here,
 )
-from seedframe.database.declared import Field, Reference, Shape
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
+from seedframe.database.source import Source, staged_source
 from seedframe.database.staging import Stage, resolve
 from seedframe.database.swaps import update_in_order
 
