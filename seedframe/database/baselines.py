@@ -151,6 +151,46 @@ class BaselineStore:
             for key, there, declared_then, kept, absent in rows
         }
 
+    def rows_declared(self, shape: Shape) -> int:
+        """How many rows the last apply had declared; 0 where those were of another table, or had another key."""
+        return int(
+            self._session.scalar(
+                "SELECT coalesce(sum(rows), 0) FROM seedframe.baseline"
+                " WHERE id = $1 AND table_name = $2 AND key_columns = $3::text[]",
+                [self.id, shape.table.label, _told_apart_by(shape)],
+            )
+        )
+
+    def undeclared(self, shape: Shape, source: Source | None, besides: Collection[int]) -> int | None:
+        """How many rows that the last apply left there are not declared; None where the ledger has no row hashes.
+
+        Args:
+            source: the declared rows; None for none.
+            besides: hashes of keys that do not count.
+        """
+        known = self.baseline
+        if known is None or not known.by_row or not known.comparable:
+            return None
+        if not self.rows_declared(shape):
+            return 0
+        number = len(source.parameters) + 1 if source is not None else 1
+        declared = (
+            sql.SQL(" AND NOT EXISTS (SELECT FROM {} WHERE {} = r.key_hash)").format(source.relation, key_hash(shape))
+            if source is not None
+            else sql.SQL("")
+        )
+        statement = sql.SQL(
+            "{}SELECT count(*) FROM seedframe.baseline_row AS r WHERE r.baseline_id = {} AND NOT r.absent"
+            " AND r.key_hash <> ALL ({}::bigint[]){}"
+        ).format(
+            source.prefix if source is not None else sql.SQL(""),
+            sql.SQL(f"${number}"),
+            sql.SQL(f"${number + 1}"),
+            declared,
+        )
+        parameters = source.parameters if source is not None else ()
+        return int(self._session.scalar(statement, [*parameters, known.id, list(besides)]))
+
     def extras(self) -> frozenset[int]:
         """The key hashes of the rows that are not declared and were left there, by choice."""
         if self.baseline is None or self.unreadable:

@@ -549,6 +549,11 @@ class Removal:
         return self._found.ids
 
     @property
+    def keys_to_go(self) -> set[int]:
+        """The hashes of the keys of the rows to go, and of those that must not be there."""
+        return {*self._found.hashes, *self._removed_hashes}
+
+    @property
     def owning(self) -> bool:
         """True where it is kept which rows were made."""
         return self._owned is not None

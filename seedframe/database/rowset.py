@@ -21,6 +21,7 @@ from seedframe.database.keeping import Contest
 from seedframe.database.keys import first_misfit
 from seedframe.database.locate import bad_value, locate_bad_value, may_be_a_value
 from seedframe.database.moves import Moves, take_moved
+from seedframe.database.no_longer import no_longer_declared
 from seedframe.database.planned import NaturalKey, PlannedRows
 from seedframe.database.privileges import refused_privilege
 from seedframe.database.problems import held
@@ -120,6 +121,7 @@ class Rowset:
         self._given = Given(
             around.resource, around.place, around.store, around.limits, around.on_conflict, around.doomed
         )
+        self._removing = removing
         self._removal = Removal(session, shape, removing, self._given) if removing else None
         self._counts = Counts()
         self._foresight = Foresight(session, shape)
@@ -168,7 +170,20 @@ class Rowset:
         for told in self._sequences.unchecked():
             self._around.note(told, "warning")
         changes = self._with_sequences(changes)
-        return self._with_removals(removal, changes) if removal is not None else changes
+        if removal is not None:
+            changes = self._with_removals(removal, changes)
+        self._tell_of_undeclared()
+        return changes
+
+    def _tell_of_undeclared(self) -> None:
+        if self._baseline is None or self._baseline.digest == self._digest.hexdigest():
+            return
+        staying = no_longer_declared(
+            self._around.store, self._plain, self._at_hand(), resource=self._around.resource, rows=self._rows,
+            removing=self._removing, going=self._removal.keys_to_go if self._removal is not None else (),
+        )  # fmt: skip
+        if staying is not None:
+            self._tell([staying])
 
     def _with_removals(self, removal: Removal, changes: Changes) -> Changes:
         source = self._at_hand()

@@ -258,7 +258,7 @@ class Rows:
         first = next(blocks, None)
         spec = self._spec
         if first is None:
-            if not spec.removes:
+            if not spec.removes and not db.was_applied(self.name):
                 return None
             spec, records, first = without_rows(spec, records)
         binding = Binding(spec, db, table, records, first)
