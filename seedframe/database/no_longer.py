@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from seedframe.changes import Finding, rows_text
 from seedframe.database.baselines import BaselineStore
-from seedframe.database.compare import Source
 from seedframe.database.declared import Removing, Shape
+from seedframe.database.source import Source
 
 
 def no_longer_declared(
