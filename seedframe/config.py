@@ -99,7 +99,7 @@ class Config:
     seeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_sources: Mapping[str, str] = field(default_factory=dict)
-    baseline_rows: int = 10_000
+    baseline_rows: int = 20_000
     changed_rows: int = 1_000
     keep_unchanged_runs: float | None = 90 * 86_400.0
     max_delete: Limit | None = None
