@@ -19,7 +19,7 @@ import pytest
 from psycopg import sql as compose
 from psycopg.conninfo import conninfo_to_dict
 
-from tests import figures
+from tests import alone, figures
 from tests.auth_server import AuthServer
 from tests.pgbouncer import NoPooler, Pooler, pooling, program
 from tests.required import missing
@@ -122,12 +122,16 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
-    """Nothing of the developer's own databases and seeds reaches a test, and nothing of a test stays on the machine."""
+    """Nothing of the developer's own databases and seeds reaches a test, and nothing of a test stays on the machine.
+
+    What is installed beside seedframe is hidden: a test sees the plugins that it installs itself.
+    """
     for name in os.environ:
         if name.startswith(_OUTSIDE) and not name.startswith("SEEDFRAME_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SEEDFRAME_DATA_DIR", str(data_dir))
     monkeypatch.setenv("XDG_CACHE_HOME", str(data_dir / "cache"))
+    alone.hide(monkeypatch)
 
 
 @pytest.fixture
@@ -245,7 +249,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "seedframe", *arguments],
             cwd=cwd,
-            env={**clean_variables(home), **(env or {})},
+            env=alone.hiding({**clean_variables(home), **(env or {})}),
             input=stdin,
             capture_output=True,
             text=True,
@@ -275,7 +279,7 @@ class OrdinaryUser:
         done = subprocess.run(
             [self.python, "-P", *arguments],
             cwd=cwd,
-            env={**clean_variables(cwd), **self.env, **(env or {})},
+            env=alone.hiding({**clean_variables(cwd), **self.env, **(env or {})}),
             input="",
             capture_output=True,
             text=True,
