@@ -333,7 +333,8 @@ def _innermost(error: BaseException) -> str | None:
 
 
 def _outside_import_system(filename: str) -> bool:
-    return not filename.startswith("<frozen") and Path(filename).parent.name not in (
+    # "<frozen …>" is Python's own; "<string>" is what its dataclasses are made of.
+    return not filename.startswith("<") and Path(filename).parent.name not in (
         "importlib",
         "metadata",
         "seedframe",

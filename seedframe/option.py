@@ -166,7 +166,8 @@ def read_options(
         Problem(
             ConfigError.code,
             f"unknown key {name!r}",
-            did_you_mean(name, known) or f"its keys are {', '.join(known) or '(none)'}",
+            did_you_mean(name, [*known, *RESERVED])
+            or f"its keys are {', '.join(known) or '(none)'}, and seedframe's own {', '.join(RESERVED)}",
             where,
             "option-misfit",
             name,
@@ -187,7 +188,7 @@ def read_options(
         try:
             values[name] = option.read(table[name])
         except Unfit as unfit:
-            hint = unfit.hint or option.help
+            hint = unfit.hint or (f"set it: {name} = … ({option.help})" if option.help else "")
             problems.append(Problem(ConfigError.code, f"{name!r}{unfit.message}", hint, where, "option-misfit", name))
     written = tuple(
         str(table.get(name, option.default))

@@ -130,7 +130,7 @@ def test_database_keeps_cells_and_absent_rows(folder: Folder, sql: Sql) -> None:
     (told,) = texts(verify(folder))
     assert told == (
         "info: rows:items: 1 cell in 2 rows is kept as in the database by an earlier --on-conflict=database:"
-        " sku=a, column price; sku=b, deleted"
+        " sku=a, column price; sku=b, deleted; until the declared value, or that in the database, is another"
     )
     quiet(folder)
     assert sql("select sku, price, touched from items order by 1") == [("a", 5, 0), ("c", 1, 0)]

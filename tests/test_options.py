@@ -42,10 +42,15 @@ def test_values_are_read_and_defaults_filled_in() -> None:
     ("table", "problem"),
     [
         ({"chapter": ["I"]}, "unknown key 'chapter' (did you mean 'chapters'?)"),
-        ({"zzz": 1}, "unknown key 'zzz' (its keys are chapters, leaves_only, depth, table, share)"),
-        ({"chapters": "I"}, "'chapters' is not an array of texts (which chapters)"),
-        ({"chapters": ["I", 5]}, "'chapters' is not an array of texts (which chapters)"),
-        ({"chapters": ["XX"]}, "'chapters': entry 1 is none of I, II, V (which chapters)"),
+        ({"environment": []}, "unknown key 'environment' (did you mean 'environments'?)"),
+        (
+            {"zzz": 1},
+            "unknown key 'zzz' (its keys are chapters, leaves_only, depth, table, share, and seedframe's own order,"
+            " enabled, environments)",
+        ),
+        ({"chapters": "I"}, "'chapters' is not an array of texts (set it: chapters = … (which chapters))"),
+        ({"chapters": ["I", 5]}, "'chapters' is not an array of texts (set it: chapters = … (which chapters))"),
+        ({"chapters": ["XX"]}, "'chapters': entry 1 is none of I, II, V (set it: chapters = … (which chapters))"),
         ({"chapters": ["I", "III"]}, "'chapters': entry 2 is none of I, II, V (did you mean 'II'?)"),
         ({"depth": True}, "'depth' is not a whole number"),
         ({"depth": 2.0}, "'depth' is not a whole number"),
@@ -61,7 +66,7 @@ def test_what_does_not_fit_is_told(table: dict[str, Any], problem: str) -> None:
 def test_all_that_is_wrong_is_told_at_once_and_values_are_not_shown() -> None:
     options = [Option("key", help="the service's key"), Option("n", int, parse=lambda n: 1 // n)]
     assert told({"n": 0, "secret": "hunter2"}, options) == [
-        f"{WHERE}: unknown key 'secret' (its keys are key, n)",
+        f"{WHERE}: unknown key 'secret' (its keys are key, n, and seedframe's own order, enabled, environments)",
         f"{WHERE}: 'key' is required (set it: key = … (the service's key))",
         (
             f"{WHERE}: 'n' cannot be read: its parse function raised ZeroDivisionError"
@@ -147,6 +152,13 @@ def test_options_that_are_no_list_of_options_are_told(project: ProjectFactory) -
         "seeds/10_a.py:1: seed 10_a: OPTIONS has a str in it"
         ' (write OPTIONS = [Option("name", str, default="…", help="…")])'
     )
+
+
+def test_the_place_of_a_mistake_is_the_line_that_makes_it(project: ProjectFactory, install: Install) -> None:
+    iso(install, "from seedframe import Option\n\nOPTIONS = [Option('order', int)]\n")
+    (seed,) = Project.load(project(config=ALLOW).path).seeds
+    assert str(seed.broken).endswith("key is seedframe's own (run with -v for the traceback)")
+    assert "/seedframe_iso/__init__.py:3: plugin seedframe-iso 1.2.0 cannot be imported" in str(seed.broken)
 
 
 ALLOW = CONFIG + '[plugins]\nallow = ["seedframe-iso"]\n'

@@ -246,7 +246,8 @@ class Contest:
             told.append(
                 Finding(
                     f"{self._resource}: {self._before.text()} kept as in the database by an earlier"
-                    f" --on-conflict=database: {self._before.examples()}",
+                    f" --on-conflict=database: {self._before.examples()};"
+                    " until the declared value, or that in the database, is another",
                     "info",
                 )
             )

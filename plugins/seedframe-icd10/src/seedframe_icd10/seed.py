@@ -11,7 +11,7 @@ COLUMNS: Final = ("code", "kind", "title", "parent_id", "is_leaf")
 _OPTIONAL: Final = tuple(column for column in COLUMNS if column != "code")
 
 OPTIONS = [
-    Option("chapters", list[str], default=None, parse=chosen_chapters, help='only these: ["I", "V"]'),
+    Option("chapters", list[str], default=None, parse=chosen_chapters, help='only these chapters: ["I", "V"]'),
     Option("table", str, default="icd10_codes", table=True, help="the table"),
     Option("omit", list[str], default=[], choices=_OPTIONAL, help='columns your table does not have: ["is_leaf"]'),
     Option("initial", list[str], default=[], choices=_OPTIONAL, help='columns that are written once: ["title"]'),
