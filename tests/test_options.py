@@ -45,8 +45,10 @@ def test_values_are_read_and_defaults_filled_in() -> None:
         ({"environment": []}, "unknown key 'environment' (did you mean 'environments'?)"),
         (
             {"zzz": 1},
-            "unknown key 'zzz' (its keys are chapters, leaves_only, depth, table, share, and seedframe's own order,"
-            " enabled, environments)",
+            (
+                "unknown key 'zzz' (its keys are chapters, leaves_only, depth, table, share, and seedframe's own order,"
+                " enabled, environments)"
+            ),
         ),
         ({"chapters": "I"}, "'chapters' is not an array of texts (set it: chapters = … (which chapters))"),
         ({"chapters": ["I", 5]}, "'chapters' is not an array of texts (set it: chapters = … (which chapters))"),

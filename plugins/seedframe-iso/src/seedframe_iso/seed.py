@@ -24,9 +24,7 @@ OPTIONS = [
         help='only these, and their subdivisions: ["US", "CA"]',
     ),
     Option("currencies", list[str], default=None, parse=currency_codes, help='only these currencies: ["USD", "EUR"]'),
-    Option(
-        "languages", list[str], default=None, parse=language_codes, help='only these languages: ["en", "es", "cho"]'
-    ),
+    Option("languages", list[str], default=None, parse=language_codes, help='only these languages: ["en", "cho"]'),
     Option("two_letter_languages", bool, default=False, help="only languages that ISO 639-1 gives two letters"),
     Option("omit", list[str], default=[], parse=columns, help='columns your tables do not have: ["countries.flag"]'),
     Option("initial", list[str], default=[], parse=columns, help='columns that are written once: ["countries.name"]'),
