@@ -25,7 +25,7 @@ def test_text_has_a_line_for_each_mistake_its_hint_and_a_summary(tmp_path: Path,
         "Found 1 mistake in 1 file (2 seeds, 0 data files).\n"
     )
     coloured = cli("lint", "--color", "always", cwd=tmp_path)
-    assert "\x1b[1mseeds/10_shop.py\x1b[0m:1:12: \x1b[31m\x1b[1mSF102\x1b[0m" in coloured.stdout
+    assert "\x1b[1mseeds/10_shop.py:1:12:\x1b[0m \x1b[1;31mSF102\x1b[0m" in coloured.stdout
 
 
 def test_a_project_without_mistakes_ends_with_0(tmp_path: Path, cli: Cli) -> None:

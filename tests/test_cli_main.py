@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from seedframe import __version__
 from seedframe.cli.main import COMMANDS, main
 from seedframe.cli.options import wants_color
-from seedframe.cli.problems import lines_of
 from seedframe.errors import Problem
+from seedframe.reporting.page import Page, line_text
+from seedframe.reporting.text import problem_lines
 from tests.conftest import Cli, ProjectFactory, clean_variables
 
 CONFIG = '[project]\nname = "shop"\n'
@@ -326,7 +327,7 @@ def test_a_locale_without_the_character_shows_an_escape(folder: Write, tmp_path:
 
 @given(st.text(), st.text(), st.none() | st.text())
 def test_no_text_leaves_its_line_or_steers_the_terminal(message: str, where: str, hint: str | None) -> None:
-    lines = lines_of(Problem("x", message, hint, where))
+    lines = [line_text(line) for line in problem_lines(Problem("x", message, hint, where), Page())]
     assert len(lines) == (2 if hint else 1)
     assert all(line.isprintable() for line in lines)
 
@@ -365,7 +366,7 @@ def test_colour_reaches_the_output(folder: Write, cli: Cli) -> None:
     assert "\x1b[" not in str(cli("list", cwd=root))
     assert "\x1b[1m10_a" in cli("list", "--color", "always", cwd=root).stdout
     assert "\x1b[1m10_a" in cli("list", cwd=root, env={"FORCE_COLOR": "1"}).stdout
-    assert cli("list", "x", "--color=always", cwd=root).stderr.startswith("\x1b[31m\x1b[1merror:\x1b[0m no seed")
+    assert cli("list", "x", "--color=always", cwd=root).stderr.startswith("\x1b[1;31merror: \x1b[0mno seed")
 
 
 # -------------------------------------------------------------------------

@@ -340,7 +340,7 @@ def test_a_plugin_that_is_counted_on_and_not_installed_is_a_problem(folder: Writ
     (problem,) = Project.load(root).problems
     assert "it is not installed" in problem.message
     assert problem.hint is not None
-    assert "pip install 'seedframe-iso<2,>=1'" in problem.hint
+    assert "pip install 'seedframe-iso>=1,<2'" in problem.hint
     assert Project.load(root, disabled=["seedframe-iso"]).problems == ()
 
 

@@ -26,6 +26,7 @@ from seedframe.errors import ConfigError, SeedImportFailed
 from seedframe.hooks import call
 from seedframe.plugins.installed import judge
 from seedframe.plugins.lockfile import LOCK_NAME, Lock, LockedDependency, LockedPlugin, read_lock
+from seedframe.reporting.page import Page, line_text
 from seedframe.tracebacks import describe
 from tests.installing import Site, on_path
 
@@ -790,9 +791,10 @@ def test_the_list_of_plugins_fits_a_terminal() -> None:
             }
         ],
     }
-    lines = list(plugin_lines(document, 80))
+    lines = [line_text(line) for line in plugin_lines(document, Page(width=80))]
     assert max(map(len, lines)) <= 80
-    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(plugin_lines(document, None)).split())
+    whole = [line_text(line) for line in plugin_lines(document, Page())]
+    assert " ".join(lines).split() == " ".join(whole).split()
     assert "      writes icd10_chapters, icd10_blocks, icd10_codes, audit.log, another_table" in lines
 
 

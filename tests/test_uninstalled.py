@@ -69,7 +69,7 @@ def test_apply_refuses_and_verify_says_what_is_missing(shop: Folder, site: Site,
     for command in (["apply"], ["apply", "--dry-run"], ["apply", "--rehearse"]):
         code, _, err = say(*command)
         assert code == 3
-        assert "plugin seedframe-acme: [plugins] allow names seedframe-acme<2,>=1, and it is not installed" in err
+        assert "plugin seedframe-acme: [plugins] allow names seedframe-acme>=1,<2, and it is not installed" in err
     report = verify(shop)
     assert report.exit_code == 2
     assert report.error is None

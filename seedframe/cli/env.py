@@ -1,8 +1,7 @@
 """`seedframe env`: the variables the seeds read, whether they are set, and a .env.example. Needs no database."""
 
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -10,17 +9,18 @@ import click
 
 from seedframe.cli.env_example import deliver_example, example_text
 from seedframe.cli.options import Context, global_options
+from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, UsageError
 from seedframe.exposure import exposures
 from seedframe.own_settings import address_problems, describe_own
 from seedframe.project import Project
-from seedframe.reporting.cells import pad, text_width, visible
+from seedframe.reporting.cells import visible
 from seedframe.reporting.json import encode
-from seedframe.reporting.output import page_for, print_text, print_utf8
-from seedframe.reporting.page import Line, Page, Style
+from seedframe.reporting.output import print_utf8
+from seedframe.reporting.page import Line, Page, Style, Whole, folded
 from seedframe.reporting.signs import signs_for
-from seedframe.reporting.text import text_of
+from seedframe.reporting.table import Column, table_lines
 from seedframe.reporting.words import one_of, plural
 from seedframe.settings import Described, State, declaration_problems, describe
 
@@ -109,8 +109,7 @@ def command(
     elif format_ == "json":
         print_utf8(encode(as_dict(found)))
     else:
-        page = replace(page_for(sys.stdout), color=context.colored(sys.stdout))
-        print_text(text_of(lines(found, page), page))
+        print_lines(lines(found, page_of(context)), context)
     if example and found.broken:
         print_problems(found.broken, context)
     return found.exit_code if check else 0
@@ -148,49 +147,53 @@ def _entry(entry: Described) -> dict[str, Any]:
 
 _STATE_STYLES: Final[dict[State, Style]] = {"set": "good", "default": "dim", "missing": "bad", "invalid": "bad"}
 _OWN: Final = "(seedframe)"
-_TITLES: Final = ("variable", "type", "default", "value", "seeds", "help")
+_GIVE_UP: Final = ("help", "seeds", "type", "default")
+_HELP_COLUMNS: Final = 30
 
 
 def lines(found: Overview, page: Page) -> Iterator[Line]:
     """The list for people: a row for each variable, then what is wrong."""
     signs = signs_for(page)
-    ascii_only = not page.unicode
-    entries = (*found.variables, *found.own)
-    rows = [
-        (
-            entry.name,
-            entry.type,
-            signs.dash if entry.default is None else visible(entry.default, ascii_only=ascii_only) or "''",
-            visible(_state_text(entry), ascii_only=ascii_only),
-            visible(", ".join(entry.seeds) or _OWN, ascii_only=ascii_only),
-            visible(_about(entry), ascii_only=ascii_only),
-        )
-        for entry in entries
-    ]
-    widths = [max(text_width(row[column]) for row in [_TITLES, *rows]) for column in range(len(_TITLES))]
-    yield [(_row(_TITLES, widths), "dim")]
-    for row, entry in zip(rows, entries, strict=True):
-        cells = [pad(text, width) for text, width in zip(row, widths, strict=True)]
-        yield [
-            (cells[0] + "  ", "strong"),
-            (f"{cells[1]}  {cells[2]}  ", "plain"),
-            (cells[3] + "  ", _STATE_STYLES[entry.state]),
-            (f"{cells[4]}  {cells[5]}", "dim"),
-        ]
+    yield from table_lines(_columns((*found.variables, *found.own), page), page, give_up=_GIVE_UP)
     if found.problems or found.warnings or found.broken:
         yield []
-    for problem in found.problems:
-        yield [(f"{signs.bad} ", "bad"), (visible(str(problem), ascii_only=ascii_only), "plain")]
-    for problem in found.warnings:
-        yield [("! ", "warn"), (visible(str(problem), ascii_only=ascii_only), "plain")]
-    for problem in found.broken:
-        yield [(f"{signs.bad} broken: ", "bad"), (visible(str(problem), ascii_only=ascii_only), "plain")]
+    marks: tuple[tuple[Line, tuple[Problem, ...]], ...] = (
+        ([(f"{signs.bad} ", "bad")], found.problems),
+        ([("! ", "warn")], found.warnings),
+        ([(f"{signs.bad} broken: ", "bad")], found.broken),
+    )
+    for mark, problems in marks:
+        for problem in problems:
+            text = visible(str(problem), ascii_only=not page.unicode)
+            yield from folded([*mark, (text, "plain")], page, indent=2)
     yield []
-    yield [(_summary(found), "plain")]
+    yield from folded([(_summary(found), "plain")], page, indent=2)
 
 
-def _row(texts: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(pad(text, width) for text, width in zip(texts, widths, strict=True))
+def _columns(entries: Sequence[Described], page: Page) -> list[Column]:
+    ascii_only = not page.unicode
+    dash = signs_for(page).dash
+
+    def shown(text: str) -> str:
+        return visible(text, ascii_only=ascii_only)
+
+    defaults = [dash if entry.default is None else shown(entry.default) or "''" for entry in entries]
+    return [
+        Column(title="variable", cells=[(Whole(entry.name), "strong") for entry in entries]),
+        Column(title="type", cells=[(entry.type, "plain") for entry in entries], narrow="below"),
+        Column(title="default", cells=[(Whole(default), "plain") for default in defaults], narrow="below"),
+        Column(title="value", cells=[(shown(_state_text(entry)), _STATE_STYLES[entry.state]) for entry in entries]),
+        Column(
+            title="seeds", cells=[(shown(", ".join(entry.seeds) or _OWN), "dim") for entry in entries], narrow="below"
+        ),
+        Column(
+            title="help",
+            cells=[(shown(_about(entry)), "dim") for entry in entries],
+            narrow="below",
+            named=False,
+            least=_HELP_COLUMNS,
+        ),
+    ]
 
 
 def _about(entry: Described) -> str:

@@ -1,13 +1,15 @@
 """`seedframe lint`: mistakes in seeds and their data that can be found without a database."""
 
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from seedframe.cli.options import Context, global_options
+from seedframe.cli.printing import page_of, print_lines
 from seedframe.reporting.json import encode
-from seedframe.reporting.output import print_text, print_utf8
+from seedframe.reporting.output import print_utf8
+from seedframe.reporting.page import Line, Page
 
 
 def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:  # noqa: ARG001 - click's signature
@@ -40,7 +42,7 @@ def command(
     Exit code: 0 where all is well, 1 where something was found, 3 where nothing could be looked at.
     """
     if explain is not None:
-        print_text(_explained(explain))
+        print_lines(_explained(explain, page_of(context)), context)
         return 0
     from seedframe.linting import output  # here, so that --help need not load what linting stands on
     from seedframe.linting.run import LintOptions, lint
@@ -63,18 +65,18 @@ def command(
     elif form == "github":
         print_utf8(output.as_annotations(found, base))
     else:
-        color = context.colored(sys.stdout)
-        print_text(output.as_text(found, linted.seeds, files, linted.unknown, base, color=color))
+        page = page_of(context)
+        print_lines(output.text_lines(found, linted.seeds, files, linted.unknown, base, page), context)
     return 1 if found else 0
 
 
-def _explained(word: str) -> str:
-    from seedframe.linting.output import explanation, rule_list
+def _explained(word: str, page: Page) -> Iterator[Line]:
+    from seedframe.linting.output import explanation_lines, rule_lines
     from seedframe.linting.rules import RULES, rule_of, rules_below
 
     if word.lower() == "all":
-        return rule_list(RULES)
+        return rule_lines(RULES, page)
     several = rules_below(word)
     if len(several) > 1:
-        return rule_list(several)
-    return explanation(several[0] if several else rule_of(word))
+        return rule_lines(several, page)
+    return explanation_lines(several[0] if several else rule_of(word), page)

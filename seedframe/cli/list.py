@@ -1,26 +1,34 @@
 """`seedframe list`: the seeds in run order, where they come from and what they declare."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from seedframe.changes import CHECK_RESOURCE
 from seedframe.cli.options import COULD_NOT_RUN, Context, global_options, selection_options
-from seedframe.cli.problems import lines_of, print_problems, problem_document
+from seedframe.cli.printing import page_of, print_lines
+from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, SeedframeError
+from seedframe.masked_report import masked_problem
 from seedframe.masking import masked
 from seedframe.options import Selection
 from seedframe.ordering import matching
-from seedframe.reporting.cells import visible
+from seedframe.reporting.cells import text_width, visible
+from seedframe.reporting.changes import INDENT
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import print_utf8
+from seedframe.reporting.page import Line, Page, Span, Whole, folded, line_width
+from seedframe.reporting.text import problem_lines
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
     from seedframe.project import Project
+
+_LABEL_COLUMNS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,9 @@ def command(context: Context, selection: Selection, form: str) -> int:
     if form == "json":
         print_utf8(encode(_document(project, chosen, declared)))
     else:
-        _print_text(project, chosen, declared, context)
-        _mention_plugins(project)
+        page = page_of(context)
+        print_lines(_text_lines(project, chosen, declared, page), context)
+        print_lines(_mention_plugins(project, page), context)
     print_problems([problem for error in project.problems for problem in error.problems], context)
     return COULD_NOT_RUN if project.problems or any(found.problems for found in declared.values()) else 0
 
@@ -83,35 +92,48 @@ def _declared(seed: Seed, project: "Project") -> _Declared:
 # -------------------------------------------------------------------------
 
 
-def _print_text(project: "Project", seeds: tuple[Seed, ...], declared: dict[str, _Declared], context: Context) -> None:
-    color = context.colored(sys.stdout)
-    width = max((len(seed.label) for seed in seeds), default=0)
+def _text_lines(
+    project: "Project", seeds: tuple[Seed, ...], declared: dict[str, _Declared], page: Page
+) -> Iterator[Line]:
+    labels = (len(seed.label) for seed in seeds)
+    columns = max((width for width in labels if page.width is None or width <= _LABEL_COLUMNS), default=0)
     for seed in seeds:
-        for line in _seed_lines(seed, declared[seed.name], project.config.env, width, color=color):
-            click.echo(line, color=color)
+        yield from _seed_lines(seed, declared[seed.name], project.config.env, columns, page)
 
 
-def _seed_lines(seed: Seed, declared: _Declared, env: str, width: int, *, color: bool) -> list[str]:
-    def paint(text: str, **style: Any) -> str:
-        return click.style(text, **style) if color else text
-
-    name = paint(f"{seed.label:{width}}", bold=True, fg="red" if seed.broken is not None else None)
-    lines = [f"{name}  {paint(visible(seed.origin), dim=True)}  {_notes(seed, env)}".rstrip()]
+def _seed_lines(seed: Seed, declared: _Declared, env: str, columns: int, page: Page) -> Iterator[Line]:
+    name: Span = (Whole(seed.label), "bad" if seed.broken is not None else "strong")
+    gap: Span = (" " * (max(0, columns - len(seed.label)) + 2), "plain")
+    head: Line = [name, gap, (Whole(visible(seed.origin)), "dim")]
+    notes = _notes(seed, env)
+    told = f"({'; '.join(notes)})" if notes else ""
+    beside: Line = [*head, (f"  {told}", "plain")]
+    # Notes stand beside the name, else in a line below it, else in one each.
+    if page.width is None or line_width(beside) <= page.width:
+        head, notes = beside, []
+    yield from folded(head, page, indent=len(INDENT))
+    if notes and len(INDENT) + text_width(told) <= (page.width or 0):
+        yield from _indented(told, page)
+        notes = []
     if seed.doc is not None and seed.broken is None:
-        lines.append(f"    {visible(seed.doc)}")
+        yield from _indented(visible(seed.doc), page)
+    for note in notes:
+        yield from _indented(note, page, hang=2)
     for problem in declared.problems:
-        first, *rest = lines_of(problem)
-        word = "broken:" if seed.broken is not None else "error:"
-        lines.append(f"    {paint(word, fg='red', bold=True)}{first.removeprefix('error:')}")
-        lines += [f"    {line}" for line in rest]
-    lines += [f"    - {visible(text)}" for _, text in declared.resources]
+        word = "broken" if seed.broken is not None else "error"
+        yield from problem_lines(masked_problem(problem), page, indent=INDENT, word=word)
+    for _, text in declared.resources:
+        yield from _indented(f"- {visible(text)}", page, hang=2)
     if declared.unknown is not None:
-        lines.append(f"    - known only with the database: {declared.unknown}")
-    return lines
+        yield from _indented(f"- known only with the database: {declared.unknown}", page, hang=2)
 
 
-def _notes(seed: Seed, env: str) -> str:
-    """What sets this seed apart, in one parenthesis."""
+def _indented(text: str, page: Page, *, hang: int = 0) -> Iterator[Line]:
+    return folded([(INDENT, "plain"), (text, "plain")], page, indent=len(INDENT) + hang)
+
+
+def _notes(seed: Seed, env: str) -> list[str]:
+    """What sets this seed apart."""
     notes = []
     if not seed.label.startswith(f"{seed.number}_") and int(seed.label.partition("_")[0]) != seed.number:
         notes.append(f"order {seed.number}")
@@ -128,10 +150,10 @@ def _notes(seed: Seed, env: str) -> str:
     if seed.environments is not None:
         where = ", ".join(sorted(seed.environments))
         notes.append(f"only in {where}" + ("" if env in seed.environments else f", not in {env}"))
-    return f"({'; '.join(visible(note) for note in notes)})" if notes else ""
+    return [visible(note) for note in notes]
 
 
-def _mention_plugins(project: "Project") -> None:
+def _mention_plugins(project: "Project", page: Page) -> Iterator[Line]:
     """Where nothing says which plugins are allowed, one line says that some are installed."""
     if project.config.plugins_allow is not None:
         return
@@ -140,7 +162,8 @@ def _mention_plugins(project: "Project") -> None:
     found = [visible(dist.name) for dist in installed(project.config)[0] if dist.state == "blocked"]
     if found:
         what = "1 installed plugin is" if len(found) == 1 else f"{len(found)} installed plugins are"
-        click.echo(f"note: {what} not allowed yet: {', '.join(found)} (see seedframe plugins)")
+        text = f"note: {what} not allowed yet: {', '.join(found)} (see seedframe plugins)"
+        yield from folded([(text, "plain")], page, indent=2)
 
 
 # -------------------------------------------------------------------------

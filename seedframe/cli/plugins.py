@@ -1,19 +1,21 @@
 """`seedframe plugins`: what is installed, whether it may take part and why, and the hooks of what may."""
 
-import sys
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
 from seedframe.cli.plugins_lock import lock
-from seedframe.cli.problems import lines_of, print_problems, problem_document
+from seedframe.cli.printing import page_of, print_lines
+from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import DiscoveryError, NoSeeds, Problem
 from seedframe.reporting.cells import visible
+from seedframe.reporting.changes import INDENT
 from seedframe.reporting.json import encode
-from seedframe.reporting.output import page_for, print_utf8
+from seedframe.reporting.output import print_utf8
+from seedframe.reporting.page import Line, Page, Style, Whole, folded, line_width
+from seedframe.reporting.text import problem_lines
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution
     from seedframe.project import Project
 
-_COLORS: Final = {"allowed": "green", "blocked": "yellow", "disabled": "yellow", "missing": "red"}
+_STYLES: Final[dict[str, Style]] = {"allowed": "good", "blocked": "warn", "disabled": "warn", "missing": "bad"}
 
 
 @click.group("plugins", invoke_without_command=True)
@@ -55,7 +57,7 @@ def _list(context: Context, form: str) -> int:
     elif not documents:
         click.echo("no plugins are installed")
     else:
-        _print_text(documents, project.config, context)
+        print_lines(_text_lines(documents, project.config, page_of(context)), context)
     listed = unmet(shown)
     told = {error.message for error in listed}
     failures = [error for error in (*mistakes, *project.problems) if not isinstance(error, NoSeeds)]
@@ -123,53 +125,41 @@ def _errors(seed: Seed) -> list[dict[str, str | None]]:
 # -------------------------------------------------------------------------
 
 
-def _print_text(documents: list[dict[str, Any]], config: "Config", context: Context) -> None:
-    color = context.colored(sys.stdout)
-    width = page_for(sys.stdout).width
+def _text_lines(documents: list[dict[str, Any]], config: "Config", page: Page) -> Iterator[Line]:
     for document in documents:
-        name, state = visible(f"{document['name']} {document['version'] or ''}".rstrip()), document["state"]
-        first, *rest = plugin_lines(document, width)
-        if color:
-            first = first.replace(name, click.style(name, bold=True), 1)
-            first = first.replace(f"  {state}", f"  {click.style(state, fg=_COLORS[state])}", 1)
-        for line in (first, *rest):
-            click.echo(line, color=color)
+        yield from plugin_lines(document, page)
     wanted = [document["requirement"] for document in documents if document["requirement"] is not None]
     if wanted and config.plugins_allow is None:
-        click.echo(f"\n{_how_to_allow(wanted, config)}")
+        yield []
+        yield from _how_to_allow(wanted, config, page)
 
 
-def plugin_lines(document: dict[str, Any], width: int | None) -> Iterator[str]:
-    """One plugin, no line wider than `width` (None: as wide as they are) where a word does not make it so."""
+def plugin_lines(document: dict[str, Any], page: Page) -> Iterator[Line]:
+    """One plugin, what it has, and what is wrong with it."""
     name = visible(f"{document['name']} {document['version'] or ''}".rstrip())
     state, reason = document["state"], visible(document["reason"])
     locked = ", locked" if document["locked"] else ""
-    head = f"{name}  {reason}" if document["reason"] == _NOT_YET else f"{name}  {state}{locked}: {reason}"
-    yield from _wrapped(head, "", "    ", width)
-    if document["hint"] is not None and document["reason"] != _NOT_YET:
-        yield from _wrapped(visible(document["hint"]), "    ", "    ", width)
+    yet = document["reason"] != _NOT_YET
+    told: Line = [(state, _STYLES[state]), (f"{locked}: {reason}", "plain")] if yet else [(reason, _STYLES[state])]
+    yield from folded([(Whole(name), "strong"), ("  ", "plain"), *told], page, indent=len(INDENT))
+    if document["hint"] is not None and yet:
+        yield from _indented(visible(document["hint"]), page, 4, hang=0)
     for entry_point in document["entry_points"]:
-        yield from _wrapped(_entry_point_text(entry_point), "    - ", "      ", width)
+        yield from _indented(f"- {_entry_point_text(entry_point)}", page, 4)
         if entry_point["writes"]:
-            writes = ", ".join(map(visible, entry_point["writes"]))
-            yield from _wrapped(f"writes {writes}", "      ", "        ", width)
+            yield from _indented(f"writes {', '.join(map(visible, entry_point['writes']))}", page, 6)
         if entry_point.get("adds"):
             added = (f"{what} {name}" for what, names in entry_point["adds"].items() for name in names)
-            yield from _wrapped(f"adds {visible(', '.join(added))}", "      ", "        ", width)
+            yield from _indented(f"adds {visible(', '.join(added))}", page, 6)
         for error in entry_point["errors"]:
-            for line in lines_of(Problem(**error)):
-                yield f"      {line}"
+            yield from problem_lines(Problem(**error), page, indent=" " * 6)
 
 
 _NOT_YET: Final = "not allowed yet"
 
 
-def _wrapped(text: str, first: str, rest: str, width: int | None) -> list[str]:
-    if width is None:
-        return [f"{first}{text}"]
-    return wrap(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+def _indented(text: str, page: Page, indent: int, *, hang: int = 2) -> Iterator[Line]:
+    return folded([(" " * indent, "plain"), (text, "plain")], page, indent=indent + hang)
 
 
 def _entry_point_text(entry_point: dict[str, Any]) -> str:
@@ -180,14 +170,25 @@ def _entry_point_text(entry_point: dict[str, Any]) -> str:
     return text if hooks is None else f"{text}: {', '.join(hooks) or 'no hooks'}"
 
 
-def _how_to_allow(wanted: list[str], config: "Config") -> str:
-    """What can be pasted into the file as it is."""
+def _how_to_allow(wanted: list[str], config: "Config", page: Page) -> Iterator[Line]:
+    """What can be pasted into the file as it is, however narrow the terminal."""
     name = config.file.name if config.file is not None else "seedframe.toml"
     header = "tool.seedframe.plugins" if name == "pyproject.toml" else "plugins"
-    allow = f"allow = [{', '.join(_quoted(line) for line in wanted)}]"
-    if config.plugins_shared:
-        return f"to allow {'it' if len(wanted) == 1 else 'them'}, add to [{header}] of {name}:\n\n{allow}"
-    return f"to allow {'it' if len(wanted) == 1 else 'them'}, add to {name}:\n\n[{header}]\n{allow}"
+    place = f"[{header}] of {name}" if config.plugins_shared else name
+    it = "it" if len(wanted) == 1 else "them"
+    yield from folded([(f"to allow {it}, add to {place}:", "plain")], page, indent=2)
+    yield []
+    if not config.plugins_shared:
+        yield [(f"[{header}]", "plain")]
+    quoted = [_quoted(line) for line in wanted]
+    allow: Line = [(f"allow = [{', '.join(quoted)}]", "plain")]
+    if page.width is None or line_width(allow) <= page.width:
+        yield allow
+    else:
+        yield [("allow = [", "plain")]
+        for line in quoted:
+            yield [(f"    {line},", "plain")]
+        yield [("]", "plain")]
 
 
 def _quoted(line: str) -> str:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from seedframe.cli.options import Context
+from seedframe.cli.printing import page_of
 from seedframe.errors import HookFailed, Problem, SeedframeError
 from seedframe.masked_report import masked_problem
 from seedframe.reporting.cells import visible
+from seedframe.reporting.output import print_text
+from seedframe.reporting.text import problem_lines, text_of
 from seedframe.tracebacks import deepest, describe, render
 
 if TYPE_CHECKING:
@@ -19,31 +22,16 @@ if TYPE_CHECKING:
 
 
 def print_problems(problems: Iterable[Problem], context: Context) -> None:
-    """Each problem as one line on stderr, with its hint on the next."""
-    color = context.colored(sys.stderr)
-    for problem in problems:
-        for line in lines_of(problem):
-            click.echo(_painted(line) if color else line, err=True, color=color)
-    sys.stderr.flush()
-
-
-def lines_of(problem: Problem) -> list[str]:
-    """The problem as it is printed, one or two lines."""
-    problem = masked_problem(problem)
-    place = f"{visible(problem.where)}: " if problem.where else ""
-    lines = [f"error: {place}{visible(problem.message)}"]
-    return [*lines, f" hint: {visible(problem.hint)}"] if problem.hint else lines
+    """Each problem on stderr, with its hint below it."""
+    page = page_of(context, sys.stderr)
+    lines = (line for problem in problems for line in problem_lines(masked_problem(problem), page))
+    print_text(text_of(lines, page), sys.stderr)
 
 
 def problem_document(problem: Problem) -> dict[str, str | None]:
     """The problem as JSON, like `error` in a report."""
     problem = masked_problem(problem)
     return {"code": problem.code, "message": problem.message, "hint": problem.hint, "where": problem.where}
-
-
-def _painted(line: str) -> str:
-    label, colon, rest = line.partition(":")
-    return click.style(label + colon, fg="red" if label == "error" else "cyan", bold=True) + rest
 
 
 def explain(error: BaseException, context: Context, *, command: "Chosen | None" = None) -> tuple[Problem, ...]:

@@ -1,17 +1,16 @@
 """What linting found, as text for people, as JSON for programs, and as annotations for GitHub."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import click
 
 from seedframe import __version__
 from seedframe.linting.found import Found, files_of
 from seedframe.linting.rules import BY_NAME, Rule
 from seedframe.masking import masked
 from seedframe.reporting.cells import visible
+from seedframe.reporting.page import Line, Page, Span, Whole, folded, line_width
 
 SCHEMA_VERSION = 1
 
@@ -33,35 +32,29 @@ def _clean(text: str) -> str:
 # -------------------------------------------------------------------------
 
 
-def as_text(
-    found: Sequence[Found], seeds: Sequence[str], files: int, unknown: dict[str, str], base: Path, *, color: bool
-) -> str:
+def text_lines(
+    found: Sequence[Found], seeds: Sequence[str], files: int, unknown: dict[str, str], base: Path, page: Page
+) -> Iterator[Line]:
     """A line for each, its hint below it, and a line about all of them."""
-
-    def paint(text: str, **style: Any) -> str:
-        return click.style(text, **style) if color else text
-
-    lines: list[str] = []
     for each in found:
         place = each.place
-        path = paint(visible(shown_path(place.path, base)), bold=True)
-        code = paint(each.rule.code, fg="red", bold=True)
-        lines.append(f"{path}:{place.line}:{place.column}: {code} {_clean(each.message)}")
+        path = Whole(f"{visible(shown_path(place.path, base))}:{place.line}:{place.column}:")
+        what: Line = [(" ", "plain"), (each.rule.code, "bad"), (f" {_clean(each.message)}", "plain")]
+        yield from folded([(path, "strong"), *what], page, indent=4)
         if each.hint:
-            lines.append(f"  {paint('hint:', fg='cyan', bold=True)} {_clean(each.hint)}")
+            yield from folded([("  hint: ", "dim"), (_clean(each.hint), "plain")], page, indent=8)
     for label, why in unknown.items():
         text = f"note: {visible(label)} was looked at only as it is written: {visible(why)}"
-        lines.append(paint(text, dim=True))
-    lines.append(_summary(found, seeds, files, paint))
-    return "".join(f"{line}\n" for line in lines)
+        yield from folded([(text, "dim")], page, indent=2)
+    yield from folded([_summary(found, seeds, files)], page, indent=2)
 
 
-def _summary(found: Sequence[Found], seeds: Sequence[str], files: int, paint: Callable[..., str]) -> str:
+def _summary(found: Sequence[Found], seeds: Sequence[str], files: int) -> Span:
     looked = f"{_counted(len(seeds), 'seed')}, {_counted(files, 'data file')}"
     if not found:
-        return paint(f"All is well: {looked}.", fg="green")
+        return f"All is well: {looked}.", "good"
     where = f" in {_counted(files_of(found), 'file')}"
-    return paint(f"Found {_counted(len(found), 'mistake')}{where} ({looked}).", bold=True)
+    return f"Found {_counted(len(found), 'mistake')}{where} ({looked}).", "strong"
 
 
 def _counted(number: int, word: str) -> str:
@@ -147,15 +140,20 @@ def _property(text: str) -> str:
 # -------------------------------------------------------------------------
 
 
-def explanation(rule: Rule) -> str:
+def explanation_lines(rule: Rule, page: Page) -> Iterator[Line]:
     """What `--explain` says of one rule."""
     parts = [f"{rule.code} {rule.name}", f"{rule.summary}.", rule.why]
     if not rule.default:
         parts.append(f"Off unless it is selected: --select {rule.code}")
-    parts.append("For example:\n\n" + _files(rule.example))
+    for part in parts:
+        yield from folded([(part, "plain")], page, indent=0)
+        yield []
+    samples = ["For example:", _files(rule.example)]
     if any(content is not None for content in rule.instead.values()):
-        parts.append("Instead:\n\n" + _files(rule.instead))
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+        samples += ["Instead:", _files(rule.instead)]
+    text = "\n\n".join(part.rstrip("\n") for part in samples)
+    for line in text.split("\n"):
+        yield [(line, "plain")]
 
 
 def _files(files: Any) -> str:
@@ -172,10 +170,10 @@ def example_text(content: str | bytes) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def rule_list(rules: Sequence[Rule]) -> str:
+def rule_lines(rules: Sequence[Rule], page: Page) -> Iterator[Line]:
     """Each rule in a line."""
-    width = max(len(name) for name in BY_NAME)
-    return "".join(
-        f"{rule.code}  {rule.name:{width}}  {rule.summary}{'' if rule.default else ' (off unless selected)'}\n"
-        for rule in rules
-    )
+    columns = max(len(name) for name in BY_NAME)
+    for rule in rules:
+        lead: Line = [(f"{rule.code}  {rule.name:{columns}}  ", "plain")]
+        off = "" if rule.default else " (off unless selected)"
+        yield from folded([*lead, (f"{rule.summary}{off}", "plain")], page, indent=line_width(lead))

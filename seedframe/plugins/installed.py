@@ -186,6 +186,17 @@ def _unknown_names(config: Config, found: Iterable[Distribution]) -> Iterable[Di
                 yield DiscoveryError(f"no plugin is called {word!r}", hint=near, where=f"-p no:{word}")
 
 
+class _AsWritten(Requirement):
+    """A requirement that is shown as the file has it, not in an order of its own."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self._line = line.strip()
+
+    def __str__(self) -> str:
+        return self._line
+
+
 def parse_allow(lines: Sequence[str]) -> tuple[dict[str, Requirement], tuple[DiscoveryError, ...]]:
     """`[plugins] allow` by normalised name, and what is wrong in it: `"seedframe-iso>=1,<2"`, a name and versions."""
     wanted: dict[str, Requirement] = {}
@@ -193,7 +204,7 @@ def parse_allow(lines: Sequence[str]) -> tuple[dict[str, Requirement], tuple[Dis
     hint = 'write a name and the versions, as pip has them: "seedframe-iso>=1,<2"'
     for line in lines:
         try:
-            requirement = Requirement(line)
+            requirement = _AsWritten(line)
         except InvalidRequirement:
             problems.append(DiscoveryError(f"{line!r} is not a requirement", hint=hint, where=_ALLOW))
             continue

@@ -201,7 +201,8 @@ def _laid_out(row: _Row, key_columns: int, page: Page) -> Iterator[Line]:
     if page.width is None:
         lines = [[*head, *_joined(row.cells), *row.label]]
     elif row.may_be_cut:
-        lines = [[*head, *_cut(row.cells, page.width - line_width([*head, *row.label]), page), *row.label]]
+        cut = [*head, *_cut(row.cells, page.width - line_width([*head, *row.label]), page), *row.label]
+        lines = list(folded(cut, page, indent=2 * len(INDENT)))
     else:
         lines = list(_flowed(head, row, page.width))
     if row.reason:

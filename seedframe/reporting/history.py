@@ -1,6 +1,6 @@
 """Recorded runs as people and programs read them: a table of runs, one run with its seeds, and both as documents."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
@@ -8,16 +8,13 @@ from seedframe.changes import Counts
 from seedframe.history import ChangedRow, RunRecord, SeedRecord
 from seedframe.report import SCHEMA_VERSION, Mode, Status, counts_dict, problem_dict, utc_text
 from seedframe.reporting.cells import key_text, pad, text_width, visible
-from seedframe.reporting.page import Line, Page, Span, Style, folded
+from seedframe.reporting.page import Line, Page, Span, Style, folded, line_width
 from seedframe.reporting.signs import signs_for
+from seedframe.reporting.table import Column, table_lines
 from seedframe.reporting.text import problem_lines
 from seedframe.reporting.words import counts_text, duration, plural
 
-_LAST: Final = "changes"
-_RIGHT: Final = frozenset({"run", "took"})
 _DISPENSABLE: Final = ("mode", "env", "who")
-_GAP: Final = "  "
-_ROOM: Final = 20  # columns below which what does not fit goes on from the left
 _ABRIDGED: Final = 12
 _ACTIONS: Final[dict[str, tuple[str, Style]]] = {
     "create": ("+", "create"),
@@ -38,56 +35,29 @@ def run_lines(records: Sequence[RunRecord], page: Page) -> Iterator[Line]:
     if not records:
         yield [("No run is recorded yet: ", "plain"), ("seedframe apply", "strong"), (" makes the first.", "plain")]
         return
-    columns = {title: [title, *cells] for title, cells in _cells(records, page).items()}
-    for title in _left_out(columns, page):
-        del columns[title]
-    widths = {title: max(map(text_width, cells)) for title, cells in columns.items()}
-    indent = _table_width(columns) - widths[_LAST]
-    if page.width is not None and page.width - indent < _ROOM:
-        indent = len(_GAP)
-    for at in range(len(records) + 1):
-        line: Line = []
-        for title, cells in columns.items():
-            style: Style = "dim" if at == 0 else "strong" if title == "run" else "plain"
-            if at and title == "status":
-                style = _style(records[at - 1].status)
-            text = cells[at].rjust(widths[title]) if title in _RIGHT else pad(cells[at], widths[title])
-            line += [(cells[at], style)] if title == _LAST else [(text, style), (_GAP, "plain")]
-        yield from folded(line, page, indent=indent)
+    columns = _columns(records, page)
+    varied = {column.title for column in columns if len({text for text, _ in column.cells}) > 1}
+    # What says the same of each run goes first.
+    yield from table_lines(columns, page, give_up=sorted(_DISPENSABLE, key=varied.__contains__))
 
 
-def _cells(records: Sequence[RunRecord], page: Page) -> dict[str, list[str]]:
-    """The table by its columns, without their titles."""
-    columns: dict[str, list[str]] = {}
-    for record in records:
-        cells = {
-            "run": str(record.id),
-            "when (UTC)": _moment(record.started_at),
-            "env": record.env,
-            "mode": record.mode.replace("_", " "),
-            "status": _status_words(record.status),
-            "took": _took(record),
-            "who": f"{record.who}@{record.host}",
-            _LAST: _counts_words(record.counts, record.mode),
-        }
-        for title, cell in cells.items():
-            columns.setdefault(title, []).append(_shown(cell, page))
-    return columns
+def _columns(records: Sequence[RunRecord], page: Page) -> list[Column]:
+    def column(title: str, texts: Iterable[str], **more: Any) -> Column:
+        return Column(title=title, cells=[(_shown(text, page), "plain") for text in texts], **more)
 
-
-def _left_out(columns: Mapping[str, Sequence[str]], page: Page) -> Iterator[str]:
-    """The columns that a narrow terminal has no room for: those first that say the same of each run."""
-    left = dict(columns)
-    same = [title for title in _DISPENSABLE if len(set(columns[title][1:])) == 1]
-    for title in (*same, *(title for title in _DISPENSABLE if title not in same)):
-        if page.width is None or _table_width(left) <= page.width:
-            return
-        del left[title]
-        yield title
-
-
-def _table_width(columns: Mapping[str, Sequence[str]]) -> int:
-    return sum(max(map(text_width, cells)) for cells in columns.values()) + len(_GAP) * (len(columns) - 1)
+    return [
+        Column(title="run", cells=[(str(record.id), "strong") for record in records], right=True),
+        column("when (UTC)", (_moment(record.started_at) for record in records)),
+        column("env", (record.env for record in records), narrow="left out"),
+        column("mode", (record.mode.replace("_", " ") for record in records), narrow="left out"),
+        Column(
+            title="status",
+            cells=[(_shown(_status_words(record.status), page), _style(record.status)) for record in records],
+        ),
+        column("took", map(_took, records), right=True),
+        column("who", (f"{record.who}@{record.host}" for record in records), narrow="left out"),
+        column("changes", (_counts_words(record.counts, record.mode) for record in records)),
+    ]
 
 
 def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
@@ -106,7 +76,8 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
         ("finished", f"{ended} UTC ({_took(record)})" if record.finished_at is not None else ended),
     ]
     for title, fact in facts:
-        yield [(f"  {pad(title, 8)}  ", "dim"), (_shown(fact, page), "plain")]
+        lead: Line = [(f"  {pad(title, 8)}  ", "dim")]
+        yield from folded([*lead, (_shown(fact, page), "plain")], page, indent=line_width(lead))
     if record.error is not None:
         yield from problem_lines(record.error, page, indent="  ")
     yield []
@@ -114,19 +85,21 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
     label_columns = max(map(text_width, labels), default=0)
     status_columns = max((len(_status_words(seed.status)) for seed in record.seeds), default=0)
     for seed, label in zip(record.seeds, labels, strict=True):
-        yield [
+        line: Line = [
             (f"{_mark(seed, page)} ", _style(seed.status)),
             (pad(label, label_columns), "strong"),
             (f"  {pad(_shown(_status_words(seed.status), page), status_columns)}", _style(seed.status)),
             (f"  {duration(seed.duration_s):>6}", "dim"),
             (f"  {_seed_words(seed, record)}", "plain"),
         ]
+        yield from folded(line, page, indent=4)
         if seed.error is not None:
             yield from problem_lines(seed.error, page, indent="    ")
         yield from _audit_lines(seed, record, page)
     if record.seeds:
         yield []
-    yield [(f"{plural(len(record.seeds), 'seed')}: {_counts_words(record.counts, record.mode)}", "plain")]
+    summary = f"{plural(len(record.seeds), 'seed')}: {_counts_words(record.counts, record.mode)}"
+    yield from folded([(summary, "plain")], page, indent=2)
 
 
 def _told(record: RunRecord) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -13,17 +12,29 @@ from seedframe.errors import UsageError
 from seedframe.reporting.page import Page
 
 _FEWEST_COLUMNS = 40
+_USUAL_COLUMNS = 80
 
 
 def page_for(stream: TextIO, *, color: bool = False, verbosity: int = 0) -> Page:
     """What a person reads on `stream`: as wide as a terminal, or in a pipe as wide as its lines are."""
     encoding = (stream.encoding or "ascii").lower().replace("-", "").replace("_", "")
     return Page(
-        width=max(_FEWEST_COLUMNS, shutil.get_terminal_size().columns) if stream.isatty() else None,
+        width=max(_FEWEST_COLUMNS, _columns(stream)) if stream.isatty() else None,
         color=color,
         unicode=encoding.startswith("utf"),
         verbosity=max(-1, min(1, verbosity)),
     )
+
+
+def _columns(stream: TextIO) -> int:
+    """The columns of the terminal that `stream` is, which need not be that of standard output; COLUMNS wins."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    except OSError:
+        return _USUAL_COLUMNS
 
 
 def print_text(text: str, stream: TextIO | None = None) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from seedframe.reporting.page import Page, Style
+from seedframe.reporting.page import Line, Page, Style, line_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,20 @@ RICH_STYLES: Final[dict[Style, str]] = {
     "delete": "red",
 }
 """What each style is called in rich."""
+
+_CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+"""Source: ECMA-48, Select Graphic Rendition."""
+
+
+def colored_text(line: Line) -> str:
+    """A line with the escape sequences of its styles, each ended where the style ends; no spaces stand at its end."""
+    kept = len(line_text(line))
+    parts: list[str] = []
+    for text, style in line:
+        shown, kept = text[:kept], max(0, kept - len(text))
+        codes = ";".join(_CODES[word] for word in RICH_STYLES[style].split())
+        parts.append(f"\x1b[{codes}m{shown}\x1b[0m" if codes and shown else shown)
+    return "".join(parts)
 
 
 def signs_for(page: Page) -> Signs:

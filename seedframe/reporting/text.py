@@ -1,8 +1,7 @@
 """The text format: a report as a person reads it, on a terminal or in a pipe."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from io import StringIO
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from seedframe.changes import Counts, Verdict
@@ -10,8 +9,8 @@ from seedframe.errors import Problem
 from seedframe.report import Mode, Report, SeedOutcome, Status
 from seedframe.reporting.cells import pad, text_width, visible
 from seedframe.reporting.changes import INDENT, change_lines, resource_text
-from seedframe.reporting.page import Line, Page, Span, Style, folded, line_text, line_width
-from seedframe.reporting.signs import RICH_STYLES, signs_for
+from seedframe.reporting.page import Line, Page, Span, Style, Whole, folded, line_text, line_width
+from seedframe.reporting.signs import RICH_STYLES, colored_text, signs_for
 from seedframe.reporting.words import counts_text, duration, holdings_text, number, plural
 
 if TYPE_CHECKING:
@@ -45,18 +44,12 @@ def document(report: Report, page: Page) -> str:
     return text_of(lines(report, page), page)
 
 
-def text_of(content: Iterator[Line], page: Page) -> str:
+def text_of(content: Iterable[Line], page: Page) -> str:
     """Lines as one text, with escape sequences only where the page wants colour."""
-    if not page.color:
-        return "".join(line_text(line) + "\n" for line in content)
-    from rich.console import Console
-
-    buffer = StringIO()
-    print_lines(content, Console(file=buffer, force_terminal=True, color_system="standard", legacy_windows=False))
-    return buffer.getvalue()
+    return "".join((colored_text(line) if page.color else line_text(line)) + "\n" for line in content)
 
 
-def print_lines(content: Iterator[Line], console: "Console") -> None:
+def print_lines(content: Iterable[Line], console: "Console") -> None:
     """Print lines as they are: nothing in them is read as markup, and none is wrapped."""
     from rich.text import Text
 
@@ -132,12 +125,13 @@ def _seed_line(outcome: SeedOutcome, report: Report, columns: _Columns, page: Pa
     line.append((_shown(_about(outcome, report, page), page), "plain"))
     told = outcome.writes is not None and (page.verbosity >= 1 or (report.mode == "dry_run" and page.verbosity == 0))
     if page.verbosity >= 1 and not told:
-        line.append((f"  {_shown(outcome.origin, page)}", "dim"))
+        line += [("  ", "plain"), (Whole(_shown(outcome.origin, page)), "dim")]
     yield from folded(line, page, indent=about)
     if told:
         # Whoever looks at a plan of somebody else's code is to see what that may touch.
         writes = f"writes {', '.join(outcome.writes)}" if outcome.writes else "writes no table"
-        yield from folded([(f"    {_shown(f'{outcome.origin}: {writes}', page)}", "dim")], page, indent=6)
+        origin: Line = [("    ", "plain"), (Whole(f"{_shown(outcome.origin, page)}:"), "dim")]
+        yield from folded([*origin, (f" {_shown(writes, page)}", "dim")], page, indent=6)
 
 
 def _mark(outcome: SeedOutcome, mode: Mode, page: Page) -> Span:
@@ -236,15 +230,15 @@ def _resource_lines(outcome: SeedOutcome, mode: Mode, page: Page) -> Iterator[Li
             yield [(f"{INDENT}{signs_for(page).good} ", "good"), (name, "plain"), (f"  {held}", "dim")]
 
 
-def problem_lines(problem: Problem, page: Page, *, indent: str = "") -> Iterator[Line]:
+def problem_lines(problem: Problem, page: Page, *, indent: str = "", word: str = "error") -> Iterator[Line]:
     """An error: what happened and where, and below it what to do next."""
-    where = f"{_shown(problem.where, page)}: " if problem.where else ""
-    lead: Line = [(indent, "plain"), ("error: ", "bad")]
-    what: Line = [(where, "strong"), (_shown(problem.message, page), "plain")]
+    where: Line = [(Whole(f"{_shown(problem.where, page)}:"), "strong"), (" ", "plain")] if problem.where else []
+    lead: Line = [(indent, "plain"), (f"{word}: ", "bad")]
+    what: Line = [*where, (_shown(problem.message, page), "plain")]
     yield from folded([*lead, *what], page, indent=line_width(lead))
     if problem.hint:
         hint: Line = [(f"{indent} hint: ", "dim"), (_shown(problem.hint, page), "plain")]
-        yield from folded(hint, page, indent=line_width(lead))
+        yield from folded(hint, page, indent=len(indent) + len(" hint: "))
 
 
 def closing_lines(report: Report, page: Page) -> Iterator[Line]:
@@ -256,9 +250,11 @@ def closing_lines(report: Report, page: Page) -> Iterator[Line]:
             yield [("no seeds: nothing was checked", "bad")]
         return
     if report.mode == "apply":
-        yield from _failures(report, page)
+        for line in _failures(report, page):
+            yield from folded(line, page, indent=2)
     yield from folded([(_summary(report), _summary_style(report))], page, indent=2)
-    yield from _next_steps(report)
+    for line in _next_steps(report):
+        yield from folded(line, page, indent=4)
 
 
 def _summary(report: Report) -> str:
@@ -356,7 +352,8 @@ def _advice(report: Report) -> Iterator[Line]:
         steps += [_TO_KEEP] if met & {Status.DRIFT, Status.CONFLICT} else []
     columns = max((len(command) for command, _ in steps), default=0)
     for command, does in steps:
-        yield [("  ", "plain"), (pad(command, columns), "strong"), (f"  {does}", "plain")]
+        blank = " " * (columns - len(command))
+        yield [("  ", "plain"), (Whole(command), "strong"), (f"{blank}  {does}", "plain")]
 
 
 def _next_for_drift(counts: Counts) -> Iterator[tuple[str, str]]:
