@@ -69,7 +69,7 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> No
 
 def test_the_wheel_starts_the_command_and_carries_its_licence(wheel: zipfile.ZipFile) -> None:
     [entry_points] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
-    assert "seedframe = seedframe.cli.main:main" in wheel.read(entry_points).decode()
+    assert "seedframe = seedframe.cli.main:program" in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from seedframe.cli.apart import Apart
 from seedframe.cli.options import Context, global_options
 from seedframe.errors import UsageError
 
@@ -34,6 +35,8 @@ def shell(context: Context, *, arguments: tuple[str, ...]) -> int:
     """
     config = context.config()
     environ = dict(config.variables)
+    if (apart := click.get_current_context().find_object(Apart)) is not None:
+        apart.give_back()
     if not config.database.embedded:
         from seedframe.database.address import configured_address
 

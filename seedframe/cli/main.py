@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 from seedframe import __version__
+from seedframe.cli.apart import Apart
 from seedframe.cli.closed import let_reader_go, stand_in
 from seedframe.cli.masked_stream import masked_stderr
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
@@ -88,6 +89,11 @@ def _group(ctx: click.Context) -> None:
         ctx.exit(COULD_NOT_RUN)
 
 
+def program() -> int:
+    """The program `seedframe`: as `main`, in a process that ends with it."""
+    return _main(sys.argv[1:], for_good=True)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -97,29 +103,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, what the command says, 3 when it could not run, 130 or 143 when it was stopped.
     """
+    return _main(sys.argv[1:] if argv is None else argv, for_good=False)
+
+
+def _main(argv: Sequence[str], *, for_good: bool) -> int:
     if None in (sys.stdin, sys.stdout, sys.stderr):
         stand_in()
-    sys.stdout, sys.stderr = let_reader_go(sys.stdout), let_reader_go(sys.stderr)
-    _never_fail_to_encode(sys.stdout)
-    with one_command(), masked_stderr():
-        code = _run(list(sys.argv[1:] if argv is None else argv))
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        _discard_output()
-        if code != COULD_NOT_RUN:
-            _explain(error, Context())
-        code = COULD_NOT_RUN
-    if _LOGS in sys.modules:
-        sys.modules[_LOGS].close()
+    with Apart(for_good=for_good) as apart:
+        sys.stdout, sys.stderr = let_reader_go(sys.stdout), let_reader_go(sys.stderr)
+        _never_fail_to_encode(sys.stdout)
+        with one_command(), masked_stderr():
+            code = _run(list(argv), apart)
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            _discard_output()
+            if code != COULD_NOT_RUN:
+                _explain(error, Context())
+            code = COULD_NOT_RUN
+        if _LOGS in sys.modules:
+            sys.modules[_LOGS].close()
     return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], apart: Apart) -> int:
     ctx: click.Context | None = None
     try:
         with stop_on_signals():
-            ctx = _group.make_context("seedframe", arguments)
+            ctx = _group.make_context("seedframe", arguments, obj=apart)
             with ctx:
                 result = _group.invoke(ctx)
             return result if isinstance(result, int) else 0

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from seedframe.cli.apart import Apart
 from seedframe.cli.options import context_of
 from seedframe.discovery import load_extensions
 from seedframe.errors import ConfigError
@@ -47,6 +48,8 @@ def choose(ctx: click.Context, name: str, built_in: Collection[str]) -> click.Co
     found = plugin_commands(ctx, built_in).get(name)
     if found is not None:
         ctx.meta[_CHOSEN] = name
+        if (apart := ctx.find_object(Apart)) is not None:
+            apart.give_back()  # what it prints, and its children do, is its own affair
     return found
 
 
