@@ -183,6 +183,13 @@ def signature_mistakes(
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         hint = "a hook is a plain function: drop `async`"
         yield Problem(_HOOK_CODE, f"{name!r} is async", hint, place(function), "hook-signature")
+    options = hook_options(function) or {}
+    if options.get("hookwrapper"):
+        hint = "write wrapper=True: `results = yield`, and at the end `return results`"
+        yield Problem(_HOOK_CODE, f"{name!r} has hookwrapper=True", hint, place(function), "hook-signature")
+    elif options.get("wrapper") and not inspect.isgeneratorfunction(function):
+        hint = "write `results = yield` where the hooks are to be called, and `return results` at the end"
+        yield Problem(_HOOK_CODE, f"{name!r} is a wrapper and has no yield", hint, place(function), "hook-signature")
     for parameter in inspect.signature(function).parameters.values():
         problem, kind = None, "hook-signature"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

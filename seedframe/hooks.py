@@ -10,6 +10,7 @@ from seedframe.contract import ARGUMENTS, hook_functions
 from seedframe.errors import ConfigError, HookFailed, SeedframeError
 from seedframe.log import logger
 from seedframe.plugins.manager import SeedManager
+from seedframe.plugins.wrappers import HINT, BadWrapper
 from seedframe.resources.protocol import Resource
 from seedframe.seed import Seed
 from seedframe.tracebacks import describe, one_line, render
@@ -61,6 +62,11 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
         raise  # somebody wants the run to stop
     except SystemExit as error:
         raise _failed(seed, plugins, hook, error, "called sys.exit()") from error
+    except BadWrapper as error:
+        _, where = plugins.broken_wrapper(error)
+        raise HookFailed(
+            f"the wrapper of `{hook}` of seed {seed.label} {error.what}", hint=HINT, where=where
+        ) from error
     except BaseException as error:  # a library's own kind, a cancelled task …
         raise _failed(seed, plugins, hook, error, describe(error)) from error
     if hook == "resources" and not results and has_hook(seed, hook):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from seedframe.errors import DiscoveryError, SeedframeError, did_you_mean
 from seedframe.log import logger
 from seedframe.plugins.kinds import Kinds
+from seedframe.plugins.wrappers import HINT, BadWrapper
 from seedframe.tracebacks import describe, render
 
 if TYPE_CHECKING:
@@ -152,15 +153,16 @@ def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> l
         ) from error.__cause__
     except (KeyboardInterrupt, GeneratorExit):
         raise
+    except BadWrapper as error:
+        whose, line = plugins.broken_wrapper(error)
+        raise DiscoveryError(f"{whose}: its wrapper of `{hook}` {error.what}", hint=HINT, where=line) from error
     except BaseException as error:
         own = plugins.own_files(plugins.get_plugin(name))
+        # It may have been raised in a wrapper, which is another extension's.
+        who, where = plugins.raised_in(error) or (plugins.called(name), None)
         logger.bind(extension=name, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
         what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
-        raise DiscoveryError(
-            f"{plugins.called(name)}: `{hook}` {what}",
-            hint="run with -v for the traceback",
-            where=own.raised_at(error),
-        ) from error
+        raise DiscoveryError(f"{who}: `{hook}` {what}", hint="run with -v for the traceback", where=where) from error
 
 
 class _Named:

@@ -18,12 +18,15 @@ from seedframe.own_files import OwnFiles
 from seedframe.plugins import kinds
 from seedframe.plugins.contributions import Contributions
 from seedframe.plugins.extension_contract import extension_mistakes, is_extension_hook
+from seedframe.plugins.wrappers import BadWrapper, watched
 from seedframe.reporting import formats as report_formats
 from seedframe.sources import formats as file_formats
+from seedframe.tracebacks import deepest
 
 Trace: TypeAlias = Callable[[str, tuple[str, ...], float], None]
 """Is told of a call of a hook: its name, the seeds ("seed:core") and extensions it reached, and the seconds it took."""
 
+_OWN: Final = "seedframe:"
 _EXTENSION: Final = "extension:"
 _BUILT_IN: Final = (backends, file_formats, kinds, report_formats)
 SEED_NAME: Final = re.compile(r"(?P<number>[0-9]+)_(?P<name>[A-Za-z][A-Za-z0-9_]*)")
@@ -51,9 +54,9 @@ class SeedManager(pluggy.PluginManager):
         self._seeds: dict[str, object] = {}
         self._origins: dict[str, str] = {}
         self.add_hookspecs(hookspecs)
-        self.register(_Drain(), "seedframe:drain")
+        self.register(_Drain(), f"{_OWN}drain")
         for module in _BUILT_IN:
-            self.register(module, f"seedframe:{module.__name__}")
+            self.register(module, f"{_OWN}{module.__name__}")
         self.contributions: Final = Contributions(self)
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
@@ -67,6 +70,16 @@ class SeedManager(pluggy.PluginManager):
         if any(plugin is extension for extension in self._extensions):
             return _UNMARKED.copy() if is_extension_hook(plugin, name, value) else None
         return _UNMARKED.copy() if is_unmarked_hook(plugin, name, value) else None
+
+    def register(self, plugin: object, name: str | None = None) -> str | None:
+        """As pluggy has it; wrappers are watched, so that what they do wrong is told as theirs."""
+        key = super().register(plugin, name)
+        if key is not None and not key.startswith(_OWN):
+            for caller in self.get_hookcallers(plugin) or ():
+                for impl in caller.get_hookimpls():
+                    if impl.plugin is plugin and impl.wrapper:
+                        impl.function = watched(impl.function, key, caller.name)  # type: ignore[misc]
+        return key
 
     def add_seed(self, name: str, plugin: object) -> None:
         """Register a seed's module or object under the seed's name. Errors: HookMistake."""
@@ -131,13 +144,18 @@ class SeedManager(pluggy.PluginManager):
         return f"plugin {self._origins[key]}, extension {key.removeprefix(_EXTENSION)!r}"
 
     def raised_in(self, error: BaseException) -> tuple[str, str] | None:
-        """The extension whose code an error passed through last, as it is called in messages, and the line; None where
-        it passed through none."""
-        for key in self._origins:
-            place = self.own_files(self.get_plugin(key)).raised_at(error)
-            if place is not None:
-                return self.called(key), place
-        return None
+        """The extension whose code an error passed through first, as it is called in messages, and the line; None
+        where it passed through none."""
+        owned = {key: self.own_files(self.get_plugin(key)) for key in self._origins}
+        found = deepest(error, lambda file: any(files.owns(file) for files in owned.values()))
+        if found is None:
+            return None
+        key = next(key for key, files in owned.items() if files.owns(found[0]))
+        return self.called(key), owned[key].show(*found)
+
+    def broken_wrapper(self, error: BadWrapper) -> tuple[str, str]:
+        """The plugin whose wrapper broke the rules, as it is called in messages, and the line."""
+        return self.called(error.owner), self.own_files(self.get_plugin(error.owner)).show(*error.place)
 
     def implementing(self, hook: str) -> tuple[str, ...]:
         """The extensions that implement a hook, in the order in which they are called: the built-in ones first."""
@@ -172,7 +190,7 @@ class SeedManager(pluggy.PluginManager):
             arguments: Mapping[str, object],  # noqa: ARG001
         ) -> None:
             took = perf_counter() - started.pop()
-            names = [impl.plugin_name for impl in impls if not impl.plugin_name.startswith("seedframe:")]
+            names = [impl.plugin_name for impl in impls if not impl.plugin_name.startswith(_OWN)]
             trace(hook, tuple(names), took)
 
         self.add_hookcall_monitoring(before, after)

@@ -6,6 +6,7 @@ from seedframe.handover import Handed
 from seedframe.log import logger
 from seedframe.observer import Observer
 from seedframe.plugins.manager import SeedManager
+from seedframe.plugins.wrappers import HINT, BadWrapper
 from seedframe.report import Report, ResourceOutcome, SeedOutcome
 from seedframe.seed import Seed
 from seedframe.tracebacks import describe, render
@@ -82,10 +83,12 @@ class _Extensions(Observer):
 
     def _warn(self, name: str, hook: str, error: BaseException) -> None:
         own = self._plugins.own_files(self._plugins.get_plugin(name))
-        place = own.raised_at(error)
-        what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
-        at = f" at {place}" if place else ""
         logger.bind(extension=name, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
-        logger.bind(extension=name, hook=hook).warning(
-            f"{self._plugins.called(name)}: `{hook}` {what}{at}; the run goes on without it"
-        )
+        if isinstance(error, BadWrapper):
+            who, where = self._plugins.broken_wrapper(error)
+            what = f"its wrapper of `{hook}` {error.what} at {where} ({HINT})"
+        else:
+            who, place = self._plugins.raised_in(error) or (self._plugins.called(name), "")
+            what = f"`{hook}` {'called sys.exit()' if isinstance(error, SystemExit) else f'failed: {describe(error)}'}"
+            what += f" at {place}" if place else ""
+        logger.bind(extension=name, hook=hook).warning(f"{who}: {what}; the run goes on without it")
