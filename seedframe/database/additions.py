@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from seedframe.changes import Finding, Verdict, rows_text
 from seedframe.database.declared import Shape
 from seedframe.database.rowids import FoundRows
-from seedframe.database.weighing import Given
+from seedframe.database.surroundings import Surroundings
 from seedframe.errors import ChangedInDatabase
 from seedframe.verdicts import CONTESTED
 
@@ -13,9 +13,9 @@ from seedframe.verdicts import CONTESTED
 class Additions:
     """Such rows of one resource, by the hashes of their keys."""
 
-    def __init__(self, shape: Shape, given: Given) -> None:
+    def __init__(self, shape: Shape, around: Surroundings) -> None:
         self._shape = shape
-        self._given = given
+        self._around = around
         self._known: frozenset[int] = frozenset()
         self._seen: set[int] = set()
         self._newly: set[int] = set()
@@ -23,7 +23,7 @@ class Additions:
 
     def load(self) -> None:
         """Read from the ledger which were left there by an earlier apply."""
-        self._known = self._given.store.extras()
+        self._known = self._around.store.extras()
 
     def stays(self, hashed: int) -> bool:
         """Whether a row is left there, by its key's hash."""
@@ -38,7 +38,7 @@ class Additions:
         Errors: ChangedInDatabase where they are a reason to stop, or no key of them may be kept.
         """
         self._added = sum(verdict in CONTESTED for verdict in verdicts)
-        rule = self._given.on_conflict
+        rule = self._around.on_conflict
         if not self._added or rule in (None, "seed"):
             return found, verdicts
         secret = any(field.secret for field in self._shape.key)
@@ -50,7 +50,7 @@ class Additions:
                 f"{rows_text(count)} that {_is(count)} not to be there {_was(count)} added in the database"
                 f" since the last apply{why}",
                 hint=f"see seedframe verify; --on-conflict=seed deletes them{instead}",
-                where=self._given.resource,
+                where=self._around.resource,
             )
         left = FoundRows()
         for (table, place, hashed, why), verdict in zip(found, verdicts, strict=True):
@@ -62,8 +62,8 @@ class Additions:
 
     def findings(self) -> Iterator[Finding]:
         """What a person should be told."""
-        name = self._given.resource
-        if self._added and self._given.on_conflict == "seed":
+        name = self._around.resource
+        if self._added and self._around.on_conflict == "seed":
             yield Finding(
                 f"{name}: {rows_text(self._added)} added in the database {_is(self._added)} deleted;"
                 " --on-conflict=database leaves what is there",
@@ -84,7 +84,7 @@ class Additions:
         """Keep in the ledger which are left there, once the baseline is there."""
         staying = self._seen | self._newly
         if staying != self._known:
-            self._given.store.save_extras(staying)
+            self._around.store.save_extras(staying)
 
 
 def _is(count: int) -> str:

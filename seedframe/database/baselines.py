@@ -128,6 +128,11 @@ class BaselineStore:
         """True when there is, or was, a ledger that cannot be read: nothing says whether this was ever applied."""
         return self._ledger.unreadable is not None or (self._ledger.repaired and self.baseline is None)
 
+    @property
+    def by_row(self) -> bool:
+        """True when there are hashes of each row, as left, which those of now can be compared with."""
+        return self.baseline is not None and self.baseline.by_row and self.baseline.comparable
+
     def rows_left(self, keys: Sequence[int]) -> dict[int, LeftRow]:
         """The rows with these key hashes, as left."""
         if self.baseline is None or not keys:
@@ -169,7 +174,7 @@ class BaselineStore:
             besides: hashes of keys that do not count.
         """
         known = self.baseline
-        if known is None or not known.by_row or not known.comparable:
+        if known is None or not self.by_row:
             return None
         if not self.rows_declared(shape):
             return 0

@@ -17,9 +17,10 @@ from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowids import RowIds
-from seedframe.database.rowset import Rowset, Surroundings
+from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
+from seedframe.database.surroundings import Surroundings
 from seedframe.database.validation import Validation
 from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed, SeedframeError

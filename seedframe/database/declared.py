@@ -68,6 +68,11 @@ class Field:
         return self.column.name
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """The staged columns that records supply for it: its own, or those of the natural key that it refers by."""
+        return self.reference.staged if self.reference is not None else (self.staged,)
+
+    @property
     def target(self) -> sql.Identifier:
         """The column, of the table called `t` in every query."""
         return sql.Identifier("t", self.column.name)
@@ -120,7 +125,7 @@ class Shape:
     def keyed(self) -> "Shape":
         """The key alone, with the inputs that it takes."""
         key = self.key
-        staged = [name for field in key for name in (field.reference.staged if field.reference else (field.staged,))]
+        staged = [name for field in key for name in field.input_names]
         return replace(
             self,
             fields=key,

@@ -50,7 +50,7 @@ class Foresight:
 
     def __init__(self, session: Session, shape: Shape) -> None:
         self._session = session
-        self._shape = shape
+        self.shape = shape
         self._checks: list[tuple[str, str, tuple[str, ...]]] = []
         self._tellable: bool | None = None
 
@@ -87,7 +87,7 @@ class Foresight:
 
     def _read_rules(self) -> bool:
         """Read the table's checks; False where what becomes of a row cannot be told from them."""
-        table = self._shape.table
+        table = self.shape.table
         if table.distributed or table.has_rules or table.kind not in ("r", "p"):
             return False
         row = self._session.first(_RULES, [table.oid])
@@ -103,7 +103,7 @@ class Foresight:
 
     def _conditions(self, chunk: Chunk | None) -> tuple[list[Field], list[sql.Composable], list[ConstraintViolated]]:
         """The fields that anything is to be asked of; the conditions under which a row is refused, and their errors."""
-        shape, table = self._shape, self._shape.table
+        shape, table = self.shape, self.shape.table
         ruled = {name for _, _, columns in self._checks for name in columns}
         ruled.update(name for index in table.unique for name in index.columns)
         required = [
@@ -132,10 +132,10 @@ class Foresight:
     def _unique(self, fields: Sequence[Field]) -> list[UniqueIndex]:
         """The unique indexes whose values are all declared, and that the key does not make unique already."""
         known = {field.name for field in fields if field.reference is None}
-        keyed = {field.name for field in self._shape.key}
+        keyed = {field.name for field in self.shape.key}
         return [
             index
-            for index in self._shape.table.unique
+            for index in self.shape.table.unique
             if not index.partial and known.issuperset(index.columns) and not keyed.issubset(index.columns)
         ]
 
@@ -145,12 +145,12 @@ class Foresight:
         values: list[sql.Composable] = []
         only_missing = False
         for name in columns:
-            column = self._shape.table.columns[name]
+            column = self.shape.table.columns[name]
             if name in known:
                 if known[name].reference is not None:
                     return None
                 value: sql.Composable = final(fields, name)
-            elif any(field.name == name for field in self._shape.fields) or (
+            elif any(field.name == name for field in self.shape.fields) or (
                 column.has_default or column.generated or column.identity
             ):
                 return None
@@ -174,7 +174,7 @@ class Foresight:
         row = self._session.first(
             sql.SQL("{}SELECT line, which FROM (SELECT m.line, CASE {} END AS which FROM m WHERE m.differs) AS w"
                     " WHERE which IS NOT NULL ORDER BY line LIMIT 1").format(
-                final_rows(self._shape, source, fields, leaving), which
+                final_rows(self.shape, source, fields, leaving), which
             ),
             source.parameters or None,
         )  # fmt: skip
@@ -191,7 +191,7 @@ class Foresight:
                 "{}SELECT line, earlier FROM (SELECT m.line, min(m.line) OVER (PARTITION BY {}) AS earlier FROM m{})"
                 " AS w WHERE earlier < line ORDER BY line LIMIT 1"
             ).format(
-                final_rows(self._shape, source, fields, leaving),
+                final_rows(self.shape, source, fields, leaving),
                 _COMMA.join(values),
                 sql.SQL(" WHERE {}").format(_AND.join(given)) if given else sql.SQL(""),
             ),
@@ -199,12 +199,11 @@ class Foresight:
         )
         if row is None:
             return None
-        return Foreseen(row[0], refused_by("unique constraint", index.name, self._shape.table.label), row[1])
+        return Foreseen(row[0], refused_by("unique constraint", index.name, self.shape.table.label), row[1])
 
 
 def _has_null(shape: Shape, field: Field, chunk: Chunk) -> bool:
-    staged = field.reference.staged if field.reference is not None else (field.staged,)
-    return any(None in chunk.columns[shape.input_position(name)] for name in staged)
+    return any(None in chunk.columns[shape.input_position(name)] for name in field.input_names)
 
 
 def _is_null(fields: Sequence[Field], field: Field) -> sql.Composable:

@@ -1,7 +1,7 @@
 """What becomes of what was changed in the database since the last apply: replaced, kept, or a reason to stop."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import compress
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +11,7 @@ from psycopg import sql
 from seedframe.changes import MADE_AGAIN, REPLACES, Finding, Verdict, key_text, rows_text
 from seedframe.database.compare import Difference, find_differences
 from seedframe.database.declared import Chunk, Shape
+from seedframe.database.differing_cells import DifferingCells
 from seedframe.database.matching import any_unresolved, differs, live, moved, same_key
 from seedframe.database.session import Session
 from seedframe.database.source import Source
@@ -68,7 +69,7 @@ class Contest:
             for position, field in enumerate(shape.stored)
             if field in shape.managed and position not in self._tracked
         ]
-        self._references = {field.name: number for number, (field, _) in enumerate(shape.references)}
+        self._cells = DifferingCells(shape)
         self.kept: dict[int, KeptRow] = {}
         self.moved = False
         self._newly = _Told()
@@ -80,12 +81,7 @@ class Contest:
 
     def differing(self, difference: Difference) -> list[bool]:
         """Which tracked cells differ, or will once a reference is found."""
-        return [self._flag(difference, position) for position in self._tracked]
-
-    def _flag(self, difference: Difference, position: int) -> bool:
-        assert difference.differing is not None  # noqa: S101 - hashes were asked for
-        number = self._references.get(self._shape.stored[position].name)
-        return difference.differing[position] or (number is not None and difference.unresolved[number])
+        return [self._cells.differs(difference, position) for position in self._tracked]
 
     def take(self, difference: Difference, judged: Judged) -> Remaining | None:
         """What is to be changed of a row; None when it stays as it is."""
@@ -94,7 +90,7 @@ class Contest:
         flags = self.differing(difference)
         accepted = {n for n, flag in enumerate(flags) if flag and judged.cells[n] is Verdict.IN_SYNC}
         contested = {n for n, flag in enumerate(flags) if flag and judged.cells[n] in CONTESTED}
-        secret = any(self._flag(difference, position) for position in self._others)
+        secret = any(self._cells.differs(difference, position) for position in self._others)
         kept = set(accepted)
         if accepted:
             self._before.add(self._key(difference), self._names(accepted))
@@ -157,20 +153,9 @@ class Contest:
         values = zip(self._shape.stored, difference.after, strict=True)
         return key_text({field.name: value for field, value in values if field.role == "key"})
 
-    def _without(self, difference: Difference, kept: set[int]) -> Difference:
-        """The difference, less the cells that are kept."""
-        if not kept:
-            return difference
-        assert difference.differing is not None  # noqa: S101 - hashes were asked for
-        flags = list(difference.differing)
-        unresolved = list(difference.unresolved)
-        for n in kept:
-            position = self._tracked[n]
-            flags[position] = False
-            number = self._references.get(self._shape.stored[position].name)
-            if number is not None:
-                unresolved[number] = False
-        return replace(difference, differing=tuple(flags), unresolved=tuple(unresolved))
+    def _without(self, difference: Difference, kept: Collection[int]) -> Difference:
+        """The difference, less the tracked cells that are kept."""
+        return self._cells.without(difference, [self._tracked[n] for n in kept])
 
     def _reason(self, judged: Judged, flags: Sequence[bool], kept: set[int], verdict: Verdict) -> str | None:
         """What tells the cells of one row apart; in apply, that what somebody wrote is replaced."""
@@ -291,9 +276,9 @@ class Contest:
             if kept is None:
                 left.append(difference)
             elif not difference.missing:
-                rest = self._without(difference, set(kept.cells))
+                rest = self._without(difference, kept.cells)
                 positions = [*self._tracked, *self._others]
-                if any(self._flag(rest, position) for position in positions):
+                if any(self._cells.differs(rest, position) for position in positions):
                     left.append(rest)
             elif not kept.absent:
                 left.append(difference)
@@ -302,7 +287,7 @@ class Contest:
     def less_kept(self, difference: Difference) -> Difference:
         """The difference, less the cells that are kept."""
         kept = self.kept.get(difference.line)
-        return self._without(difference, set(kept.cells)) if kept is not None else difference
+        return self._without(difference, kept.cells) if kept is not None else difference
 
     @property
     def absent(self) -> int:

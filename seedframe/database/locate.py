@@ -1,5 +1,7 @@
 """Finding the one value that the server refused among thousands, by asking about ever fewer of them."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
@@ -8,7 +10,7 @@ from psycopg import sql
 from seedframe.database.column_sql import read_as
 from seedframe.database.declared import Chunk, Input, Shape
 from seedframe.database.session import Session
-from seedframe.errors import BadData, SeedframeError
+from seedframe.errors import BadData, PermissionDenied, SeedframeError
 
 _SHOWN: Final = 60
 
@@ -16,7 +18,28 @@ _SHOWN: Final = 60
 _OF_VALUES: Final = frozenset({"22", "23", "42", "3F", "0A", "P0", "XX", "54"})
 
 
-def may_be_a_value(error: SeedframeError) -> bool:
+@contextmanager
+def locating(session: Session, shape: Shape, chunk: Chunk, place: Callable[[int], str]) -> Iterator[None]:
+    """Run what casts the chunk's values, in a savepoint; when the server refuses one, say which. Errors: BadData …
+
+    Args:
+        place: where a line of the chunk is, for messages.
+    """
+    try:
+        with session.savepoint():
+            yield
+    except PermissionDenied:
+        raise
+    except SeedframeError as error:
+        # Not every type complains in the class of bad data: a regclass names no table, a jsonpath has bad syntax.
+        located = locate_bad_value(session, shape, chunk) if _may_be_a_value(error) else None
+        if located is None:
+            raise
+        line, column, said = located
+        raise bad_value(place(line), column, said) from None
+
+
+def _may_be_a_value(error: SeedframeError) -> bool:
     """Whether the server's refusal may be of a value, rather than of the connection, a lock or a resource."""
     cause = error.__cause__
     return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in _OF_VALUES

@@ -13,11 +13,12 @@ from seedframe.database.declared import Chunk, Move, Shape
 from seedframe.database.hashes import key_hash
 from seedframe.database.identity import Identity
 from seedframe.database.keeping import Contest, Remaining
-from seedframe.database.locate import bad_value, locate_bad_value
+from seedframe.database.locate import locating
 from seedframe.database.matching import absent, joined
 from seedframe.database.session import Session
 from seedframe.database.source import Source, chunk_source, identified
-from seedframe.errors import BadData, ConstraintViolated, DeclarationError
+from seedframe.database.surroundings import Surroundings
+from seedframe.errors import BadData, DeclarationError
 from seedframe.verdicts import CONTESTED, LeftRow, row_verdict
 
 _COMMA: Final = sql.SQL(", ")
@@ -38,10 +39,10 @@ class Moves:
         findings: what a person should be told.
     """
 
-    def __init__(self, session: Session, shape: Shape, resource: str) -> None:
+    def __init__(self, session: Session, shape: Shape, around: Surroundings) -> None:
         self._session = session
         self._plain = shape
-        self._resource = resource
+        self._around = around
         self.findings: list[Finding] = []
         self._olds: dict[int, int] = {}
         self._news: dict[int, int] = {}
@@ -75,15 +76,8 @@ class Moves:
         statement = sql.SQL("{}SELECT d.line, {}, NOT {} FROM {} ORDER BY d.line").format(
             source.prefix, key_hash(shape), absent(shape), joined(shape, source)
         )
-        try:
-            with self._session.savepoint():
-                return [_Key(row[1], row[2]) for row in self._session.query(statement, source.parameters)]
-        except (BadData, ConstraintViolated):
-            located = locate_bad_value(self._session, shape, chunk)
-            if located is None:
-                raise
-            line, column, said = located
-            raise bad_value(self._place(line % len(moves)), column, said) from None
+        with locating(self._session, shape, chunk, lambda line: self._place(line % len(moves))):
+            return [_Key(row[1], row[2]) for row in self._session.query(statement, source.parameters)]
 
     def _effective(self, keys: list[_Key]) -> dict[int, Move]:
         """The moves that rename a row, by the hash of its new key."""
@@ -135,7 +129,7 @@ class Moves:
         )
         self.findings.append(
             Finding(
-                f"{self._resource}: {old} was declared moved, but it is there beside {new}: nothing is renamed;"
+                f"{self._around.resource}: {old} was declared moved, but it is there beside {new}: nothing is renamed;"
                 f" {advice} in its place deletes it",
                 "warning",
             )
@@ -143,10 +137,10 @@ class Moves:
 
     # While they are read
 
-    def see(self, source: Source) -> tuple[int, str] | None:
-        """Take note of the declared keys; the line of a row with an old one and what is wrong with that, if any is."""
+    def see(self, source: Source) -> None:
+        """Take note of the declared keys. Errors: BadData for a row with an old one."""
         if not self._plain.moves:
-            return None
+            return
         named = sql.Literal([*self._olds, *self._wanted])
         rows = self._session.query(
             sql.SQL("{}SELECT d.line, {} FROM {} WHERE {} = ANY ({}::bigint[]) ORDER BY d.line").format(
@@ -157,9 +151,12 @@ class Moves:
         for line, hashed in rows:
             if hashed in self._olds:
                 new = self._text(self._plain.moves[self._olds[hashed]].new)
-                return line, f"this row is declared, and moved() {self._olds[hashed] + 1} says that it is {new} now"
+                raise BadData(
+                    f"this row is declared, and moved() {self._olds[hashed] + 1} says that it is {new} now",
+                    hint="take it out of one of the two",
+                    where=self._around.place(line),
+                )
             self._wanted.pop(hashed, None)
-        return None
 
     def require_declared(self) -> None:
         """Each new key is that of a declared row. Errors: DeclarationError."""
@@ -177,7 +174,7 @@ class Moves:
         return key_text(dict(zip([field.name for field in self._plain.key], key, strict=True)))
 
     def _place(self, number: int) -> str:
-        return f"{self._resource} moved() {number + 1}"
+        return f"{self._around.resource} moved() {number + 1}"
 
     def _refused(self, number: int, message: str, hint: str | None = None) -> DeclarationError:
         return DeclarationError(message, hint=hint, where=self._place(number))

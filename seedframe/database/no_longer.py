@@ -4,17 +4,16 @@ stay."""
 from collections.abc import Collection
 
 from seedframe.changes import Finding, rows_text
-from seedframe.database.baselines import BaselineStore
 from seedframe.database.declared import Removing, Shape
 from seedframe.database.source import Source
+from seedframe.database.surroundings import Surroundings
 
 
 def no_longer_declared(
-    store: BaselineStore,
     shape: Shape,
     source: Source | None,
+    around: Surroundings,
     *,
-    resource: str,
     rows: int,
     removing: Removing,
     going: Collection[int],
@@ -31,6 +30,7 @@ def no_longer_declared(
         return None
     # What is renamed is declared by another key; what was streamed does not come by again.
     by_row = not shape.moves and (source is not None or not rows)
+    store = around.store
     staying = store.undeclared(shape, source, going) if by_row else None
     if staying is None:
         staying = store.rows_declared(shape) - rows - len(going)
@@ -43,7 +43,7 @@ def no_longer_declared(
         else 'prune=True or mode="sync" is for such rows'
     )
     return Finding(
-        f"{resource}: {rows_text(staying)} that {'was' if one else 'were'} declared at the last apply"
+        f"{around.resource}: {rows_text(staying)} that {'was' if one else 'were'} declared at the last apply"
         f" {'is' if one else 'are'} declared no more and {'stays' if one else 'stay'} as in the database; {why}",
         "info",
     )

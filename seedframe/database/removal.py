@@ -4,7 +4,7 @@ A row is to go when no declared row matches it and it is in a scope: the table o
 (`sync`), what this resource made (`prune`), or a key that must not be there (`removed`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -26,7 +26,7 @@ from seedframe.database.additions import Additions
 from seedframe.database.column_sql import written
 from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.hashes import key_hash
-from seedframe.database.locate import bad_value, locate_bad_value
+from seedframe.database.locate import locating
 from seedframe.database.matching import same_key
 from seedframe.database.ownership import Ownership
 from seedframe.database.part import Part
@@ -35,8 +35,10 @@ from seedframe.database.problems import withheld
 from seedframe.database.rowids import FoundRows, RowIds, Why, at_place, placed, rows_where
 from seedframe.database.session import Session
 from seedframe.database.source import Source, chunk_source
+from seedframe.database.standing import Standing
 from seedframe.database.streamed_keys import StreamedKeys
-from seedframe.database.weighing import Given, along, effects_on_others, require_within, told_of
+from seedframe.database.surroundings import Surroundings
+from seedframe.database.weighing import along, effects_on_others, require_within, told_of
 from seedframe.errors import (
     BadData,
     ConstraintViolated,
@@ -45,6 +47,7 @@ from seedframe.errors import (
     SeedframeError,
     TooManyChanges,
 )
+from seedframe.recorder import ResourceRecord
 from seedframe.verdicts import removal_verdict
 
 _COMMA: Final = sql.SQL(", ")
@@ -66,14 +69,17 @@ class _Scope:
 class Removal:
     """The rows of one table that are to go, on their way through one attempt."""
 
-    def __init__(self, session: Session, shape: Shape, removing: Removing, given: Given) -> None:
+    def __init__(
+        self, session: Session, shape: Shape, removing: Removing, standing: Standing, around: Surroundings
+    ) -> None:
         self._session = session
         self._shape = self._plain = shape
         self._removing = removing
-        self._given = given
-        self._owned = Ownership(session, shape, given.store) if removing.prune else None
-        self._part = Part(session, removing.where, given.resource)
-        self._additions = Additions(shape, given)
+        self._standing = standing
+        self._around = around
+        self._owned = Ownership(session, shape, around.store) if removing.prune else None
+        self._part = Part(session, removing.where, around.resource)
+        self._additions = Additions(shape, around)
         self._streamed = StreamedKeys(session, shape)
         self._inside = 0
         self._scope_rows: dict[str, int] = {}
@@ -81,7 +87,6 @@ class Removal:
         self._rows = 0
         self._deleted = 0
         self._removed_hashes: list[int] = []
-        self._judged: Sequence[Verdict] = ()
 
     # Before the declared rows are read
 
@@ -95,13 +100,13 @@ class Removal:
             raise DeclarationError(
                 f"{table.label} is a distributed table, of which seedframe deletes no rows",
                 hint='use mode="upsert" without prune or removed()',
-                where=self._given.resource,
+                where=self._around.resource,
             )
         if table.shows is not None:
             raise DeclarationError(
                 f"{table.label} is a view, through which seedframe deletes no rows",
                 hint=f'declare {table.shows.label}, or use mode="upsert" without prune or removed()',
-                where=self._given.resource,
+                where=self._around.resource,
             )
         # Where a row lies is a column that no grant on columns covers.
         if not self._session.scalar("SELECT has_table_privilege($1::oid, 'SELECT')", [table.oid]):
@@ -109,7 +114,7 @@ class Removal:
                 f"the role {self._session.role} has SELECT on some columns of {table.label} only",
                 hint=f"GRANT SELECT ON {table.identifier.as_string()} TO {self._session.role_identifier}:"
                 " what may delete rows has to see them whole",
-                where=self._given.resource,
+                where=self._around.resource,
             )
         self._part.check(self._shape)
         keys = self._removing.keys
@@ -126,15 +131,8 @@ class Removal:
             source.relation,
             sql.SQL(" WHERE {}").format(_AND.join(known)) if known else sql.SQL(""),
         )
-        try:
-            with self._session.savepoint():
-                return [row[0] for row in self._session.query(statement, source.parameters)]
-        except (BadData, ConstraintViolated):
-            located = locate_bad_value(self._session, shape, keys)
-            if located is None:
-                raise
-            line, column, said = located
-            raise bad_value(f"{self._given.resource} removed() {line}", column, said) from None
+        with locating(self._session, shape, keys, lambda line: f"{self._around.resource} removed() {line}"):
+            return [row[0] for row in self._session.query(statement, source.parameters)]
 
     # While they are read
 
@@ -177,7 +175,7 @@ class Removal:
             raise BadData(
                 f"this row is declared, and its key ({keys}) is also in removed()",
                 hint="take it out of one of the two",
-                where=self._given.place(line),
+                where=self._around.place(line),
             )
 
     def _refuse_outside(self, line: int | None) -> None:
@@ -185,7 +183,7 @@ class Removal:
             raise BadData(
                 "this row is outside of the part of the table that where= selects",
                 hint="correct the row, or where=: what is declared must be part of what is held",
-                where=self._given.place(line),
+                where=self._around.place(line),
             )
 
     # Finding
@@ -295,18 +293,10 @@ class Removal:
 
     # Telling
 
-    def changes(self, changes: Changes, *, sample: int, whole: Callable[[], Verdict], same_digest: bool) -> Changes:
-        """The changes of the declared rows, with these deletes added.
-
-        Args:
-            sample: how many changes to carry in full.
-            whole: the verdict on the resource where there are no row hashes to go by.
-            same_digest: whether the declaration is that of the last apply.
-        """
-        verdicts = self._verdicts(whole, same_digest=same_digest)
-        self._found, verdicts = self._additions.contend(self._found, verdicts)
-        self._judged = verdicts
-        count = len(self._found)
+    def changes(self, changes: Changes) -> Changes:
+        """The changes of the declared rows, with these deletes added. Errors: ChangedInDatabase."""
+        self._found, verdicts = self._additions.contend(self._found, self._verdicts())
+        count, sample = len(self._found), self._around.sample
         if not count:
             return changes
         # Half of the sample is theirs: what goes is what people ask about first.
@@ -314,6 +304,9 @@ class Removal:
         room = min(count, sample - len(kept))
         shown = self._shown(self._found.ids.parameters(0, room), verdicts[:room]) if room else []
         counts = changes.counts + Counts(delete=count)
+        if self._around.recorded is not None:
+            self._record_in_full(self._around.recorded, verdicts)
+        self._around.planned.add_removed(self._shape.table.oid, self._found.ids)
         return Changes(
             counts=counts,
             sample=(*kept, *shown),
@@ -321,36 +314,28 @@ class Removal:
             verdict=worst_verdict([*set(verdicts), *([changes.verdict] if changes.verdict is not None else [])]),
         )
 
-    def each(self) -> Iterator[Change]:
-        """Every delete in full, once `changes` was asked."""
-        for start in range(0, len(self._found), _PAGE):
-            stop = start + _PAGE
-            yield from self._shown(self._found.ids.parameters(start, stop), self._judged[start:stop])
-
-    def versions(self) -> Iterator[str]:
-        """Which transaction wrote each row that is to go: another one when any column of it is written again.
+    def _record_in_full(self, record: ResourceRecord, verdicts: Sequence[Verdict]) -> None:
+        """Every delete, and which transaction wrote each row: another one when any column of it is written again.
 
         Not its contents: what nobody declares may be secret, and a digest of something short can be guessed at.
         """
-        for start in range(0, len(self._found), _PAGE):
+        pages = [(start, start + _PAGE) for start in range(0, len(self._found), _PAGE)]
+        for start, stop in pages:
+            for change in self._shown(self._found.ids.parameters(start, stop), verdicts[start:stop]):
+                record.change(change)
+        for start, stop in pages:
             rows = self._session.query(
                 sql.SQL("SELECT t.xmin::text FROM {} JOIN {} AS t ON {} ORDER BY f.n").format(
                     placed(), self._shape.table.source, at_place()
                 ),
-                self._found.ids.parameters(start, start + _PAGE),
+                self._found.ids.parameters(start, stop),
             )
-            yield from (row[0] for row in rows)
+            for row in rows:
+                record.bind(row[0])
 
-    def _verdicts(self, whole: Callable[[], Verdict], *, same_digest: bool) -> Sequence[Verdict]:
-        store, found = self._given.store, self._found
-        by_row = store.baseline is not None and store.baseline.by_row and store.baseline.comparable
-        at_large: list[Verdict] = []
-
-        def asked_once() -> Verdict:
-            if not at_large:
-                at_large.append(whole())
-            return at_large[0]
-
+    def _verdicts(self) -> Sequence[Verdict]:
+        store, found, by_row = self._around.store, self._found, self._standing.by_row
+        as_declared = self._standing.as_declared
         verdicts: list[Verdict] = []
         for start in range(0, len(found), _PAGE):
             hashes = found.hashes[start : start + _PAGE].tolist()
@@ -360,9 +345,9 @@ class Removal:
                     why,
                     store.baseline,
                     unreadable=store.unreadable,
-                    same_digest=same_digest,
+                    same_digest=as_declared,
                     was_declared=hashed in declared if by_row else None,
-                    whole=asked_once,
+                    whole=lambda: self._standing.whole,
                 )
                 for why, hashed in zip(found.whys[start : start + _PAGE], hashes, strict=True)
             ]
@@ -418,14 +403,14 @@ class Removal:
         table = self._shape.table
         try:
             self._refuse_an_empty_source()
-            effects = effects_on_others(self._session, table, self._found.ids, self._given)
+            effects = effects_on_others(self._session, table, self._found.ids, self._around)
             others = along(effects)
             cascaded = f", {others:,} of them along with others (ON DELETE CASCADE)" if others else ""
             self._require_within(count + others, f"would be deleted{cascaded}")
         except (ConstraintViolated, TooManyChanges) as error:
             raise type(error)(f"{error.message}; {self._first_keys()}", hint=error.hint, where=error.where) from None
-        told += told_of(effects, table, count, self._given)
-        self._given.doomed.append(self._found.ids)
+        told += told_of(effects, table, count, self._around)
+        self._around.doomed.append(self._found.ids)
         return told
 
     def _first_keys(self) -> str:
@@ -440,10 +425,10 @@ class Removal:
     def _told_of_others(self) -> Iterator[Finding]:
         if not len(self._found):
             return
-        others = self._given.store.declared_by_others(self._plain, self._found.hashes[:_PAGE].tolist())
+        others = self._around.store.declared_by_others(self._plain, self._found.hashes[:_PAGE].tolist())
         if others:
             yield Finding(
-                f"{self._given.resource} is to delete rows that {', '.join(others)} declared when last applied:"
+                f"{self._around.resource} is to delete rows that {', '.join(others)} declared when last applied:"
                 " each apply may undo the other's; give each its own part of the table with where=",
                 "warning",
             )
@@ -451,8 +436,8 @@ class Removal:
     def _told_of_prune(self) -> Iterator[Finding]:
         if self._owned is None:
             return
-        what = f"{self._given.resource}: prune deletes nothing"
-        if self._given.store.unreadable:
+        what = f"{self._around.resource}: prune deletes nothing"
+        if self._around.store.unreadable:
             yield Finding(f"{what}, as the ledger cannot be read", "warning")
         if self._owned.untold:
             yield Finding(
@@ -468,22 +453,24 @@ class Removal:
 
     def _refuse_an_empty_source(self) -> None:
         swept = sum(why != "removed" for why in self._found.whys)
-        if self._rows or not swept or self._given.limits.delete_is_own:
+        if self._rows or not swept or self._around.limits.delete_is_own:
             return
         all_of = "in scope" if self._removing.sync else "that this seed made"
         raise TooManyChanges(
             f"the source has no rows: all {rows_text(swept)} {all_of} of {self._shape.table.label} would be deleted",
             hint=f"if that is meant, say so: Rows(…, max_delete={swept})",
-            where=self._given.resource,
+            where=self._around.resource,
         )
 
     def _require_within(self, rows: int, what: str) -> None:
-        limit = self._given.limits.delete
+        limit = self._around.limits.delete
         if limit is not None:
             # A key in removed() may lie outside of the part that is held.
             part = self._removing.sync and self._removing.keys is None
             there = self._scope_rows_of("sync" if part else "table") if limit.share is not None else 0
-            require_within(limit, "max_delete", rows, there, f"of {self._shape.table.label} {what}", self._given)
+            require_within(
+                limit, "max_delete", rows, there, f"of {self._shape.table.label} {what}", self._around.resource
+            )
 
     # Deleting
 
@@ -493,7 +480,7 @@ class Removal:
         found = self._found
         if not len(found):
             return
-        limited = self._given.limits.delete is not None
+        limited = self._around.limits.delete is not None
         before = self._tuples_deleted() if limited else 0
         deleted = self._delete(found.ids)
         if deleted < len(found):
@@ -517,7 +504,7 @@ class Removal:
             return self._session.execute(statement, ids.parameters())
         except SeedframeError as error:
             if any(field.secret for field in self._shape.fields):
-                raise withheld(error, self._given.resource) from None
+                raise withheld(error, self._around.resource) from None
             raise
 
     def _tuples_deleted(self) -> int:

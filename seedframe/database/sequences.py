@@ -6,12 +6,14 @@ from typing import Final
 
 from psycopg import sql
 
-from seedframe.changes import Cell, Change, Marker
+from seedframe.changes import Cell, Change, Changes, Counts, Marker, Verdict, worst_verdict
 from seedframe.database.catalog import ColumnSequence
 from seedframe.database.declared import Chunk, Field, Shape
 from seedframe.database.matching import absent, joined
 from seedframe.database.session import Session
 from seedframe.database.source import Source, chunk_source
+from seedframe.database.standing import Standing
+from seedframe.database.surroundings import Surroundings
 from seedframe.errors import PermissionDenied
 
 _COMMA: Final = sql.SQL(", ")
@@ -78,9 +80,11 @@ class SequenceWatch:
     Only declared rows count, never others of the table. Values that a sequence cannot reach are no concern of it.
     """
 
-    def __init__(self, session: Session, shape: Shape) -> None:
+    def __init__(self, session: Session, shape: Shape, standing: Standing, around: Surroundings) -> None:
         self._session = session
         self._shape = shape
+        self._standing = standing
+        self._around = around
         self._watched: dict[int, _Watched] = {}
         for field in shape.stored:
             sequence = field.column.sequence
@@ -153,7 +157,33 @@ class SequenceWatch:
 
     # What there is to do
 
-    def behind(self) -> list[Change]:
+    def changes(self, changes: Changes) -> Changes:
+        """The changes of the declared rows, with those of the sequences added."""
+        behind = self._behind()
+        if self._around.recorded is not None:
+            for change in behind:
+                self._around.recorded.change(change)
+        if not behind:
+            return changes
+        store = self._around.store
+        # A key that is new is a row to be created; another column's value may be new in a row that is there.
+        elsewhere = any(field.column.sequence is not None and field.role != "key" for field in self._shape.fields)
+        seed_moved = elsewhere and not self._standing.as_declared
+        moved_on = store.baseline is None or changes.counts.create > 0 or seed_moved
+        verdict = Verdict.PENDING if moved_on and not store.unreadable else Verdict.DRIFT
+        counts = changes.counts + Counts(update=len(behind))
+        # They are few, and matter more than one more row of many.
+        told = tuple(replace(change, verdict=verdict) for change in behind[: self._around.sample])
+        sample = (*changes.sample[: self._around.sample - len(told)], *told)
+        return replace(
+            changes,
+            counts=counts,
+            sample=sample,
+            omitted=counts.changed - len(sample),
+            verdict=worst_verdict([verdict, *([changes.verdict] if changes.verdict is not None else [])]),
+        )
+
+    def _behind(self) -> list[Change]:
         """A change for each sequence that would hand out a declared value, or one before it."""
         changes = []
         for watched in self._watched.values():

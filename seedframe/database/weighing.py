@@ -1,12 +1,10 @@
 """Weighing a plan before any of it is done: whether it is too much, and what it does to rows of other tables."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from psycopg import sql
 
 from seedframe.changes import Finding, rows_text
-from seedframe.database.baselines import BaselineStore
 from seedframe.database.cascades import Effect, effects_of
 from seedframe.database.catalog import Table
 from seedframe.database.column_sql import equals
@@ -14,51 +12,32 @@ from seedframe.database.declared import Shape
 from seedframe.database.rowids import RowIds, at_place, joined_parameters, placed
 from seedframe.database.session import Session
 from seedframe.database.source import Source
+from seedframe.database.surroundings import Surroundings
 from seedframe.errors import ConstraintViolated, TooManyChanges
-from seedframe.limits import Limit, Limits
-from seedframe.verdicts import OnConflict
+from seedframe.limits import Limit
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a removal is told of the run it is in.
-
-    Attributes:
-        resource: its name, for messages.
-        place: where a line of the source is.
-        on_conflict: what becomes of rows that somebody added; None in verify.
-        doomed: the rows that other resources of the seed delete before this one does; it adds its own.
-    """
-
-    resource: str
-    place: Callable[[int], str]
-    store: BaselineStore
-    limits: Limits
-    on_conflict: OnConflict | None
-    doomed: list[RowIds]
-
-
-def effects_on_others(session: Session, table: Table, rows: RowIds, given: Given) -> list[Effect]:
+def effects_on_others(session: Session, table: Table, rows: RowIds, around: Surroundings) -> list[Effect]:
     """What deleting these rows does besides. Errors: ConstraintViolated where rows that stay refer to them."""
-    effects = effects_of(session, table.oid, rows, given.doomed)
+    effects = effects_of(session, table.oid, rows, around.doomed)
     for effect in effects:
         if effect.rule == "refused":
             raise ConstraintViolated(
                 f"{rows_text(len(rows))} of {table.label} cannot be deleted:"
                 f" {rows_text(effect.rows)} of {effect.table} {_refer(effect.rows)} ({effect.constraint})",
                 hint="have those rows deleted, or apply first what points them elsewhere, then remove these",
-                where=given.resource,
+                where=around.resource,
             )
     return effects
 
 
-def told_of(effects: Sequence[Effect], table: Table, rows: int, given: Given) -> Iterator[Finding]:
+def told_of(effects: Sequence[Effect], table: Table, rows: int, around: Surroundings) -> Iterator[Finding]:
     """What a person should be told of these effects."""
-    what = f"{given.resource}: deleting {rows_text(rows)} of {table.label}"
+    what = f"{around.resource}: deleting {rows_text(rows)} of {table.label}"
     for effect in effects:
         which = f"{rows_text(effect.rows)} of {effect.table}"
         if effect.rule == "deleted":
-            declarers = given.store.declarers(effect.table)
+            declarers = around.store.declarers(effect.table)
             theirs = (
                 f"; {', '.join(declarers)} declare{'s' if len(declarers) == 1 else ''} rows there" if declarers else ""
             )
@@ -103,7 +82,7 @@ def referring(session: Session, shape: Shape, source: Source, doomed: Callable[[
     return None
 
 
-def require_within(limit: Limit, name: str, rows: int, there: int, what: str, given: Given) -> None:
+def require_within(limit: Limit, name: str, rows: int, there: int, what: str, resource: str) -> None:
     """Errors: TooManyChanges when `rows` is more than the limit allows where `there` are there."""
     most = limit.of(there)
     if rows <= most:
@@ -112,7 +91,7 @@ def require_within(limit: Limit, name: str, rows: int, there: int, what: str, gi
     raise TooManyChanges(
         f"{rows_text(rows)} {what}, but {allowed} is what is allowed",
         hint=f"if it is meant: Rows(…, {name}={rows}), or {name} under [limits] in seedframe.toml",
-        where=given.resource,
+        where=resource,
     )
 
 

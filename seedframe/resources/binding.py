@@ -247,11 +247,7 @@ class Binding:
         columns: list[list[str | None]] = []
         given = [self._by_column(transition.key, number) for number, transition in enumerate(removed, start=1)]
         for entry in shape.keyed.inputs:
-            owner = next(
-                field
-                for field in shape.key
-                if entry.staged in (field.reference.staged if field.reference is not None else (field.staged,))
-            )
+            owner = next(field for field in shape.key if entry.staged in field.input_names)
             values = []
             for number, key in enumerate(given, start=1):
                 values.append(self._removed_text(entry, owner, key[owner.name], number))
