@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from seedframe.account_run import AccountRun
-from seedframe.attempt import Attempt, Attempted, Scene
+from seedframe.attempt import Attempt, Attempted
 from seedframe.changes import Finding
 from seedframe.config import Config
 from seedframe.database.baselines import Baselines
@@ -16,14 +16,16 @@ from seedframe.database.session import Session
 from seedframe.errors import ConfigError, Problem, SeedframeError
 from seedframe.handover import Handover
 from seedframe.known_secrets import configured_secrets
-from seedframe.masked_report import masked_outcome, masked_resource
+from seedframe.masked_report import masked_outcome
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
 from seedframe.plugins.column_claims import ColumnClaims
 from seedframe.plugins.manager import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
+from seedframe.scene import Scene
 from seedframe.seed import Seed
+from seedframe.seed_observer import SeedObserver
 from seedframe.settings import Settings, declaration_problems, resolve
 
 if TYPE_CHECKING:
@@ -119,11 +121,7 @@ class Run:
             seed,
             self._settings[seed.name],
             planned,
-            on_rows=lambda resource, rows: self.observer.rows_read(seed, resource, rows),
-            on_planned=lambda outcome: self.observer.resource_planned(seed, masked_resource(outcome)),
-            on_started=lambda resource: self.observer.resource_started(seed, resource),
-            on_finished=lambda outcome: self.observer.resource_finished(seed, masked_resource(outcome)),
-            on_step=self.observer.step,
+            SeedObserver(self.observer, seed),
         )
 
     def done(self, seed: Seed, attempted: Attempted, started: float) -> SeedOutcome:

@@ -368,6 +368,12 @@ class Rows:
         return records_of(rows, lambda number: f"{self.name} row {number}", report)
 
 
+def rowsets_of(resources: Iterable[Any]) -> list[Rowset]:
+    """The rowsets of those resources that are `Rows`, as far as they were compared."""
+    found = [resource.rowset for resource in resources if isinstance(resource, Rows)]
+    return [rowset for rowset in found if rowset is not None]
+
+
 def _limit(value: int | str | None, name: str, where: str) -> Limit | None:
     try:
         return parse_limit(value) if value is not None else None
