@@ -200,11 +200,15 @@ def load_extensions(
         manager.trace_calls(trace)
     problems: list[DiscoveryError] = []
     distributions: tuple[Distribution, ...] = ()
-    if config.plugins_allow or config.plugins_named:
+    if config.plugins_allow or config.plugins_named or config.plugins_disabled:
         # Reading the metadata of all that is installed costs time, which a project without plugins need not spend.
-        from seedframe.plugins.installed import installed, unmet
+        from seedframe.plugins.installed import installed, left_out_in_vain, unmet
 
-        distributions, mistakes = installed(config)
+        found, mistakes = installed(config)
+        for told in left_out_in_vain(config, found):
+            logger.warning(told)
+        if config.plugins_allow or config.plugins_named:
+            distributions = found
         problems += [*mistakes, *unmet(distributions)]
         _serve(distributions)
         for dist, entry_point in _offered(distributions):

@@ -626,7 +626,26 @@ def test_a_slip_in_what_is_to_be_left_out_is_told(project: ProjectFactory, exten
         3,
         "error: -p no:seedframe-etx: no plugin is called 'seedframe-etx'\n hint: did you mean 'seedframe-ext'?\n",
     )
-    assert extension.run(folder, "list", "-p", "no:something-else").returncode == 0
+
+
+@pytest.mark.parametrize("config", [CONFIG, CONFIG.partition("[plugins]")[0]])
+@pytest.mark.parametrize("word", ["seedframe-exams", "something-else"])
+def test_what_is_left_out_and_not_installed_is_a_warning(
+    word: str, config: str, project: ProjectFactory, extension: Extension
+) -> None:
+    """A script may leave out what is not installed everywhere; that it begins as all plugins do makes it no slip."""
+    extension("def seedframe_configure(config): pass\n")
+    folder = project({"seeds/10_a.py": SEED}, config=config)
+    done = extension.run(folder, "list", "-p", f"no:{word}", "--format", "json")
+    assert (done.returncode, len(json.loads(done.stdout)["seeds"])) == (0, 1)
+    assert re.fullmatch(
+        rf"[0-9:]+ warning  -p no:{word} leaves nothing out: no installed plugin, and nothing in one, has that name;"
+        r" seedframe plugins lists them\n",
+        done.stderr,
+    )
+    assert extension.run(folder, "list", "-q", "-p", f"no:{word}").stderr == ""
+    for known in ("seedframe-ext", "Seedframe_Ext", "ext"):
+        assert extension.run(folder, "list", "-p", f"no:{known}").stderr == ""
 
 
 def test_two_entry_points_of_one_module_are_told(project: ProjectFactory, install: Install) -> None:

@@ -1,5 +1,4 @@
-"""Rows that the last apply declared, that are declared no more, and that nothing deletes: a person is told that they
-stay."""
+"""Rows that the last apply declared, that are declared no more and that nothing deletes: a person is told they stay."""
 
 from collections.abc import Collection
 

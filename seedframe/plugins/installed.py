@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from typing import Final, Literal, TypeAlias
@@ -11,11 +12,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from seedframe.config import NO_AUTOLOAD, Config
-from seedframe.errors import DiscoveryError, PluginMissing, did_you_mean
+from seedframe.errors import DiscoveryError, PluginMissing
 from seedframe.plugins.lockfile import Lock, LockedPlugin, read_lock
 from seedframe.plugins.locking import what_to_do, why_not
 from seedframe.plugins.manager import SEED_NAME
 from seedframe.plugins.offered import Offer, offers
+
+_PREFIX: Final = "seedframe-"
 
 State: TypeAlias = Literal["allowed", "blocked", "disabled", "missing"]
 
@@ -164,26 +167,50 @@ def _is_called(entry_point: EntryPoint, words: Collection[str]) -> bool:
     return entry_point.name in words or (match is not None and match["name"] in words)
 
 
-def _unknown_names(config: Config, found: Iterable[Distribution]) -> Iterable[DiscoveryError]:
+def left_out_in_vain(config: Config, found: Sequence[Distribution]) -> tuple[str, ...]:
+    """What is to be said of each `-p no:NAME` that leaves nothing out, other than a slip, which is a mistake."""
+    return tuple(
+        f"-p no:{word} leaves nothing out: no installed plugin, and nothing in one, has that name; seedframe plugins"
+        " lists them"
+        for word in _unknown(config.plugins_disabled, found)
+        if _near(word, found) is None
+    )
+
+
+def _unknown_names(config: Config, found: Sequence[Distribution]) -> Iterable[DiscoveryError]:
     """What `-p NAME` names, and nothing installed is called."""
-    found = tuple(found)
-    points = [point for dist in found for point in dist.entry_points]
-    keys = {canonicalize_name(dist.name) for dist in found}
-    known = [dist.name for dist in found] + [
-        word for point in points for word in (point.name, point.name.partition("_")[2]) if word
-    ]
-    for word in sorted(config.plugins_named):
-        if canonicalize_name(word) in keys or any(_is_called(point, {word}) for point in points):
-            continue
+    for word in _unknown(config.plugins_named, found):
         names = ", ".join(dist.name for dist in found)
-        hint = did_you_mean(word, known) or (f"the plugins are {names}" if names else "no plugin is installed")
+        hint = _near(word, found) or (f"the plugins are {names}" if names else "no plugin is installed")
         yield DiscoveryError(f"no plugin is called {word!r}", hint=hint, where=f"-p {word}")
-    for word in sorted(config.plugins_disabled):
+    for word in _unknown(config.plugins_disabled, found):
         # What is not installed is left out already; but a slip would load what was to be left out.
-        if canonicalize_name(word) not in keys and not any(_is_called(point, {word}) for point in points):
-            near = did_you_mean(word, known)
-            if near is not None:
-                yield DiscoveryError(f"no plugin is called {word!r}", hint=near, where=f"-p no:{word}")
+        near = _near(word, found)
+        if near is not None:
+            yield DiscoveryError(f"no plugin is called {word!r}", hint=near, where=f"-p no:{word}")
+
+
+def _unknown(words: Iterable[str], found: Iterable[Distribution]) -> list[str]:
+    """The words that neither a distribution nor an entry point is called."""
+    found = tuple(found)
+    keys = {canonicalize_name(dist.name) for dist in found}
+    points = [point for dist in found for point in dist.entry_points]
+    return [
+        word
+        for word in sorted(words)
+        if canonicalize_name(word) not in keys and not any(_is_called(point, {word}) for point in points)
+    ]
+
+
+def _near(word: str, found: Iterable[Distribution]) -> str | None:
+    """The name that `word` may be a slip of, as a hint. Most begin alike: what follows is what tells them apart."""
+    named: dict[str, str] = {}
+    for dist in found:
+        for point in dist.entry_points:
+            named |= {point.name: point.name, point.name.partition("_")[2] or point.name: point.name}
+        named[canonicalize_name(dist.name).removeprefix(_PREFIX)] = dist.name
+    near = get_close_matches(canonicalize_name(word).removeprefix(_PREFIX), named, n=1)
+    return f"did you mean {named[near[0]]!r}?" if near else None
 
 
 class _AsWritten(Requirement):
