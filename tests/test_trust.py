@@ -148,7 +148,7 @@ def test_what_is_not_as_it_was_is_refused_before_it_is_imported_and_not_locked(
     code, _, err = run("apply", "--dry-run")
     assert code == 3
     assert told in err
-    assert "nstall it again: pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'\n" in err
+    assert "nstall it again: `pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'`\n" in err
     assert "plugins lock" not in err  # which refuses it, too
     assert run("plugins")[0] == 3
     code, out, _ = run("plugins", "lock", "--check")
@@ -253,19 +253,19 @@ def test_an_allowed_plugin_that_is_not_in_the_lock_is_refused(root: Path, site: 
             '{"url": "file:///my%20code/acme", "dir_info": {"editable": true}}',
             True,
             "in editable mode",
-            "install it without -e: pip install --force-reinstall --no-deps '/my code/acme'",
+            "install it without -e: `pip install --force-reinstall --no-deps '/my code/acme'`",
         ),
         (
             '{"url": "https://token@example.com/acme.git", "vcs_info": {"vcs": "git"}}',
             False,
             "was installed without a list of its files (RECORD)",
-            "install it from a wheel: pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'",
+            "install it from a wheel: `pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'`",
         ),
         (
             "[]",
             False,
             "was installed without a list of its files (RECORD)",
-            "install it from a wheel: pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'",
+            "install it from a wheel: `pip install --force-reinstall --no-deps 'seedframe-acme==1.2.0'`",
         ),
     ],
 )

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _NAME_COLUMNS: Final = len("database")
 _TEXT_COLUMNS: Final = 56
+_INDENT: Final = len("✓ ") + _NAME_COLUMNS + 2
 
 
 @click.command("init", short_help="Migrate, apply all seeds, and verify.")
@@ -177,30 +179,31 @@ class Steps:
 
     def verified(self, report: "Report") -> None:
         """The report of verify: whole where something is wrong, else its last line."""
+        from seedframe.reporting.page import Line, folded
         from seedframe.reporting.text import closing_lines, lines
 
         if report.exit_code:
             self._print([[], *lines(report, self._page)])
             return
-        *_, last = closing_lines(report, self._page)
-        self._print([[], [(f"{self._signs.good} ", "good"), ("verified  ", "strong"), *last]])
+        *_, last = closing_lines(report, replace(self._page, width=None))
+        line: Line = [(f"{self._signs.good} ", "good"), ("verified  ", "strong"), *last]
+        self._print([[], *folded(line, self._page, indent=_INDENT)])
 
     def _line(self, sign: str, style: "Style", name: str, text: str, took_s: float | None) -> None:
         from seedframe.reporting.cells import pad, visible
+        from seedframe.reporting.page import Line, folded
         from seedframe.reporting.words import duration
 
         shown = visible(text, ascii_only=not self._page.unicode)
         took = "" if took_s is None else f"  {duration(took_s)}"
-        self._print(
-            [
-                [
-                    (f"{sign} ", style),
-                    (pad(name, _NAME_COLUMNS), "strong"),
-                    (f"  {pad(shown, _TEXT_COLUMNS)}", "plain"),
-                    (took, "dim"),
-                ]
-            ]
-        )
+        room = None if self._page.width is None else self._page.width - _INDENT - len(took)
+        line: Line = [
+            (f"{sign} ", style),
+            (pad(name, _NAME_COLUMNS), "strong"),
+            (f"  {pad(shown, _TEXT_COLUMNS if room is None else min(_TEXT_COLUMNS, room))}", "plain"),
+            (took, "dim"),
+        ]
+        self._print(list(folded(line, self._page, indent=_INDENT)))
 
     def _print(self, content: "Sequence[Line]") -> None:
         from seedframe.reporting.output import print_text

@@ -85,7 +85,7 @@ def _pip_install(dist: Distribution) -> str:
         source = quote(unquote(url.removeprefix("file://")))
     else:
         source = f"'{dist.name}=={dist.version}'"
-    return f"pip install --force-reinstall --no-deps {source}"
+    return f"`pip install --force-reinstall --no-deps {source}`"
 
 
 def _is_editable(dist: Distribution) -> bool:

@@ -8,7 +8,7 @@ from seedframe.changes import Counts
 from seedframe.history import ChangedRow, RunRecord, SeedRecord
 from seedframe.report import SCHEMA_VERSION, Mode, Status, counts_dict, problem_dict, utc_text
 from seedframe.reporting.cells import key_text, pad, text_width, visible
-from seedframe.reporting.page import Line, Page, Span, Style, folded, line_width
+from seedframe.reporting.page import Line, Page, Span, Style, Whole, folded, line_width
 from seedframe.reporting.signs import signs_for
 from seedframe.reporting.table import Column, table_lines
 from seedframe.reporting.text import problem_lines
@@ -130,8 +130,11 @@ def _audit_lines(seed: SeedRecord, record: RunRecord, page: Page) -> Iterator[Li
             yield [("    not in the audit trail", "warn")]
         return
     digests = [("hash", seed.hash), ("code", seed.code_digest), ("data", seed.data_digest)]
-    parts = [f"entry {seed.position}", *(f"{name} {_abridged(text, page)}" for name, text in digests if text)]
-    yield from folded([("    " + "  ".join(parts), "dim")], page, indent=4)
+    line: Line = [("    ", "plain"), (Whole(f"entry {seed.position}"), "dim")]
+    for name, text in digests:
+        if text:
+            line += [("  ", "plain"), (Whole(f"{name} {_abridged(text, page)}"), "dim")]
+    yield from folded(line, page, indent=4)
     for resource in seed.resources:
         told = _counts_words(resource.counts, record.mode)
         unlisted = f" ({plural(resource.unlisted, 'row')} not listed)" if resource.unlisted else ""

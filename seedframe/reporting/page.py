@@ -12,14 +12,15 @@ Style: TypeAlias = Literal["plain", "strong", "dim", "good", "warn", "bad", "cre
 Span: TypeAlias = tuple[str, Style]
 Line: TypeAlias = list[Span]
 
-_WORDS: Final = re.compile(r" +|[^ ]+")
+_WORDS: Final = re.compile(r" +|(?:`[^`]*`|[^ ])+")
 _KEPT_TOGETHER: Final = re.compile(
     r"""[ ]+
-    | (?: `[^`]*`                               # what is quoted
+    | (?: `[^`]*`                               # what is quoted: of a command all, however long
         | "[^"]*"
         | (?<!\w)'[^']*'(?!\w)
         | (?<!\S)--?[a-z][a-z-]*[ ](?=[^ -])      # an option and its value
         | (?<!\S)(?:seedframe|pip[ ]install)[ ](?=\S)
+        | (?<!\S)[0-9][0-9,]*[ ](?=[a-z])         # how many of what
         | [ ]=[ ](?=\S)                          # a line of a configuration file
         | [^ ] )+""",
     re.VERBOSE,
@@ -63,9 +64,9 @@ def line_width(line: Iterable[Span]) -> int:
 def folded(line: Line, page: Page, *, indent: int) -> Iterator[Line]:
     """A line, continued below after `indent` columns where a terminal is narrower than it.
 
-    Words stay whole, and what is quoted or a command where it fits into a line of its own. A word that is too long for
-    any line is left to the terminal: what is copied from there is whole. Only a text in wide characters, which has no
-    spaces, is broken between them.
+    Words stay whole, commands in backticks, and what else is quoted or a command where it fits into a line. A word
+    that is too long for any line is left to the terminal: what is copied from there is whole. Only a text in wide
+    characters, which has no spaces, is broken between them.
     """
     if page.width is None or line_width(line) <= page.width:
         yield line
