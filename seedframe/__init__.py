@@ -1,7 +1,7 @@
 """seedframe: essential data as code, for PostgreSQL. The public names are imported when first used."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from seedframe.accounts.account import Account
@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from seedframe.accounts.local import LocalAccounts
     from seedframe.accounts.supabase import SupabaseAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
+    from seedframe.cli.command_context import CommandContext
     from seedframe.database.db import Db
     from seedframe.emails import normalise_email
     from seedframe.errors import SeedframeError
     from seedframe.markers import hookimpl
     from seedframe.option import Option
     from seedframe.project import Project
+    from seedframe.report import Report
     from seedframe.reporting.formats import Reporter
+    from seedframe.reporting.page import Page
     from seedframe.resources.extension import Extension
     from seedframe.resources.protocol import Resource
     from seedframe.resources.rows import Rows
@@ -35,14 +38,17 @@ _HOMES: Final = {
     "Accounts": "seedframe.accounts.chosen",
     "Change": "seedframe.changes",
     "Changes": "seedframe.changes",
+    "CommandContext": "seedframe.cli.command_context",
     "Db": "seedframe.database.db",
     "Extension": "seedframe.resources.extension",
     "FileFormat": "seedframe.sources.formats",
     "Finding": "seedframe.changes",
     "LocalAccounts": "seedframe.accounts.local",
     "Option": "seedframe.option",
+    "Page": "seedframe.reporting.page",
     "Plan": "seedframe.changes",
     "Project": "seedframe.project",
+    "Report": "seedframe.report",
     "Reporter": "seedframe.reporting.formats",
     "Resource": "seedframe.resources.protocol",
     "Rows": "seedframe.resources.rows",
@@ -69,14 +75,17 @@ __all__ = [
     "Accounts",
     "Change",
     "Changes",
+    "CommandContext",
     "Db",
     "Extension",
     "FileFormat",
     "Finding",
     "LocalAccounts",
     "Option",
+    "Page",
     "Plan",
     "Project",
+    "Report",
     "Reporter",
     "Resource",
     "Rows",
@@ -99,11 +108,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'seedframe' has no attribute {name!r}")
-    return getattr(import_module(home), name)
+if not TYPE_CHECKING:  # a type checker would take any name for one of seedframe's
+
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'seedframe' has no attribute {name!r}")
+        return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:

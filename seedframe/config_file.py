@@ -78,7 +78,8 @@ def find_config_file(path: Path | None = None) -> ConfigFile:
     raise ConfigError(
         f"no {FILE_NAME} here or in any folder above",
         where=str(start),
-        hint=f"create {FILE_NAME} beside the seeds folder (it may be empty), or add [tool.seedframe] to {PYPROJECT}",
+        hint=f"`seedframe new project` writes one to start from; or create {FILE_NAME} beside the seeds folder (it may"
+        f" be empty), or add [tool.seedframe] to {PYPROJECT}",
     )
 
 

@@ -275,7 +275,7 @@ _Declared = TypeVar("_Declared", Setting, Option)
 
 def _declared(value: object, kind: type[_Declared]) -> tuple[tuple[_Declared, ...], str | None]:
     """The settings or options of a list, or what is wrong with it."""
-    if isinstance(value, str) or not isinstance(value, Collection):
+    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
         return (), f"is {_kind(value)}"
     declared: list[_Declared] = []
     for item in value:

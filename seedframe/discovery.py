@@ -515,5 +515,6 @@ def _nothing(config: Config) -> NoSeeds:
     state = "has no seeds" if config.seeds_dir.is_dir() else "does not exist"
     return NoSeeds(
         f"no seeds found: {folder}/ {state}",
-        hint=f"write {folder}/10_name.py with a function `resources`, or allow a plugin: see `seedframe plugins`",
+        hint=f"`seedframe new seed NAME` writes one ({folder}/NN_name.py, with a function `resources`);"
+        " `seedframe plugins` shows those of plugins",
     )

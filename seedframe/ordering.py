@@ -179,7 +179,7 @@ def select(seeds: Sequence[Seed], selection: Selection, env: str) -> tuple[Seed,
     `env`, NoSeeds when nothing is left.
     """
     if not seeds:
-        raise NoSeeds("no seeds found", hint="write seeds/10_name.py with a function `resources`")
+        raise NoSeeds("no seeds found", hint="`seedframe new seed NAME` writes one")
     wanted = matching(seeds, selection)
     named = {seed.name for name in selection.names for seed in _named(name, seeds)}
     refused = [_not_here(seed, env) for seed in wanted if seed.name in named and not seed.runs_in(env)]

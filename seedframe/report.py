@@ -86,7 +86,7 @@ class Target:
     server: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """One run, whole. `error` is set only when the run could not start or could not go on.
 
@@ -125,6 +125,20 @@ class Report:
     def exit_code(self) -> int:
         """The process's exit code, 0 to 3."""
         return exit_code(self)
+
+    def __repr__(self) -> str:
+        """`<Report apply failed, exit code 1: 10_items: …>`: short, and what went wrong first, for a failed test."""
+        wrong = [str(error) for error in (self.error, *self.more_errors) if error is not None]
+        for outcome in self.seeds:
+            if outcome.error is not None:
+                wrong.append(f"{outcome.seed}: {outcome.error}")
+            wrong += [f"{outcome.seed}: {found.text}" for found in outcome.findings if found.severity == "error"]
+        counts = self.summary
+        done = f"create {counts.create}, update {counts.update}, delete {counts.delete}"
+        return (
+            f"<Report {self.mode} {self.status.value}, exit code {self.exit_code}:"
+            f" {'; '.join(wrong) if wrong else done}>"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document that docs/report.md describes.

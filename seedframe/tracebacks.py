@@ -18,6 +18,7 @@ _MESSAGE_LIMIT: Final = 500
 _UNEXPECTED: Final = re.compile(
     r"(?P<name>\w+)(\.__init__)?\(\) got an unexpected keyword argument '(?P<argument>\w+)'"
 )
+_UNKNOWN_NAME: Final = re.compile(r"cannot import name '(?P<name>\w+)' from 'seedframe'")
 
 
 def one_line(text: str) -> str:
@@ -38,6 +39,8 @@ def describe(error: BaseException) -> str:
     message = one_line(_text(error))
     if isinstance(error, TypeError):
         message += _near_argument(message)
+    elif isinstance(error, ImportError):
+        message += _near_name(message)
     return f"{name}: {message}" if message else name
 
 
@@ -48,6 +51,13 @@ def _near_argument(message: str) -> str:
     if match is None or called is None:
         return ""
     near = did_you_mean(match["argument"], signature(called).parameters)
+    return f" ({near})" if near else ""
+
+
+def _near_name(message: str) -> str:
+    """For a name that seedframe does not have: the nearest that it has."""
+    match = _UNKNOWN_NAME.search(message)
+    near = did_you_mean(match["name"], seedframe.__all__) if match else None
     return f" ({near})" if near else ""
 
 

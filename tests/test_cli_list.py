@@ -154,7 +154,7 @@ def test_what_is_wrong_with_the_project_is_told_after_the_list(listed: List) -> 
 def test_no_seeds_at_all_is_not_a_list(listed: List) -> None:
     done = listed({})
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("error: no seeds found: seeds/ does not exist\n hint: write seeds/10_name.py")
+    assert done.stderr.startswith("error: no seeds found: seeds/ does not exist\n hint: `seedframe new seed")
 
 
 def test_nothing_a_seed_says_of_itself_steers_the_terminal(listed: List) -> None:

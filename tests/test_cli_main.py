@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedframe import __version__
-from seedframe.cli.main import COMMANDS, main
+from seedframe.cli.main import main
 from seedframe.cli.options import wants_color
+from seedframe.command_table import COMMANDS
 from seedframe.errors import Problem
 from seedframe.reporting.page import Page, line_text
 from seedframe.reporting.text import problem_lines
@@ -66,6 +67,7 @@ def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> Non
     assert "click" in loaded
     assert [name for name in HEAVY if name in loaded] == []
     assert {name for name in loaded if name.startswith("seedframe.cli.")} == {
+        "seedframe.cli.apart",
         "seedframe.cli.closed",
         "seedframe.cli.options",
         "seedframe.cli.masked_stream",

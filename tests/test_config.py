@@ -375,8 +375,8 @@ def test_no_configuration(folder: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config()
     assert str(caught.value) == (
-        f"{folder}: no seedframe.toml here or in any folder above (create seedframe.toml beside the seeds folder "
-        "(it may be empty), or add [tool.seedframe] to pyproject.toml)"
+        f"{folder}: no seedframe.toml here or in any folder above (`seedframe new project` writes one to start from; or"
+        " create seedframe.toml beside the seeds folder (it may be empty), or add [tool.seedframe] to pyproject.toml)"
     )
 
 

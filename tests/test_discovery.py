@@ -552,4 +552,4 @@ def test_no_seeds_is_not_told_where_something_else_is_why(folder: Write, install
     with pytest.raises(NoSeeds) as none:
         Project.load(folder({}, name="other")).choose()
     assert none.value.hint is not None
-    assert "allow a plugin" in none.value.hint
+    assert "`seedframe plugins` shows those of plugins" in none.value.hint

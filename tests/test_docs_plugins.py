@@ -171,7 +171,7 @@ def test_the_account_backend(clinic: Folder, sql: Sql) -> None:
 def test_the_reporter_the_command_and_who_watches(clinic: Folder, site: Path) -> None:
     done = clinic.run("apply", "--format", "short", env={"PYTHONPATH": str(site)})
     assert (done.returncode, done.stdout) == (0, "30_vaccines: changed\n")
-    assert clinic.run("count", env={"PYTHONPATH": str(site)}).stdout == "1 seeds\n"
+    assert clinic.run("count", env={"PYTHONPATH": str(site)}).stdout == "1 seeds in development\n"
     assert not (clinic.path / "alert.txt").exists()
     clinic.write({"seeds/90_bad.py": "def verify(): yield 'never'\n"})
     assert clinic.run("apply", env={"PYTHONPATH": str(site)}).returncode == 1

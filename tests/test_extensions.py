@@ -402,6 +402,67 @@ def test_a_command(project: ProjectFactory, extension: Extension) -> None:
     assert "no command 'greet'" in left_out.stderr
 
 
+WHERE = """
+import click
+
+@click.command("where", help="Where we are.")
+@click.pass_obj
+def where(context):
+    project = context.project()
+    click.echo(f"{context.env} {project.config.project} {len(project.seeds)}")
+
+@click.command("blind")
+@click.option("--env", default="mine")
+def blind(env):
+    click.echo(env)
+
+def seedframe_commands():
+    return [where, blind]
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--env", "production", "where"), ("where", "--env", "production"), ("--env=x", "where", "--env=production")],
+)
+def test_a_command_asks_what_the_command_line_says(
+    project: ProjectFactory, extension: Extension, arguments: tuple[str, ...]
+) -> None:
+    extension(WHERE)
+    done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "production shop 1\n", "")
+
+
+def test_a_command_is_of_the_project_that_config_names(project: ProjectFactory, extension: Extension) -> None:
+    extension(WHERE)
+    folder = project({"seeds/10_a.py": SEED, "seeds/20_b.py": SEED}, config=CONFIG)
+    folder.write({"other/seedframe.toml": CONFIG, "other/seeds/10_a.py": SEED})
+    other = extension.run(folder, "--config", "other/seedframe.toml", "where")
+    assert (other.stdout, other.stderr) == ("development shop 1\n", "")
+    assert extension.run(folder, "where").stdout == "development shop 2\n"
+    assert "--trace-hooks" in extension.run(folder, "where", "--help").stdout
+
+
+def test_a_command_that_does_not_ask_is_warned_of(project: ProjectFactory, extension: Extension) -> None:
+    extension(WHERE)
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    assert extension.run(folder, "blind").stderr == ""
+    own = extension.run(folder, "blind", "--env", "theirs", "-p", "no:other")
+    assert (own.returncode, own.stdout) == (0, "theirs\n")
+    who = "warning: the command 'blind' of plugin seedframe-ext 1.0, extension 'ext' has not looked at"
+    assert f"{who} -p\n" in own.stderr
+    assert f"{who} --env, -p\n" in extension.run(folder, "--env", "production", "-p", "no:other", "blind").stderr
+
+
+def test_a_built_in_command_is_not_replaced(project: ProjectFactory, extension: Extension) -> None:
+    extension("import click\ndef seedframe_commands(): return [click.Command('list')]\n")
+    done = extension.run(project({"seeds/10_a.py": SEED}, config=CONFIG), "list")
+    assert done.returncode == 3
+    assert (
+        "two commands are called 'list': of seedframe itself and of plugin seedframe-ext 1.0, extension" in done.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("hook", "value", "message"),
     [
@@ -674,3 +735,20 @@ def test_plugins_tells_what_every_other_command_would(project: ProjectFactory, e
     assert done.stderr.count("error:") == 1
     assert "extension 'ext'" in done.stderr
     json.loads(done.stdout)
+
+
+def test_of_two_extensions_in_one_package_the_right_one_is_named(project: ProjectFactory, install: Install) -> None:
+    files = {
+        "pack/__init__.py": "",
+        "pack/first.py": "def seedframe_configure(config): pass\n",
+        "pack/second.py": (
+            "import click\nfrom pack.helper import fail\nfrom seedframe import SeedframeError\n"
+            "@click.command()\ndef broken(): fail()\ndef seedframe_commands(): return [broken]\n"
+        ),
+        "pack/helper.py": "def fail(): 1 / 0\n",
+    }
+    site = install("seedframe-ext", "1.0", {"first": "pack.first", "second": "pack.second"}, files)
+    done = project({"seeds/10_a.py": SEED}, config=CONFIG).run("broken", env={"PYTHONPATH": str(site)})
+    assert done.stderr.startswith(
+        "error: pack/helper.py:1: plugin seedframe-ext 1.0, extension 'second': the command 'broken' failed: Zero"
+    )

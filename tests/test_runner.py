@@ -736,3 +736,16 @@ def test_a_package_whose_other_module_changed_has_moved_on(project: ProjectFacto
     assert folder.run("apply").returncode == 0
     folder.write({"seeds/10_x/more.py": wants.format("true")})
     assert folder.run("verify").returncode == 1  # pending: the seed moved on, the database did not
+
+
+def test_the_repr_of_a_report_says_what_went_wrong(project: ProjectFactory, sql: Sql) -> None:
+    """It is what a test that failed shows of it."""
+    sql("create table t (id int primary key)")
+    folder = project(
+        {
+            "seeds/10_a.py": "from seedframe import Tables\ndef resources(): yield Tables('t')\n",
+            "seeds/20_b.py": "def verify(): yield 'too few'\n",
+        }
+    )
+    assert repr(apply(folder)) == "<Report apply failed, exit code 1: 20_b: too few>"
+    assert repr(apply(folder, "a")) == "<Report apply in_sync, exit code 0: create 0, update 0, delete 0>"

@@ -15,27 +15,15 @@ from seedframe.cli.closed import let_reader_go, stand_in
 from seedframe.cli.masked_stream import masked_stderr
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
+from seedframe.command_table import COMMANDS
 from seedframe.masking import masked, one_command
 
 if TYPE_CHECKING:
     from seedframe.errors import Problem
 
-# Help is given from this table, so that it imports no command.
-COMMANDS: Final = {
-    "list": ("seedframe.cli.list", "The seeds in run order, and what they declare."),
-    "apply": ("seedframe.cli.apply", "Make the database hold what the seeds declare."),
-    "verify": ("seedframe.cli.verify", "Prove that it still does; never writes."),
-    "history": ("seedframe.cli.history", "What was applied, when, with what outcome."),
-    "lint": ("seedframe.cli.lint", "Mistakes in seeds and data, found without a database."),
-    "env": ("seedframe.cli.env", "The variables that the seeds read."),
-    "plugins": ("seedframe.cli.plugins", "Installed plugins: allowed or blocked, and why."),
-    "forget": ("seedframe.cli.forget", "Drop a removed seed's baselines from the ledger."),
-    "db": ("seedframe.cli.db", "Start, stop, initialise and reach the database."),
-    "new": ("seedframe.cli.new", "Write a project, a seed or a plugin to start from."),
-}
-
 
 _LOGS: Final = "seedframe.cli.logs"
+_PLUGIN_COMMANDS: Final = "seedframe.cli.plugin_commands"
 
 
 class _Commands(click.Group):
@@ -49,7 +37,7 @@ class _Commands(click.Group):
         if entry is None:
             from seedframe.cli.plugin_commands import choose  # here and below: few invocations come to that
 
-            return choose(ctx, cmd_name, COMMANDS)
+            return choose(ctx, cmd_name)
         command: click.Command = import_module(entry[0]).command
         return command
 
@@ -60,7 +48,7 @@ class _Commands(click.Group):
             from seedframe.cli.plugin_commands import plugin_commands
             from seedframe.errors import UsageError, did_you_mean
 
-            found = plugin_commands(ctx, COMMANDS)
+            found = plugin_commands(ctx)
             if args[0] not in found:
                 commands = (*COMMANDS, *found)
                 known = f"the commands are {', '.join(commands)}"
@@ -133,6 +121,7 @@ def _run(arguments: list[str], apart: Apart) -> int:
             ctx = _group.make_context("seedframe", arguments, obj=apart)
             with ctx:
                 result = _group.invoke(ctx)
+                _warn_of_unasked(ctx)
             return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -151,6 +140,11 @@ def _run(arguments: list[str], apart: Apart) -> int:
         if not isinstance(error, ReportNotWritten):
             tell_program(problems, arguments, tuple(COMMANDS), context)
         return COULD_NOT_RUN
+
+
+def _warn_of_unasked(ctx: click.Context) -> None:
+    if _PLUGIN_COMMANDS in sys.modules and (told := sys.modules[_PLUGIN_COMMANDS].unasked(ctx)) is not None:
+        click.echo(f"warning: {told}", err=True)
 
 
 # -------------------------------------------------------------------------

@@ -185,6 +185,15 @@ def add_global_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def global_parameters() -> list[click.Parameter]:
+    """The options, for a command that is made already."""
+
+    def nothing() -> None:
+        """Only takes options."""
+
+    return list(reversed(getattr(add_global_options(nothing), "__click_params__", [])))
+
+
 def global_options(function: Callable[Concatenate[Context, P], int]) -> Callable[P, int]:
     """For a command: it takes the options of every command, its first argument is the `Context`, logging is set up."""
 

@@ -1,15 +1,17 @@
 """Commands that allowed plugins add: loaded when a command is asked for that is not built in."""
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
 import click
 
 from seedframe.cli.apart import Apart
-from seedframe.cli.options import context_of
+from seedframe.cli.command_context import CommandContext
+from seedframe.cli.options import context_of, global_parameters
 from seedframe.discovery import load_extensions
 from seedframe.errors import ConfigError
 from seedframe.plugins.manager import SeedManager
@@ -18,18 +20,18 @@ _LOADED: Final = "commands of plugins"
 _CHOSEN: Final = "command of a plugin"
 
 
-def plugin_commands(ctx: click.Context, built_in: Collection[str]) -> Mapping[str, click.Command]:
+def plugin_commands(ctx: click.Context) -> Mapping[str, click.Command]:
     """The commands by name; none where there is no configuration that could allow any plugin.
 
     Errors: DiscoveryError, where a plugin cannot say which it adds.
     """
     if _LOADED not in ctx.meta:
-        ctx.meta[_LOADED] = _load(ctx, built_in)
+        ctx.meta[_LOADED] = _load(ctx)
     found: Mapping[str, click.Command] = ctx.meta[_LOADED][0]
     return found
 
 
-def _load(ctx: click.Context, built_in: Collection[str]) -> tuple[Mapping[str, click.Command], SeedManager | None]:
+def _load(ctx: click.Context) -> tuple[Mapping[str, click.Command], SeedManager | None]:
     context = context_of(ctx)
     try:
         config = context.config()
@@ -37,20 +39,27 @@ def _load(ctx: click.Context, built_in: Collection[str]) -> tuple[Mapping[str, c
         return {}, None
     with redirect_stdout(sys.stderr):
         manager, _, problems = load_extensions(config, context.trace)
-        found = manager.contributions.commands(built_in)
+        found = manager.contributions.commands
     if problems and not found:
         raise problems[0]
     return found, manager
 
 
-def choose(ctx: click.Context, name: str, built_in: Collection[str]) -> click.Command | None:
-    """The command of this name, which is going to be run; None where no plugin has it. Errors: as above."""
-    found = plugin_commands(ctx, built_in).get(name)
-    if found is not None:
-        ctx.meta[_CHOSEN] = name
-        if (apart := ctx.find_object(Apart)) is not None:
-            apart.give_back()  # what it prints, and its children do, is its own affair
-    return found
+def choose(ctx: click.Context, name: str) -> click.Command | None:
+    """The command of this name, which is going to be run, with the options that every command takes; None where no
+    plugin has it. Errors: as above."""
+    found = plugin_commands(ctx).get(name)
+    if found is None:
+        return None
+    ctx.meta[_CHOSEN] = name
+    if (apart := ctx.find_object(Apart)) is not None:
+        apart.give_back()  # what it prints, and its children do, is its own affair
+    ctx.obj = CommandContext(ctx)
+    own = {word for parameter in found.params for word in (*parameter.opts, *parameter.secondary_opts)}
+    more = [parameter for parameter in global_parameters() if own.isdisjoint(parameter.opts)]
+    command = copy(found)
+    command.params = [*found.params, *more]
+    return command
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +75,17 @@ def chosen(ctx: click.Context | None) -> Chosen | None:
     if ctx is None or _CHOSEN not in ctx.meta:
         return None
     return Chosen(ctx.meta[_CHOSEN], ctx.meta[_LOADED][1])
+
+
+def unasked(ctx: click.Context) -> str | None:
+    """What to warn of: the command line says which project and environment is meant, and the plugin's command that was
+    run has not asked."""
+    command = chosen(ctx)
+    given = context_of(ctx)
+    told = {"--env": given.env, "--config": given.config_path, "-p": given.disabled or given.named}
+    words = [word for word, value in told.items() if value]
+    if command is None or not words or not isinstance(ctx.obj, CommandContext) or ctx.obj.asked:
+        return None
+    owner = command.plugins.contributions.owner("command", command.name)
+    who = f" of {command.plugins.called(owner)}" if owner is not None else ""
+    return f"the command {command.name!r}{who} has not looked at {', '.join(words)}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from seedframe.command_table import COMMANDS
 from seedframe.errors import DiscoveryError, SeedframeError, did_you_mean
 from seedframe.log import logger
 from seedframe.plugins.kinds import Kinds
@@ -37,7 +38,7 @@ class Contributions:
 
     def added_by(self, key: str) -> "Mapping[str, tuple[str, ...]]":
         """What one extension adds, by what it is: {"reporter": ("short",)}. Errors: DiscoveryError."""
-        asked = (len(self.kinds), self.file_formats, self.account_backends, self.reporters, self.commands(()))
+        asked = (len(self.kinds), self.file_formats, self.account_backends, self.reporters, self.commands)
         assert asked  # noqa: S101 - they were asked for, so that their owners are known
         found: dict[str, list[str]] = {}
         for (what, name), owner in self._owners.items():
@@ -104,11 +105,12 @@ class Contributions:
                 found.add(reporter.name, reporter, key, who)
         return found.things
 
-    def commands(self, taken: Iterable[str]) -> "Mapping[str, click.Command]":
-        """Commands beside the built-in ones, whose names are `taken`."""
+    @cached_property
+    def commands(self) -> "Mapping[str, click.Command]":
+        """Commands beside the built-in ones."""
         import click
 
-        found = _Named("command", self._owners, dict.fromkeys(taken, "seedframe itself"))
+        found = _Named("command", self._owners, dict.fromkeys(COMMANDS, "seedframe itself"))
         for key, who, commands in self._of("seedframe_commands"):
             for command in _items(commands, click.Command, who, "seedframe_commands"):
                 found.add(command.name or "", command, key, who)
@@ -124,6 +126,7 @@ class Contributions:
             lambda: self.file_formats,
             lambda: self.account_backends,
             lambda: self.reporters,
+            lambda: self.commands,
         )
         for ask in asked:
             try:

@@ -150,8 +150,14 @@ class SeedManager(pluggy.PluginManager):
         found = deepest(error, lambda file: any(files.owns(file) for files in owned.values()))
         if found is None:
             return None
-        key = next(key for key, files in owned.items() if files.owns(found[0]))
-        return self.called(key), owned[key].show(*found)
+        sharing = [key for key, files in owned.items() if files.owns(found[0])]
+        place = owned[sharing[0]].show(*found)
+        if len(sharing) == 1:
+            return self.called(sharing[0]), place
+        # Of several in one package it is the one whose module the error passed through.
+        modules = {getattr(owned[key].module, "__file__", None): key for key in sharing}
+        passed = deepest(error, modules.__contains__)
+        return self.called(modules[passed[0]]) if passed else f"plugin {self._origins[sharing[0]]}", place
 
     def broken_wrapper(self, error: BadWrapper) -> tuple[str, str]:
         """The plugin whose wrapper broke the rules, as it is called in messages, and the line."""
