@@ -60,7 +60,7 @@ def test_the_samples_pass(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

@@ -9,8 +9,10 @@ import pytest
 from seedframe.database.session import Session
 from seedframe.resources.rows import Rows
 from seedframe.testing import ConvergenceError, Database, SeedRunner, assert_converges
+from seedframe.testing.fresh_process import trouble_elsewhere
 from seedframe.testing.outcome import PROMISES
 from seedframe.testing.proof import _Proof
+from seedframe.testing.sets import _makes_sets, uses_sets
 
 ITEMS = "create table items (sku text primary key, name text not null, price int not null default 5)"
 
@@ -121,7 +123,7 @@ def test_a_dry_run_that_writes_a_row(items: SeedRunner) -> None:
 def test_a_dry_run_that_moves_a_sequence(items: SeedRunner) -> None:
     items.database.execute("create sequence numbers")
     error = broken(items, ON_THE_SIDE.format(statement="select nextval('numbers')"))
-    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences)\n")
+    assert str(error).startswith("a dry run writes nothing: it changed sequence numbers\n")
 
 
 def test_a_dry_run_that_takes_a_transaction_id(items: SeedRunner) -> None:
@@ -135,19 +137,19 @@ ONCE = "create table if not exists side (n int primary key); insert into side va
 
 def test_a_dry_run_that_writes_only_once(items: SeedRunner) -> None:
     error = broken(items, ON_THE_SIDE.format(statement=ONCE))
-    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences), side\n")
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog), side\n")
 
 
 def test_a_dry_run_that_changes_but_the_catalog(items: SeedRunner) -> None:
     error = broken(items, ON_THE_SIDE.format(statement="comment on table items is 'x'"))
-    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences)\n")
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog)\n")
 
 
 def test_a_verify_that_writes_only_once(items: SeedRunner) -> None:
     """It is called in each apply as well."""
     seed = ON_THE_SIDE.format(statement=ONCE).replace("resources(settings)", "verify(settings)")
     error = broken(items, seed.replace("    yield Rows", "\ndef resources():\n    yield Rows"))
-    assert str(error).startswith("a dry run writes nothing: it changed (catalog and sequences), side\n")
+    assert str(error).startswith("a dry run writes nothing: it changed (catalog), side\n")
 
 
 def test_a_seed_that_writes_once_its_rows_are_there(items: SeedRunner) -> None:
@@ -155,13 +157,13 @@ def test_a_seed_that_writes_once_its_rows_are_there(items: SeedRunner) -> None:
     seed = ON_THE_SIDE.format(statement=ONCE).replace("resources(settings):", "resources(db, settings):")
     seed = seed.replace("connection.execute(", "db.scalar('select count(*) from items') and connection.execute(")
     error = broken(items, seed)
-    assert str(error).startswith("a dry run writes nothing: it or verify, after apply, changed (catalog and")
+    assert str(error).startswith("a dry run writes nothing: it or verify, after apply, changed (catalog)")
 
 
 def test_a_module_that_writes_when_it_is_loaded(items: SeedRunner) -> None:
     seed = f"import psycopg\nwith psycopg.connect({items.database.url!r}) as side:\n    side.execute({ONCE!r})\n{SEED}"
     error = broken(items, seed)
-    assert str(error).startswith("a dry run writes nothing: that it was loaded changed (catalog and sequences), side")
+    assert str(error).startswith("a dry run writes nothing: that it was loaded changed (catalog), side")
 
 
 def test_rows_that_hang_on_the_order_of_a_set(items: SeedRunner) -> None:
@@ -173,6 +175,57 @@ def test_rows_that_hang_on_the_order_of_a_set(items: SeedRunner) -> None:
     )
     assert str(error).startswith("after apply, the plan is empty: in a process of its own (PYTHONHASHSEED=")
     assert "to update" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("str(Path.cwd())", "in another working directory"),
+        ("next(name for name in os.environ if name in ('PATH', 'KIT_LAST'))", "the environment's variables in another"),
+        ("str(datetime(2024, 1, 1).timestamp())", "TZ="),
+    ],
+)
+def test_what_hangs_on_where_a_process_runs(
+    items: SeedRunner, monkeypatch: pytest.MonkeyPatch, value: str, place: str
+) -> None:
+    monkeypatch.setenv("KIT_LAST", "x")
+    head = "import os\nfrom datetime import datetime\nfrom pathlib import Path\nfrom seedframe import Rows\n\n"
+    rows = f"rows=[{{'sku': 'a', 'name': {value}}}]"
+    items.write({"seeds/10_items.py": f"{head}def resources():\n    yield Rows('items', key='sku', {rows})\n"})
+    items.apply()
+    told = trouble_elsewhere(items, ("items",), sets=False)
+    assert told is not None
+    assert (told.exit_code, told.changed) == (0, 1)
+    # Alone: the others are not to blame.
+    assert str(told.place).partition(", ")[2].startswith(place)
+    assert str(told.place).count(", ") == 1
+
+
+def test_a_set_of_two_is_found_however_this_process_has_it(items: SeedRunner) -> None:
+    """Half of all processes have one order, half the other: so there are eight. Here, both are tried."""
+    for wanted in ("min", "max"):
+        choice = f"{wanted}(names) if os.getpid() == {os.getpid()} else list(names)[0]"
+        body = f"    names = {{'x one', 'y two'}}\n    name = {choice}\n"
+        rows = "    yield Rows('items', key='sku', rows=[{'sku': 'a', 'name': name}])\n"
+        items.write({"seeds/10_items.py": f"import os\nfrom seedframe import Rows\n\ndef resources():\n{body}{rows}"})
+        items.apply()
+        assert uses_sets(items.load().seeds)
+        assert trouble_elsewhere(items, ("items",), sets=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "sets"),
+    [
+        ("NAMES = {'a', 'b'}", True),
+        ("NAMES = {name for name in 'ab'}", True),
+        ("NAMES = list(frozenset('ab'))", True),
+        ("NAMES = {'a': 1}.keys() - {'b': 1}.keys()", True),
+        ("NAMES = [str(hash('a'))]", True),
+        ("NAMES = {'a': 1}; OTHERS = [3 - 1, {**NAMES}]", False),
+    ],
+)
+def test_code_that_goes_through_sets_is_known(code: str, sets: bool) -> None:
+    assert _makes_sets(code) is sets
 
 
 def test_what_an_installed_module_computes_when_it_is_imported(
@@ -324,28 +377,107 @@ def test_rows_for_other_environments_and_none_at_all(items: SeedRunner) -> None:
     assert "production" in said
 
 
-def test_a_kind_of_two_tables(items: SeedRunner) -> None:
-    """The row is of the one that has it, and what is in the other is not known."""
-    items.database.execute("create table others (sku text primary key)")
-    two = CARELESS.replace('("items",)', '("others", "items")').replace("select count(*)", "select count(*) = 2")
-    two = two.replace("(:sku, :sku)", "(:sku, :sku) on conflict do nothing")
-    assert left_out(items, two) == [
-        "seed 10_items, items: Items has no managed_columns to say what it manages",
-        "seed 10_items, items: what it writes into others cannot be changed by the kit: its changes do not name it",
-    ]
-    items.database.execute("truncate items; drop schema seedframe cascade")
-    unnamed = two.replace('{"sku": sku}', '{"number": sku}').replace('change.key["sku"]', 'change.key["number"]')
-    reason = "its changes name no row of one table that it writes, so nothing can be changed by the kit"
-    assert left_out(items, unnamed) == [f"seed 10_items, items: {reason}"]
+# Of two tables, whose rows belong together.
+PAIRS = """
+from seedframe import Change, Changes
+
+class Pairs:
+    name = "pairs"
+    tables = ("items", "notes")
+
+    def describe(self):
+        return "pairs"
+
+    def diff(self, db):
+        there = [row["sku"] for row in db.rows(
+            "select sku from items join notes using (sku) where name = sku and note = 'N'"
+        )]
+        return Changes.of([Change("create", {"sku": sku}, after={"name": sku}) for sku in "ab" if sku not in there])
+
+    def delete(self, db, changes):
+        pass
+
+    def write(self, db, changes):
+        for change in changes.sample:
+            db.execute(
+                "insert into items (sku, name) values (:sku, :sku) on conflict (sku) do update set name = :sku",
+                sku=change.key["sku"],
+            )
+            db.execute(
+                "insert into notes values (:sku, 'N') on conflict (sku) do update set note = 'N'",
+                sku=change.key["sku"],
+            )
+
+def resources():
+    yield Pairs()
+"""
+
+
+@pytest.fixture
+def notes(items: SeedRunner) -> SeedRunner:
+    items.database.execute("create table notes (sku text primary key references items, note text)")
+    return items
+
+
+def test_a_kind_of_two_tables(notes: SeedRunner) -> None:
+    """Its changes are of neither table alone; what it was seen to write is changed, in both."""
+    notes.write({"seeds/10_items.py": PAIRS})
+    done = notes.assert_converges("items")
+    done.require_complete()
+    assert {(each.resource, each.column) for each in done.mutated} == {("pairs", "name"), ("pairs", "note")}
+    assert done.deleted == ("pairs",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (" and note = 'N'", "", "notes.note: the resource wrote it, and nobody notices when it is changed"),
+        ("join notes", "left join notes", "notes: the resource wrote a row of it, and nobody notices when that is"),
+        ('"notes")', '"notes", "more")', ": it wrote nothing into more, so nothing there could be tried"),
+    ],
+)
+def test_what_a_kind_does_not_look_at(notes: SeedRunner, old: str, new: str, said: str) -> None:
+    notes.database.execute("create table more (n int primary key)")
+    seed = PAIRS.replace(old, new)
+    if "left join" in new:
+        seed = seed.replace("and note = 'N'", "and coalesce(note, 'N') = 'N'")
+    (one,) = left_out(notes, seed)
+    assert one.startswith(f"seed 10_items, pairs{'' if said.startswith(':') else '.'}{said}")
+
+
+def test_a_table_that_several_write_to(notes: SeedRunner) -> None:
+    seed = PAIRS + "    yield Rows('items', key='sku', rows=[{'sku': 'c', 'name': 'C'}])\n"
+    said = left_out(notes, "from seedframe import Rows\n" + seed)
+    reason = "others write into items as well, so which rows are its own is not known"
+    assert said == [f"seed 10_items, pairs: {reason}"]
+
+
+def test_a_kind_whose_changes_name_no_row(items: SeedRunner) -> None:
+    """What it was seen to write is changed all the same."""
+    seed = CARELESS.replace("select count(*)", "select count(*) = 2")
+    seed = seed.replace("(:sku, :sku)", "(:sku, :sku) on conflict do nothing")
+    seed = seed.replace('{"sku": sku}', '{"number": sku}').replace('change.key["sku"]', 'change.key["number"]')
+    unseen = "items.items.name: the resource wrote it, and nobody notices when it is changed"
+    assert left_out(items, seed) == [f"seed 10_items, {unseen}"]
 
 
 def test_a_kind_that_only_updates(items: SeedRunner) -> None:
     items.database.execute("insert into items values ('a', 'old'), ('b', 'old')")
     seed = CARELESS.replace("from items", "from items where name <> 'old'").replace('"create"', '"update"')
     seed = seed.replace("insert into items (sku, name) values (:sku, :sku)", "update items set name=sku where sku=:sku")
-    assert left_out(items, seed) == [
-        "seed 10_items, items: Items has no managed_columns to say what it manages",
-        "seed 10_items, items: no row can be deleted: it did not make the first of those that it changes",
+    unseen = "items.items.name: the resource wrote it, and nobody notices when it is changed"
+    assert left_out(items, seed) == [f"seed 10_items, {unseen}"]
+
+
+def test_an_extension(items: SeedRunner) -> None:
+    seed = "from seedframe import Extension\n\n\ndef resources():\n    yield Extension('citext')\n"
+    items.write({"seeds/10_items.py": seed, "seeds/20_mail.py": seed.replace("citext", "hstore")})
+    items.database.execute("create extension hstore; create table mail (n int primary key, h hstore)")
+    done = items.assert_converges("items")
+    done.require_complete()
+    assert done.deleted == ("extension:citext",)
+    assert [str(each) for each in items.assert_converges("mail").left_out] == [
+        "seed 20_mail, extension:hstore: it was there before, and what depends on it would not be made again with it"
     ]
 
 
@@ -407,6 +539,48 @@ def test_rows_that_a_check_does_not_name(items: SeedRunner) -> None:
         "seed 10_items, hook:check.items.name: its own code wrote it, and nobody notices when it is changed",
         "seed 10_items, hook:check.items: its own code wrote a row of it, and nobody notices when that is deleted",
     ]
+
+
+EACH = """
+from seedframe import Change
+
+WRITES = ["items"]
+
+def check(db):
+    for number in range(100, 120):
+        row = db.row("select name from items where sku = :sku", sku=str(number))
+        if row is None:
+            yield Change("create", {"sku": str(number)}, after={"name": "A"})
+        elif row["name"] != "A":
+            yield Change("update", {"sku": str(number)}, {"name": row["name"]}, {"name": "A"})
+
+def apply(db, plan):
+    for change in plan.own:
+        db.execute("insert into items values (:sku, 'A') on conflict (sku) do update set name = 'A'", **change.key)
+"""
+
+
+def test_a_check_that_does_not_look_at_rows_in_the_middle(items: SeedRunner) -> None:
+    seed = EACH.replace('!= "A"', '!= "A" and number not in (109, 110)')
+    unseen = "its own code wrote it, and nobody notices when it is changed"
+    assert left_out(items, seed) == [f"seed 10_items, hook:check.items.name: {unseen}"]
+    items.write({"seeds/10_items.py": EACH})
+    items.database.execute("truncate items; drop schema seedframe cascade")
+    done = items.assert_converges("items")
+    done.require_complete()
+    assert len(done.mutated) == 12
+
+
+def test_an_apply_that_makes_more_than_is_missing(items: SeedRunner) -> None:
+    items.database.execute("create table log (n int)")
+    seed = (
+        EACH.replace("items", "log").replace("sku = :sku", "n = cast(:sku as int)").replace("select name", "select n")
+    )
+    seed = seed.replace('elif row["name"] != "A"', "elif False").replace('{"sku":', '{"n":').replace(", 120", ", 102")
+    seed = seed.partition("    for change")[0] + "    db.execute('insert into log values (100), (101)')\n"
+    error = broken(items, seed)
+    assert error.promise == "apply repairs what was changed"
+    assert "seed 10_items, hook:check, log, row n=100: afterwards log has 3 rows, and it had 2 before" in str(error)
 
 
 def test_what_is_no_row_cannot_be_tried(items: SeedRunner) -> None:

@@ -1,5 +1,8 @@
 """What an application's tests are given: a seeded database, and connections of which nothing stays."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +82,28 @@ def test_what_goes_wrong_is_one_readable_text(
         seed(seedframe_database, application, **variables)
     assert said in str(caught.value)
     assert "Traceback" not in str(caught.value)
+
+
+def test_what_goes_wrong_is_told_once(application: Path) -> None:
+    """Each test that wants the database fails; the first one says why, and the others that it does."""
+    (application / "test_it.py").write_text(
+        "def test_one(seedframe_clone):\n    pass\n\n\ndef test_two(seedframe_connection):\n    pass\n\n\n"
+        "def test_none():\n    pass\n"
+    )
+    outside = ("PYTEST", "COLUMNS")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"],
+        cwd=application,
+        env={name: value for name, value in os.environ.items() if not name.startswith(outside)} | {"PRICE": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed, 2 errors" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("plans_price_check refused a row") == 1
+    again = "the database for the tests cannot be made: the error of test_it.py::test_one says why"
+    assert done.stdout.count(again) == 1
+    assert "ERROR test_it.py::test_two - Failed: the database" in done.stdout
 
 
 @pytest.fixture
@@ -195,5 +220,9 @@ def test_sqlalchemy_over_it(connection: RolledBack) -> None:
         session.execute(insert, {"n": 6})
         session.commit()
     engine.dispose()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as one:
+        one.execute(insert, {"n": 7})
+    with engine.connect().execution_options(isolation_level="SERIALIZABLE") as one, one.begin():
+        one.execute(sqlalchemy.text("delete from t where n = 7"))
     with engine.connect() as one:
         assert one.scalars(sqlalchemy.text("select n from t order by n")).all() == [1, 2, 4, 6]

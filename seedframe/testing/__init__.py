@@ -74,7 +74,7 @@ def seedframe_server() -> "Iterator[Server]":
         except SeedframeError as error:
             said = str(error.problems[0])
         if said:
-            pytest.fail(said, pytrace=False)
+            raise _ToldOnce(said)
         yield server
 
 
@@ -97,6 +97,35 @@ def seedframe_project(seedframe_database: "Database", tmp_path: Path) -> "SeedRu
     return runner
 
 
+class _ToldOnce(pytest.fail.Exception):  # type: ignore[name-defined, misc] # mypy sees no class there
+    """Why no test can have what all of them want: the whole story for the first of them, and where that is for others.
+
+    pytest keeps the failure of a session's fixture, and raises it again for each test that asks for that.
+    """
+
+    # As pytest shows what fails.
+    __module__ = "builtins"
+    __qualname__ = "Failed"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, pytrace=False)
+        self._text = text
+        self._first = _running()
+
+    def __str__(self) -> str:
+        if _running() == self._first:
+            return self._text
+        what, _, _ = self._text.partition(": ")
+        return f"{what}: the error of {self._first or 'the first test'} says why"
+
+
+def _running() -> str:
+    """The test that is being run, as pytest names it."""
+    import os
+
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+
+
 @pytest.fixture(scope="session")
 def seedframe_seeded(seedframe_server: "Server", pytestconfig: pytest.Config) -> "Iterator[Database]":
     """The project's database, migrated and seeded once for the session: what the others are copies of. Only read it."""
@@ -112,7 +141,7 @@ def seedframe_seeded(seedframe_server: "Server", pytestconfig: pytest.Config) ->
         except NotSeeded as error:
             said = str(error)
         if said:
-            pytest.fail(f"the database for the tests cannot be made: {said}", pytrace=False)
+            raise _ToldOnce(f"the database for the tests cannot be made: {said}")
         yield database
 
 

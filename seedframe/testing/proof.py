@@ -1,27 +1,27 @@
 """The proof itself: a seed is planned, applied, in sync; then what it made is disturbed, and repaired."""
 
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from psycopg import Error as ServerError
 
-from seedframe.changes import CHECK_RESOURCE, Change, Marker, key_text
+from seedframe.changes import Change, Marker, key_text
 from seedframe.markers import hookimpl
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.own_code import is_built_in
 from seedframe.project import Project
 from seedframe.report import Report, ResourceOutcome
+from seedframe.resources.extension import Extension
 from seedframe.resources.rows import Rows
 from seedframe.resources.tables import Tables
 from seedframe.seed import Seed
 from seedframe.testing import sql
 from seedframe.testing.at_once import OVERLAP_S, at_once
-from seedframe.testing.check_trials import CheckTrials
 from seedframe.testing.databases import Database
-from seedframe.testing.fresh_process import dry_runs_elsewhere
+from seedframe.testing.fresh_process import trouble_elsewhere
 from seedframe.testing.outcome import (
     APPLIED,
     AT_ONCE,
@@ -41,6 +41,8 @@ from seedframe.testing.outcome import (
 )
 from seedframe.testing.report_reading import change_of, counts_by_place, trouble
 from seedframe.testing.runner import Quietly, SeedRunner, names_of
+from seedframe.testing.sets import uses_sets
+from seedframe.testing.trials import Trials
 
 _LISTED: Final = 100_000
 _ROWS_TRIED: Final = 5
@@ -70,11 +72,21 @@ class _Declared:
     managed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
-    makes_rows: bool = True
+    deletable: tuple[Mapping[str, str | None], ...] = ()
 
     @property
     def name(self) -> str:
         return self.outcome.resource
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A table of which a resource tells by no declaration what it writes there; which rows, where `keys` are known."""
+
+    seed: str
+    resource: str
+    table: sql.TableName
+    keys: tuple[Mapping[str, str | None], ...] = ()
 
 
 class _Capture:
@@ -107,7 +119,9 @@ class _Proof:
         self._unproven: list[str] = []
         self._since = 0
         self._at_first: dict[str, list[Any]] = {}
-        self._declared_tables: set[str] = set()
+        self._declared_tables: dict[str, set[tuple[str, str]]] = {}
+        self._seen: list[_Seen] = []
+        self._extensions: list[tuple[str, Extension, ResourceOutcome]] = []
         self._tables: dict[tuple[str, str], sql.TableName] = {}
 
     def go(self) -> Convergence:
@@ -123,19 +137,20 @@ class _Proof:
         self._prove_settled()
         self._prove_elsewhere()
         declared = self._declared(report)
-        trials = CheckTrials(self._runner, self._names, self._search_path, self._require_repaired)
-        trials.go(self._chosen, report, self._since, self._declared_tables)
+        trials = Trials(self._runner, self._names, self._search_path, self._require_repaired, self._since)
+        trials.of_checks(self._chosen, report, self._declared_tables)
+        self._try_seen(trials)
         self._left_out += trials.left_out
         self._tables = {(one.seed, one.name): one.table for one in declared}
         mutated = [*trials.mutated, *self._prove_mutations(declared)]
         kept = self._prove_left_alone(declared)
-        deleted = self._prove_missing(declared)
-        self._note_untried(declared, mutated, deleted, trials.deleted)
+        deleted = [*self._prove_missing(declared), *trials.deleted, *self._prove_extensions()]
+        self._note_untried(mutated, deleted)
         return Convergence(
             report=report,
             mutated=tuple(mutated),
             kept=tuple(kept),
-            deleted=(*deleted, *(CHECK_RESOURCE for _ in trials.deleted)),
+            deleted=tuple(name for _, name in deleted),
             left_out=tuple(self._left_out),
             unproven=tuple(self._unproven),
         )
@@ -234,10 +249,10 @@ class _Proof:
         """Others will run it in processes of their own: nothing of it may hang on this one."""
         __tracebackhide__ = True
         before = sql.contents(self._database.connection)
-        for told in dry_runs_elsewhere(self._runner, self._names):
-            if told.exit_code or told.changed:
-                what = f"in a process of its own (PYTHONHASHSEED={told.hash_seed}): {told.trouble}"
-                raise ConvergenceError(EMPTY, f"{what}\n\n{told.text}".rstrip())
+        told = trouble_elsewhere(self._runner, self._names, sets=uses_sets(self._chosen))
+        if told is not None:
+            what = f"in a process of its own ({told.place}): {told.trouble}"
+            raise ConvergenceError(EMPTY, f"{what}\n\n{told.text}".rstrip())
         different = self._different(before)
         if different:
             raise ConvergenceError(WROTE_NOTHING, f"in a process of its own it changed {different}")
@@ -252,11 +267,11 @@ class _Proof:
         after = self._rows(connection)
         different = sorted(name for name in before | after if before.get(name) != after.get(name))
         if different:
-            raise ConvergenceError(UNCHANGED, f"rows were written in {', '.join(different)}", report)
+            raise ConvergenceError(UNCHANGED, f"it changed {', '.join(different)}", report)
 
     def _rows(self, connection: Any) -> dict[str, tuple[Any, ...] | None]:
         found = sql.contents(connection)
-        return {name: mark for name, mark in found.items() if not name.startswith(("seedframe.", sql.CATALOG))}
+        return {name: mark for name, mark in found.items() if not name.startswith(sql.OWN)}
 
     def _prove_two_at_once(self, copy: Database) -> None:
         """The first waits in its transaction until the second has come to wait for its lock."""
@@ -281,16 +296,10 @@ class _Proof:
     def _dry_run(self) -> Report:
         return self._runner.apply(*self._names, dry_run=True)
 
-    def _note_untried(
-        self,
-        declared: Sequence[_Declared],
-        mutated: Sequence[Mutation],
-        deleted: Sequence[str],
-        by_check: Collection[str],
-    ) -> None:
+    def _note_untried(self, mutated: Sequence[Mutation], deleted: Sequence[tuple[str, str]]) -> None:
         """A seed of which nothing was changed by hand is not proven."""
-        tried = {each.seed for each in mutated} | {one.seed for one in declared if one.name in deleted}
-        tried |= {*by_check, *(each.seed for each in self._left_out)}
+        tried = {*(each.seed for each in mutated), *(seed for seed, _ in deleted)}
+        tried |= {each.seed for each in self._left_out}
         for seed in self._chosen:
             if seed.label not in tried:
                 self._left_out.append(
@@ -310,7 +319,8 @@ class _Proof:
         found: list[_Declared] = []
         for seed in self._chosen:
             for resource in capture.declared.get(seed.name, ()):
-                self._declared_tables.update(resource.tables)
+                for name in resource.tables:
+                    self._declared_tables.setdefault(name, set()).add((seed.label, resource.name))
                 outcome = outcomes.get(seed.label, {}).get(resource.name)
                 reason = "the first apply did not have it" if outcome is None else outcome.changes.skipped_reason
                 if outcome is None or reason is not None:
@@ -359,39 +369,43 @@ class _Proof:
         )
 
     def _of_another(self, seed: str, resource: Any, outcome: ResourceOutcome) -> _Declared | None:
-        """Of a kind whose changes are of rows of a table that it says it writes, a row may go missing, where it makes
-        some; and the columns that it names as `managed_columns` may be changed.
+        """Of a kind whose changes are of rows of a table that it says it writes, those that it makes may go missing,
+        and the columns that it names as `managed_columns` may be changed. Of all else that it writes, it is tried who
+        notices.
         """
         if isinstance(resource, Tables):
             return None  # it manages nothing
-        tables = {name: sql.find_table(self._database.connection, name, self._search_path) for name in resource.tables}
+        if isinstance(resource, Extension):
+            self._extensions.append((seed, resource, outcome))
+            return None
+        tables = [self._table(name) for name in resource.tables]
         made = [change for change in outcome.changes.sample if change.action in ("create", "update")]
-        found = [table for table in tables.values() if table is not None and made and self._is_of(table, made[0])]
+        found = [table for table in tables if table is not None and made and self._is_of(table, made[0])]
+        if not made:
+            self._left_out.append(LeftOut(seed, resource.name, None, "it had nothing to do"))
+            return None
+        # Accounts write theirs in step; of another kind nothing is known.
+        if len(found) != 1 or not is_built_in(resource):
+            others = [table for table in tables if table is not None and (len(found) != 1 or table != found[0])]
+            self._seen += [_Seen(seed, resource.name, table) for table in others]
+            if not others and not found:
+                reason = "its changes name no row of a table that it writes, so nothing can be changed by the kit"
+                self._left_out.append(LeftOut(seed, resource.name, None, reason))
         if len(found) != 1:
-            reason = "its changes name no row of one table that it writes, so nothing can be changed by the kit"
-            self._left_out.append(LeftOut(seed, resource.name, None, reason if made else "it had nothing to do"))
             return None
         managed = getattr(resource, "managed_columns", None)
-        if managed is None:
-            reason = f"{type(resource).__name__} has no managed_columns to say what it manages"
-            self._left_out.append(LeftOut(seed, resource.name, None, reason))
-        for name in (name for name, table in tables.items() if table != found[0] and len(tables) > 1):
-            # Accounts write theirs in step; of another kind nothing is known.
-            if not is_built_in(resource):
-                reason = f"what it writes into {name} cannot be changed by the kit: its changes do not name it"
-                self._left_out.append(LeftOut(seed, resource.name, None, reason))
-        return self._with_keys(
-            _Declared(
-                seed,
-                resource,
-                outcome,
-                found[0],
-                (),
-                managed=tuple(managed or ()),
-                makes_rows=made[0].action == "create",
-            ),
-            tuple(made[0].key),
+        declared = self._with_keys(
+            _Declared(seed, resource, outcome, found[0], (), managed=tuple(managed or ())), tuple(made[0].key)
         )
+        if declared is None:
+            return None
+        if managed is None:
+            self._seen.append(_Seen(seed, resource.name, found[0], declared.keys))
+        created = [change.key for change in made if change.action == "create"]
+        return replace(declared, deletable=tuple(key for key in declared.keys if key in created))
+
+    def _table(self, name: str) -> sql.TableName | None:
+        return sql.find_table(self._database.connection, name, self._search_path)
 
     def _is_of(self, table: sql.TableName, change: Change) -> bool:
         """Whether the change's key finds a row there."""
@@ -418,7 +432,7 @@ class _Proof:
             return None
         # The first are often parents of many, the last of none.
         some = [*keys[:_ROWS_TRIED], *keys[_ROWS_TRIED:][: -_ROWS_TRIED - 1 : -1]]
-        return replace(declared, keys=tuple(some))
+        return replace(declared, keys=tuple(some), deletable=tuple(some))
 
     # Disturbing it
 
@@ -469,7 +483,7 @@ class _Proof:
         self._require_settled(promise=LEFT_ALONE)
         return done if not applied.exit_code else []
 
-    def _prove_missing(self, declared: Sequence[_Declared]) -> list[str]:
+    def _prove_missing(self, declared: Sequence[_Declared]) -> list[tuple[str, str]]:
         __tracebackhide__ = True
         gone = [(one, key) for one in reversed(declared) if (key := self._delete(one)) is not None]
         if not gone:
@@ -484,7 +498,54 @@ class _Proof:
         for one, key in gone:
             if not sql.is_there(self._database.connection, one.table, key):
                 raise ConvergenceError(REPAIRED, f"seed {one.seed}, {one.name}: row {key_text(key)} is not made again")
-        return [one.name for one, _ in reversed(gone)]
+        return [(one.seed, one.name) for one, _ in reversed(gone)]
+
+    def _try_seen(self, trials: Trials) -> None:
+        """What resources were seen to write, and no declaration of theirs tells."""
+        __tracebackhide__ = True
+        writers: dict[sql.TableName | None, set[tuple[str, str]]] = {}
+        for name, some in self._declared_tables.items():
+            writers.setdefault(self._table(name), set()).update(some)
+        for seen in self._seen:
+            if not seen.keys and len(writers[seen.table]) > 1:
+                reason = f"others write into {seen.table.label} as well, so which rows are its own is not known"
+            elif not trials.of_resource(seen.seed, seen.resource, seen.table, seen.keys):
+                reason = f"it wrote nothing into {seen.table.label}, so nothing there could be tried"
+            else:
+                continue
+            self._left_out.append(LeftOut(seen.seed, seen.resource, None, reason))
+
+    def _prove_extensions(self) -> list[tuple[str, str]]:
+        """Each is dropped in a copy, with what depends on it; where that is nothing, it has to be made again there.
+        Where something does, that the first apply made it has to be enough.
+        """
+        __tracebackhide__ = True
+        done = []
+        for seed, resource, outcome in self._extensions:
+            name = resource.name.removeprefix("extension:")
+            self._database.close()
+            with self._database.server.database(template=self._database.name) as copy:
+                runner = replace(self._runner, database=copy)
+                try:
+                    depends = sql.drop_extension(copy.connection, name)
+                except ServerError as error:
+                    reason = f"it cannot be dropped: {error.diag.message_primary or error}"
+                    self._left_out.append(LeftOut(seed, resource.name, None, reason))
+                    continue
+                report = runner.verify(*self._names, sample=_LISTED)
+                missed = change_of(report, seed, resource.name, {"extension": name}, "create", None)
+                if report.exit_code == 0 or (missed is None and not depends):
+                    raise ConvergenceError(MISSED, f"seed {seed}, {resource.name}, which was dropped", report)
+                if not depends:
+                    applied = runner.apply(*self._names)
+                    if applied.exit_code:
+                        raise ConvergenceError(REPAIRED, f"{resource.name}: {trouble(applied)}", applied)
+                    self._require_repaired(runner)
+                elif not outcome.changes.counts.create:
+                    reason = "it was there before, and what depends on it would not be made again with it"
+                    self._left_out.append(LeftOut(seed, resource.name, None, reason))
+            done.append((seed, resource.name))
+        return done
 
     def _mutate(self, declared: _Declared, name: str) -> Mutation | None:
         """Change one value by hand, in the first row that allows it; noted where none does."""
@@ -505,13 +566,11 @@ class _Proof:
 
     def _delete(self, declared: _Declared) -> Mapping[str, str | None] | None:
         connection, reason = self._database.connection, ""
-        if not declared.makes_rows:
-            reason = "no row can be deleted: it did not make the first of those that it changes"
-            self._left_out.append(LeftOut(declared.seed, declared.name, None, reason))
-            return None
+        if not declared.deletable:
+            return None  # rows that it only changes are for others to make
         # One that nobody refers to, if there is such a one.
         for referring in (False, True):
-            for key in declared.keys:
+            for key in declared.deletable:
                 try:
                     with connection.transaction():
                         sql.at_once(connection)

@@ -47,3 +47,14 @@ def counts_by_place(report: Report) -> dict[tuple[str, str], tuple[int, int, int
         for seed in report.seeds
         for each in seed.resources
     }
+
+
+def names_row(report: Report, seed: str, key: Mapping[str, str | None]) -> bool:
+    """Whether the report has a change of this row, whatever it is, of this seed."""
+    return any(
+        all(name in change.key and change.key[name] == cell for name, cell in key.items())
+        for outcome in report.seeds
+        if outcome.seed == seed
+        for each in outcome.resources
+        for change in each.changes.sample
+    )

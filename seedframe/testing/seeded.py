@@ -165,6 +165,9 @@ class RolledBack(psycopg.Connection[Any]):
         """What each statement commits from now on is undone as well."""
         self._each = value
 
+    def set_isolation_level(self, value: psycopg.IsolationLevel | None) -> None:
+        """Nothing: alone in its database, it sees the same at each of them."""
+
     def executed(self) -> None:
         """A statement was run."""
         if self._blocks or self.info.transaction_status is not psycopg.pq.TransactionStatus.INTRANS:

@@ -17,7 +17,11 @@ Contents = dict[str, tuple[Any, ...] | None]
 
 _NAMESPACES: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
-CATALOG: Final = "(catalog and sequences)"
+CATALOG: Final = "(catalog)"
+_SEQUENCE: Final = "sequence "
+
+OWN: Final = ("seedframe.", f"{_SEQUENCE}seedframe.")
+"""How the names of what is seedframe's own begin."""
 
 # Of all that is no row: what a table, a function, a comment … is. Every change moves an entry or changes who wrote it;
 # what vacuuming and analyzing note there is overwritten in place. Temporary tables come and go with their sessions.
@@ -42,10 +46,10 @@ _CATALOGS: Final[Mapping[str, str]] = {
 }
 _MARK: Final = "coalesce(sum(hashtextextended(concat_ws(' ', ctid, xmin), 0)::numeric), 0)"
 _CATALOG: Final = f"""
-SELECT {", ".join(f"(SELECT {_MARK} FROM pg_catalog.{name} WHERE {which})" for name, which in _CATALOGS.items())},
-       (SELECT string_agg(format('%I.%I=%s', schemaname, sequencename, last_value), ',' ORDER BY 1)
-          FROM (SELECT * FROM pg_sequences ORDER BY schemaname, sequencename) s)
+SELECT {", ".join(f"(SELECT {_MARK} FROM pg_catalog.{name} WHERE {which})" for name, which in _CATALOGS.items())}
 """  # noqa: S608 - constants
+
+_SEQUENCES: Final = "SELECT schemaname, sequencename, last_value FROM pg_sequences"
 
 _TABLES: Final = f"""
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -184,8 +188,10 @@ POSITION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_curr
 
 
 def contents(connection: psycopg.Connection[Any]) -> Contents:
-    """What this database holds, as marks that any write changes: by table, `catalog` and the sequences besides."""
-    found: Contents = {"(catalog and sequences)": connection.execute(_CATALOG.encode()).fetchone()}
+    """What this database holds, as marks that any write changes: by table and by sequence, the catalog besides."""
+    found: Contents = {CATALOG: connection.execute(_CATALOG.encode()).fetchone()}
+    for schema, name, last in connection.execute(_SEQUENCES.encode()).fetchall():
+        found[f"{_SEQUENCE}{TableName(schema, name).label}"] = (last,)
     for schema, name in connection.execute(_TABLES.encode()).fetchall():
         query = sql.SQL(_ROWS).format(table=sql.Identifier(schema, name))
         found[TableName(schema, name).label] = connection.execute(query).fetchone()
@@ -442,6 +448,17 @@ def _delete(connection: psycopg.Connection[Any], table: sql.Composable, conditio
         except psycopg.Error as error:
             raise NotPossible(error.diag.message_primary or str(error)) from None
     raise NotPossible("too many rows refer to it")
+
+
+def drop_extension(connection: psycopg.Connection[Any], name: str) -> bool:
+    """Drop an extension, and whatever depends on it; whether anything did. Errors: psycopg's."""
+    drop = sql.SQL("DROP EXTENSION {}").format(sql.Identifier(name))
+    try:
+        connection.execute(drop)
+    except psycopg.errors.DependentObjectsStillExist:
+        connection.execute(sql.SQL("{} CASCADE").format(drop))
+        return True
+    return False
 
 
 def is_there(connection: psycopg.Connection[Any], table: TableName, key: Cells) -> bool:
