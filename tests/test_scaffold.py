@@ -153,6 +153,7 @@ def test_what_is_printed(tmp_path: Path) -> None:
     written = {line.strip() for line in lines[1:-3]}
     assert written == {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert new(tmp_path / "my shop", "-q", "seed", "a").stdout == ""
+    assert "  cd ./-shop && seedframe db init\n" in new(tmp_path, "project", "--", "-shop").stdout
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_numbers_and_tables_of_a_seed(tmp_path: Path, seedframe_database: Databa
     ("arguments", "said", "hint"),
     [
         (("seed", "my-seed"), "'my-seed' is no name for a seed", ": my_seed"),
-        (("seed", "Größe"), "'Größe' is no name for a seed", ": groe"),
+        (("seed", "Größe"), "'Größe' is no name for a seed", ": grosse"),
         (("seed", "日本"), "'日本' is no name for a seed", ": countries"),
         (("seed", "class"), "'class' is a word of Python", "class_data"),
         (("seed", "20_import"), "'import' is a word of Python", "import_data"),
@@ -215,6 +216,9 @@ def test_numbers_and_tables_of_a_seed(tmp_path: Path, seedframe_database: Databa
         (("seed", "a" * 51), "50 characters at most", "shorter"),
         (("seed", "../a"), "'../a' is no name for a seed", ": a"),
         (("seed", "20_a", "--number", "30"), "has the number 20, and --number says 30", "one of them"),
+        (("seed", "10000_a"), "has the number 10000, and 9999 is the highest", "a lower one, or only the name"),
+        (("plugin", "Seedframe_ICD-10"), "begins with what every plugin's name does", "give the topic: icd-10"),
+        (("plugin", "seedframe"), "begins with what every plugin's name does", "give the topic: countries"),
         (("plugin", "seedframe-icd10"), "begins with what every plugin's name does", "give the topic: icd10"),
         (("plugin", "ICD 10"), "'ICD 10' is no name for a plugin's topic", ": icd-10"),
         (("plugin", "40_icd10"), "'40_icd10' is no name for a plugin's topic", ": icd10"),

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
+from seedframe.scaffold.made import HIGHEST_NUMBER
 
 if TYPE_CHECKING:
     from seedframe.project import Project
     from seedframe.scaffold.made import Made
 
-_MOST: Final = 9999
-_NUMBER: Final = click.IntRange(0, _MOST)
+_NUMBER: Final = click.IntRange(0, HIGHEST_NUMBER)
 
 
 @click.group("new", invoke_without_command=True)

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+HIGHEST_NUMBER: Final = 9999
+"""Of a seed that is made; whoever writes one by hand may go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import Final
 
 from seedframe.errors import UsageError
 from seedframe.plugins.manager import SEED_NAME
+from seedframe.scaffold.made import HIGHEST_NUMBER
 
 _SEED: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TOPIC: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _LONGEST: Final = 50
-_PREFIX: Final = "seedframe-"
+_PREFIX: Final = "seedframe"
 
 
 def seed_name(given: str, number: int | None) -> tuple[str, int | None]:
@@ -24,6 +25,11 @@ def seed_name(given: str, number: int | None) -> tuple[str, int | None]:
         own = int(match["number"])
         if number is not None and number != own:
             raise UsageError(f"{given!r} has the number {own}, and --number says {number}", hint="give one of them")
+        if own > HIGHEST_NUMBER:
+            raise UsageError(
+                f"{given!r} has the number {own}, and {HIGHEST_NUMBER} is the highest",
+                hint="give a lower one, or only the name",
+            )
         given, number = match["name"], own
     _require(given, _SEED, "a seed", "_")
     return given, number
@@ -31,10 +37,9 @@ def seed_name(given: str, number: int | None) -> tuple[str, int | None]:
 
 def topic_name(given: str) -> str:
     """The topic of a plugin, as distributions are called: words with hyphens. Errors: UsageError."""
-    if given.lower().startswith(_PREFIX) and len(given) > len(_PREFIX):
-        raise UsageError(
-            f"{given!r} begins with what every plugin's name does", hint=f"give the topic: {given[len(_PREFIX) :]}"
-        )
+    if re.match(rf"{_PREFIX}(?![a-z0-9])", given.lower()):
+        topic = _near(given[len(_PREFIX) :], "-") or "countries"
+        raise UsageError(f"{given!r} begins with what every plugin's name does", hint=f"give the topic: {topic}")
     _require(given, _TOPIC, "a plugin's topic", "-")
     return given.replace("_", "-")
 
@@ -56,5 +61,5 @@ def _require(given: str, pattern: re.Pattern[str], what: str, joint: str) -> Non
 
 def _near(given: str, joint: str) -> str:
     """The nearest name that would do; empty where nothing of it is left."""
-    plain = unicodedata.normalize("NFKD", given).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", given.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", joint, plain).strip(joint).lstrip("0123456789" + joint)

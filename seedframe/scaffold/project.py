@@ -49,5 +49,6 @@ def new_project(folder: Path, example: Callable[[Project], str]) -> Made:
     write_new(folder, {_EXAMPLE: example(Project.of(config))})
     first = "seedframe db init"
     if folder != Path.cwd():
-        first = f"cd {shlex.quote(str(shown))} && {first}"
+        there = f"./{shown}" if str(shown).startswith("-") else str(shown)
+        first = f"cd {shlex.quote(there)} && {first}"
     return Made(f"the project {name}", shown, (*texts, _EXAMPLE), (first, "pytest"))

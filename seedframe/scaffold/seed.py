@@ -57,7 +57,7 @@ def new_seed(config: Config, given: str, number: int | None) -> Made:
 
 def title(name: str) -> str:
     """A name as the first words of a sentence: `order_kinds` is "Order kinds"."""
-    words = name.replace("_", " ").replace("-", " ").strip()
+    words = " ".join(name.replace("_", " ").replace("-", " ").split())
     return words[:1].upper() + words[1:]
 
 
