@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from seedframe.emails import normalise_email
     from seedframe.errors import SeedframeError
     from seedframe.markers import hookimpl
-    from seedframe.option import Option
     from seedframe.project import Project
     from seedframe.report import Report
     from seedframe.reporting.formats import Reporter
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from seedframe.resources.values import column, moved, ref, removed, sql
     from seedframe.secrets import Secret
     from seedframe.seed import Seed
+    from seedframe.seed_option import Option
     from seedframe.settings import Setting
     from seedframe.sources.formats import FileFormat
 
@@ -44,7 +44,7 @@ _HOMES: Final = {
     "FileFormat": "seedframe.sources.formats",
     "Finding": "seedframe.changes",
     "LocalAccounts": "seedframe.accounts.local",
-    "Option": "seedframe.option",
+    "Option": "seedframe.seed_option",
     "Page": "seedframe.reporting.page",
     "Plan": "seedframe.changes",
     "Project": "seedframe.project",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from seedframe.chain import canonical
+from seedframe.audit_chain import canonical
 from seedframe.changes import Change, Marker
 from seedframe.code_digest import code_digest
 from seedframe.database.run_log import Audited, storable

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from seedframe import hookspecs
 from seedframe.errors import Problem
-from seedframe.option import Option
+from seedframe.seed_option import Option
 from seedframe.settings import Setting
 
 _HOOK_CODE: Final = "hook"

@@ -21,11 +21,11 @@ from seedframe.errors import (
 )
 from seedframe.local_modules import import_seed, open_folder
 from seedframe.log import logger
-from seedframe.option import RESERVED, read_options
 from seedframe.own_files import OwnFiles
 from seedframe.plugins.contributions import guarded, unknown
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
+from seedframe.seed_option import RESERVED, read_options
 from seedframe.tracebacks import deepest, describe, render
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 
 from seedframe.changes import Marker
 from seedframe.errors import PlanRefused, Problem
-from seedframe.recorder import ResourceRecord
+from seedframe.recorder import ResourceDigests
 from seedframe.report import resource_document
 from seedframe.run import Run
 from seedframe.saved_plan import SavedResource, SavedSeed
@@ -48,7 +48,7 @@ def misfits(then: Sequence[SavedSeed], now: Sequence[SavedSeed]) -> list[Problem
     ]
 
 
-def undeclared(then: SavedSeed, records: Mapping[str, ResourceRecord]) -> Problem | None:
+def undeclared(then: SavedSeed, records: Mapping[str, ResourceDigests]) -> Problem | None:
     """The first resource that declares something else by now than the plan has; None where all are the same."""
     for resource in then.resources:
         record = records.get(resource.name)

@@ -9,7 +9,7 @@ from seedframe.changes import Cell, Change, Changes, Marker
 from seedframe.secrets import Secret
 
 
-class ResourceRecord:
+class ResourceDigests:
     """One resource, on its way through one comparison. Secret cells count as there or not there, and no more.
 
     The digests are over what is told to it in the order in which it is told: in that of the source, then by key.
@@ -63,11 +63,11 @@ class Recorder:
 
     def __init__(self, *, changes: bool) -> None:
         self._wants_changes = changes
-        self._records: dict[tuple[str, str], ResourceRecord] = {}
+        self._records: dict[tuple[str, str], ResourceDigests] = {}
 
-    def start(self, seed: str, resource: str) -> ResourceRecord:
+    def start(self, seed: str, resource: str) -> ResourceDigests:
         """A new record; it replaces that of an earlier attempt."""
-        record = self._records[seed, resource] = ResourceRecord(changes=self._wants_changes)
+        record = self._records[seed, resource] = ResourceDigests(changes=self._wants_changes)
         return record
 
     def finish(self, seed: str, resource: str, changes: Changes, *, description: str, listed: bool) -> None:
@@ -86,7 +86,7 @@ class Recorder:
                     record.change(change)
             record.finish(changes)
 
-    def of(self, seed: str) -> Mapping[str, ResourceRecord]:
+    def of(self, seed: str) -> Mapping[str, ResourceDigests]:
         """The records of a seed, by resource, in the order in which they were compared."""
         return {resource: record for (owner, resource), record in self._records.items() if owner == seed}
 

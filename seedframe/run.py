@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from seedframe.account_run import AccountRun
 from seedframe.attempt import Attempt, Attempted
 from seedframe.changes import Finding
+from seedframe.column_claims import ColumnClaims
 from seedframe.config import Config
 from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
@@ -19,7 +20,6 @@ from seedframe.known_secrets import configured_secrets
 from seedframe.masked_report import masked_outcome
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
-from seedframe.plugins.column_claims import ColumnClaims
 from seedframe.plugins.manager import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status

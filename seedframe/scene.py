@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seedframe.account_run import AccountRun
+from seedframe.column_claims import ColumnClaims
 from seedframe.database.baselines import Baselines
 from seedframe.database.session import Session
 from seedframe.errors import Problem
 from seedframe.limits import Limits
-from seedframe.plugins.column_claims import ColumnClaims
 from seedframe.plugins.manager import SeedManager
 from seedframe.recorder import Recorder
 from seedframe.report import Mode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seedframe.errors import DiscoveryError
 
 if TYPE_CHECKING:
-    from seedframe.option import Option
+    from seedframe.seed_option import Option
     from seedframe.settings import Setting
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedframe import Project, __version__
-from seedframe.chain import ENTRY_FACTS, canonical
+from seedframe.audit_chain import ENTRY_FACTS, canonical
 from seedframe.database import audit_trail
 from seedframe.history import Broken
 from seedframe.reporting.chain import head_line, parse_head

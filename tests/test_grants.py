@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seedframe import AccountGrant, parse_accounts
+from seedframe.accounts.roles import check_role
 from seedframe.emails import normalise_email
 from seedframe.errors import DeclarationError
-from seedframe.roles import check_role
 
 EXAMPLES: Final = int(os.environ.get("SEEDFRAME_TEST_EXAMPLES", "300"))
 ROLES: Final = ("admin", "support", "super_admin", "Clinic Lead")

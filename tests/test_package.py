@@ -178,11 +178,19 @@ LAYERS = (
     {"errors"},
     {"secrets"},
     {"config", "settings", "changes", "report"},
+    {"sources", "reporting"},
     {"database"},
     {"resources"},
     {"accounts"},
+    {"plugins"},
+    {"discovery", "attempt"},
+    {"run"},
+    {"reading", "writing"},
     {"runner"},
+    {"project"},
+    {"linting", "scaffold"},
     {"cli"},
+    {"testing"},
 )
 
 

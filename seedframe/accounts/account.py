@@ -7,13 +7,13 @@ from typing import Final
 from seedframe.account_options import ADMINISTRATORS
 from seedframe.accounts.passwords import check_password, generate_password
 from seedframe.accounts.places import FIELDS, AccountBackend, Field, FoundAccount, Identity, Place
+from seedframe.accounts.roles import check_role
 from seedframe.changes import Cell, Change, Changes, Finding, Marker, Verdict
 from seedframe.database.db import Db
 from seedframe.database.users import database_and_time
 from seedframe.emails import normalise_email
 from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
 from seedframe.resources.environments import environments_of
-from seedframe.roles import check_role
 from seedframe.secrets import Secret
 
 _PASSWORD: Final = "password"  # noqa: S105 - a name

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from seedframe.accounts.roles import check_role
 from seedframe.emails import normalise_email
 from seedframe.errors import DeclarationError, did_you_mean
-from seedframe.roles import check_role
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, UsageError
 from seedframe.exposure import exposures
-from seedframe.own_settings import address_problems, describe_own
 from seedframe.project import Project
 from seedframe.reporting.cells import visible
 from seedframe.reporting.json import encode
@@ -22,6 +21,7 @@ from seedframe.reporting.page import Line, Page, Style, Whole, folded
 from seedframe.reporting.signs import signs_for
 from seedframe.reporting.table import Column, table_lines
 from seedframe.reporting.words import one_of, plural
+from seedframe.seedframe_settings import address_problems, describe_own
 from seedframe.settings import Described, State, declaration_problems, describe
 
 SCHEMA_VERSION: Final = 1

@@ -45,7 +45,7 @@ def _write(config: "Config", found: "tuple[Distribution, ...]") -> int:
     allowed = [dist for dist in found if dist.state == "allowed"]
     if not allowed:
         raise UsageError("there is nothing to lock: no installed plugin is allowed", hint="see seedframe plugins")
-    locked = lock_of(allowed)
+    locked = lock_of(plugin.installed for plugin in allowed)
     try:
         write_file(config.root / LOCK_NAME, locked.text())
     except UsageError as error:

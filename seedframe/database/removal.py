@@ -47,7 +47,7 @@ from seedframe.errors import (
     SeedframeError,
     TooManyChanges,
 )
-from seedframe.recorder import ResourceRecord
+from seedframe.recorder import ResourceDigests
 from seedframe.verdicts import removal_verdict
 
 _COMMA: Final = sql.SQL(", ")
@@ -314,7 +314,7 @@ class Removal:
             verdict=worst_verdict([*set(verdicts), *([changes.verdict] if changes.verdict is not None else [])]),
         )
 
-    def _record_in_full(self, record: ResourceRecord, verdicts: Sequence[Verdict]) -> None:
+    def _record_in_full(self, record: ResourceDigests, verdicts: Sequence[Verdict]) -> None:
         """Every delete, and which transaction wrote each row: another one when any column of it is written again.
 
         Not its contents: what nobody declares may be secret, and a digest of something short can be guessed at.

@@ -8,7 +8,7 @@ from seedframe.database.baselines import BaselineStore
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowids import RowIds
 from seedframe.limits import Limits
-from seedframe.recorder import ResourceRecord
+from seedframe.recorder import ResourceDigests
 from seedframe.verdicts import OnConflict
 
 
@@ -41,7 +41,7 @@ class Surroundings:
     progress: Callable[[int], None]
     limits: Limits
     doomed: list[RowIds]
-    record: ResourceRecord | None = None
+    record: ResourceDigests | None = None
     listed: int = 0
 
     @property
@@ -50,7 +50,7 @@ class Surroundings:
         return self.on_conflict is None
 
     @property
-    def recorded(self) -> ResourceRecord | None:
+    def recorded(self) -> ResourceDigests | None:
         """The record that takes each change in full, where one does."""
         return self.record if self.record is not None and self.record.wants_changes else None
 

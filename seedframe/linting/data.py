@@ -20,7 +20,7 @@ from seedframe.resources.values import Column, Ref, Sql
 from seedframe.tracebacks import describe
 
 if TYPE_CHECKING:
-    from seedframe.resources.binding import RowsSpec
+    from seedframe.resources.rows_spec import RowsSpec
     from seedframe.sources.formats import FileFormat
     from seedframe.sources.records import Block, Records, Report
 

@@ -17,10 +17,10 @@ from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.linting.references import References
 from seedframe.linting.secrets import HINTS, secrets_in
 from seedframe.linting.targets import Target, undisturbed
-from seedframe.option import RESERVED, read_options
 from seedframe.ordering import requirement_problems
 from seedframe.resources.environments import limited_to
 from seedframe.seed import Seed
+from seedframe.seed_option import RESERVED, read_options
 from seedframe.settings import declaration_problems
 from seedframe.sources.files import BUILT_IN
 from seedframe.toml_lines import key_lines, line_of

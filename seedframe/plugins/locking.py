@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from packaging.utils import canonicalize_name
 
@@ -21,27 +21,24 @@ from seedframe.plugins.installed_files import (
 from seedframe.plugins.lockfile import Lock, LockedPlugin
 from seedframe.plugins.offered import GROUP
 
-if TYPE_CHECKING:
-    from seedframe.plugins.installed import Distribution
-
 _SHOWN: Final = 3
 
 
-def lock_of(plugins: "Iterable[Distribution]") -> Lock:
+def lock_of(plugins: Iterable[metadata.Distribution]) -> Lock:
     """A lock of these installed plugins, each of which is as it was installed.
 
     Errors: DiscoveryError with all that is changed, missing, added, or cannot be locked.
     """
-    locked: dict[str, LockedPlugin] = {}
+    locked: list[LockedPlugin] = []
     problems: list[Problem] = []
     for plugin in plugins:
         try:
-            locked[canonicalize_name(plugin.name)] = _locked(plugin.installed)
+            locked.append(_locked(plugin))
         except DiscoveryError as error:
             problems.extend(error.problems)
     if problems:
         raise DiscoveryError.of(problems)
-    return Lock(locked)
+    return Lock({plugin.name: plugin for plugin in locked})
 
 
 def _locked(dist: metadata.Distribution) -> LockedPlugin:

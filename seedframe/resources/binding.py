@@ -1,53 +1,22 @@
 """Binding declared rows to a table: which field goes to which column, and its values as text."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from psycopg.adapt import Transformer
 
 from seedframe.database.catalog import Table, TableColumn
 from seedframe.database.db import Db
-from seedframe.database.declared import Chunk, Field, Input, Mode, Reference, Removing, Role, Shape
+from seedframe.database.declared import Chunk, Field, Input, Reference, Removing, Role, Shape
 from seedframe.database.locate import bad_value, check_length
 from seedframe.errors import BadData, DeclarationError, did_you_mean
+from seedframe.resources.encode import Unsuitable, encode
 from seedframe.resources.names import misnamed, no_field
+from seedframe.resources.rows_spec import RowsSpec
 from seedframe.resources.transitions import moves_of
 from seedframe.resources.values import Column, Moved, Ref, Removed, Sql
-from seedframe.sources.encode import Unsuitable, encode
 from seedframe.sources.records import Block, Records
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowsSpec:
-    """What a `Rows` was told, less the rows themselves. `given` holds initial values for all rows."""
-
-    name: str
-    key: tuple[str, ...]
-    mode: Mode
-    file: str | None
-    initial: tuple[str, ...]
-    given: Mapping[str, Any]
-    ignore: tuple[str, ...]
-    secret: tuple[str, ...]
-    refs: Mapping[str, Ref]
-    where: str | None = None
-    prune: bool = False
-    transitions: tuple[Moved | Removed, ...] = ()
-    validate: Mapping[str, str] = field(default_factory=dict)
-    index: str | None = None
-    max_delete: int | str | None = None
-    max_update: int | str | None = None
-
-    @property
-    def removed(self) -> tuple[Removed, ...]:
-        """The keys that must not be there."""
-        return tuple(transition for transition in self.transitions if isinstance(transition, Removed))
-
-    @property
-    def removes(self) -> bool:
-        """True where rows may have to be deleted."""
-        return self.mode == "sync" or self.prune or bool(self.removed)
 
 
 def without_rows(spec: RowsSpec, records: Records) -> tuple[RowsSpec, Records, Block]:

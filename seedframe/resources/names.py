@@ -1,17 +1,14 @@
 """The columns that a `Rows` names, held against the fields of its rows."""
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
 from seedframe.errors import DeclarationError, did_you_mean
+from seedframe.resources.rows_spec import RowsSpec
 from seedframe.resources.values import Column
-
-if TYPE_CHECKING:
-    from seedframe.resources.binding import RowsSpec
 
 
 def misnamed(
-    spec: "RowsSpec", fields: Collection[str], columns: Collection[str] | None = None
+    spec: RowsSpec, fields: Collection[str], columns: Collection[str] | None = None
 ) -> Iterator[DeclarationError]:
     """Each name in key=, initial=, ignore= and secret= that the rows do not have, and each column declared twice.
 
@@ -43,7 +40,7 @@ def misnamed(
             )
 
 
-def absent_fields(spec: "RowsSpec", fields: Collection[str]) -> Iterator[DeclarationError]:
+def absent_fields(spec: RowsSpec, fields: Collection[str]) -> Iterator[DeclarationError]:
     """Each `column()` in refs= that is no field of the rows."""
     for looked_up in spec.refs.values():
         for part in looked_up.key.values():

@@ -13,8 +13,9 @@ from seedframe.database.statements import unfit_expression, unreadable_sql
 from seedframe.durations import Misfit
 from seedframe.errors import DeclarationError, MissingTable, did_you_mean
 from seedframe.limits import Limit, Limits, parse_limit
-from seedframe.resources.binding import Binding, RowsSpec, without_rows
+from seedframe.resources.binding import Binding, without_rows
 from seedframe.resources.environments import environments_of, only_in
+from seedframe.resources.rows_spec import RowsSpec
 from seedframe.resources.values import Column, Moved, Ref, Removed
 from seedframe.sources.files import BUILT_IN, open_file
 from seedframe.sources.formats import FileFormat

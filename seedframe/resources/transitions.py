@@ -8,8 +8,8 @@ from psycopg.abc import Transformer
 from seedframe.database.declared import Move, Shape
 from seedframe.database.locate import bad_value, check_length
 from seedframe.errors import DeclarationError, did_you_mean
+from seedframe.resources.encode import Unsuitable, encode
 from seedframe.resources.values import Column, Moved, Ref, Sql
-from seedframe.sources.encode import Unsuitable, encode
 
 
 def moves_of(moved: Sequence[Moved], shape: Shape, resource: str, transformer: Transformer) -> tuple[Move, ...]:

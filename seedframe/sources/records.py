@@ -20,6 +20,12 @@ BLOCK_ROWS: Final = 5_000
 BLOCK_CHARACTERS: Final = 4_000_000
 
 
+class JsonLiteral(str):
+    """A text that is also JSON's own for a number, true or false, kept as it was written: `1e3`, `1.50`."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some records: their line numbers, and for each of the source's fields the values of all of them."""

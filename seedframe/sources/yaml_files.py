@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from seedframe.errors import BadData
-from seedframe.sources.encode import JsonLiteral
-from seedframe.sources.records import Records, Report, keyed_records, refuse
+from seedframe.sources.records import JsonLiteral, Records, Report, keyed_records, refuse
 from seedframe.sources.texts import TextFile
 
 if TYPE_CHECKING:

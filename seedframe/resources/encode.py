@@ -18,6 +18,7 @@ from psycopg.types.json import Json, Jsonb
 from seedframe.database.catalog import TableColumn
 from seedframe.masking import hide
 from seedframe.secrets import Secret
+from seedframe.sources.records import JsonLiteral
 
 _JSON_STRING: Final = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -36,12 +37,6 @@ _SCALARS: Final = frozenset(
 
 # An attribute of a composite value that needs no quotes.
 _PLAIN: Final = re.compile(r"[\w.+:-]+")
-
-
-class JsonLiteral(str):
-    """A text that is also JSON's own for a number, true or false, kept as it was written: `1e3`, `1.50`."""
-
-    __slots__ = ()
 
 
 class Unsuitable(ValueError):
