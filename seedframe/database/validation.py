@@ -1,5 +1,6 @@
 """Validation: conditions that must be true of declared rows, whoever owns the column; looked at, never mended."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -95,13 +96,8 @@ class Validation:
             ),
             source.parameters or None,
         )
-        good, bad = 0, len(rows)
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            good, bad = (middle, bad) if self._evaluates(source, column, rows[middle - 1][0]) else (good, middle)
-        if not rows or self._evaluates(source, column, rows[bad - 1][0]):
-            return None
-        return _key_text(key, rows[bad - 1][1:])
+        first = bisect_left(rows, True, key=lambda row: not self._evaluates(source, column, row[0]))
+        return _key_text(key, rows[first][1:]) if first < len(rows) else None
 
     def _evaluates(self, source: Source, column: str, last: int) -> bool:
         """Whether a condition can be evaluated for the rows up to this line."""

@@ -1,5 +1,6 @@
 """Writing a difference: from a delta, insert what is missing and update what differs, and nothing else."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -342,16 +343,11 @@ class Delta:
             )
         ]
         changed = {"insert": list, "update": self._changed_fields, "fill": self._fields_to_fill}[step]()
-        good, bad = 0, len(lines)
         if not lines or self._accepts(condition, lines[-1], changed):
             return None
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            if self._accepts(condition, lines[middle - 1], changed):
-                good = middle
-            else:
-                bad = middle
-        return int(lines[bad - 1])
+        before_last = len(lines) - 1
+        first = bisect_left(lines, True, hi=before_last, key=lambda line: not self._accepts(condition, line, changed))
+        return int(lines[first])
 
     def _accepts(self, condition: sql.Composable, last: int, changed: Sequence[Field]) -> bool:
         up_to = sql.SQL("{} AND d.line <= $1").format(condition)
