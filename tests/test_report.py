@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import combinations, permutations
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,6 @@ from seedframe.report import (
     ResourceOutcome,
     SeedOutcome,
     Status,
-    Target,
     worst_status,
 )
 from seedframe.reporting.formats import BUILT_IN
@@ -30,10 +29,10 @@ from seedframe.reporting.history import run_document, runs_document
 from seedframe.reporting.json import encode
 from seedframe.reporting.page import Page
 from seedframe.secrets import Secret
+from tests.made_reports import report
 
 DOCS = Path(__file__).parent.parent / "docs" / "report.md"
 
-TARGET = Target("telehealth", "telehealth", "public", "127.0.0.1", "17.10")
 DIFFERENT = Changes(counts=Counts(update=1, unchanged=3))
 
 
@@ -50,18 +49,6 @@ def differing(verdict: Verdict | None, *, critical: bool = True, **fields: Any) 
 
 def failed(code: str, *, critical: bool = True) -> SeedOutcome:
     return outcome(Status.FAILED, critical=critical, error=Problem(code, "what happened"))
-
-
-def report(mode: Mode, *seeds: SeedOutcome, **fields: Any) -> Report:
-    command: Literal["apply", "verify"] = "verify" if mode == "verify" else "apply"
-    known: dict[str, Any] = {
-        "env": "development",
-        "version": "0.1.0",
-        "target": TARGET,
-        "started_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-        "duration_s": 0.41,
-    }
-    return Report(command=command, mode=mode, seeds=seeds, **(known | fields))
 
 
 # -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
@@ -23,25 +23,13 @@ from seedframe.reporting.page import Page, folded, line_text
 from seedframe.reporting.text import document, render, text_of
 from seedframe.reporting.words import counts_text, duration, holdings_text, number, plural
 from seedframe.secrets import Secret
+from tests.made_reports import report
 
-TARGET = Target("telehealth", "telehealth", "public", "127.0.0.1", "17.10")
 HEADER = "telehealth · development · telehealth.public on 127.0.0.1 · PostgreSQL 17.10\n"
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 anything = st.text(st.characters(codec=None, categories=None), max_size=30)
 cells = st.one_of(st.none(), st.sampled_from(Marker), anything)
-
-
-def report(mode: Mode, *seeds: SeedOutcome, **fields: Any) -> Report:
-    command: Literal["apply", "verify"] = "verify" if mode == "verify" else "apply"
-    known: dict[str, Any] = {
-        "env": "development",
-        "version": "0.1.0",
-        "target": TARGET,
-        "started_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-        "duration_s": 0.41,
-    }
-    return Report(command=command, mode=mode, seeds=seeds, **(known | fields))
 
 
 def rows(
