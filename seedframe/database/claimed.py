@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
-from seedframe.database.catalog import Table
 from seedframe.database.ledger import Ledger
 from seedframe.database.session import Session
+from seedframe.database.table import Table
 
 # What is written to a table that has partitions, or that others inherit from, is written to them.
 _ABOVE: Final[LiteralString] = """

@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from seedframe.database.catalog import TableColumn
+from seedframe.database.table import TableColumn
 
 
 def typed(column: TableColumn) -> sql.Composable:

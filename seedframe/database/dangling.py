@@ -6,12 +6,13 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
-from seedframe.database.catalog import Catalog, ForeignKey, Table, TableColumn
+from seedframe.database.catalog import Catalog
 from seedframe.database.column_sql import equals
 from seedframe.database.declared import Shape
 from seedframe.database.finals import final, final_rows
 from seedframe.database.session import Session
 from seedframe.database.source import Source
+from seedframe.database.table import ForeignKey, Table, TableColumn
 from seedframe.errors import SeedError
 
 _COMMA: Final = sql.SQL(", ")

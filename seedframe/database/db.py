@@ -12,7 +12,7 @@ from seedframe.account_run import AccountRun
 from seedframe.changes import Finding, Severity
 from seedframe.database.account_versions import keep_password_version, password_version
 from seedframe.database.baselines import Baselines, BaselineStore
-from seedframe.database.catalog import Catalog, Table
+from seedframe.database.catalog import Catalog
 from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
 from seedframe.database.planned import PlannedRows
@@ -21,6 +21,7 @@ from seedframe.database.rowset import Rowset
 from seedframe.database.session import Session
 from seedframe.database.statements import forbidden
 from seedframe.database.surroundings import Surroundings
+from seedframe.database.table import Table
 from seedframe.database.validation import Validation
 from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed, SeedframeError

@@ -6,8 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.catalog import Table, TableColumn
 from seedframe.database.identity import Identity
+from seedframe.database.table import Table, TableColumn
 
 Role: TypeAlias = Literal["key", "managed", "initial"]
 Mode: TypeAlias = Literal["insert", "upsert", "sync"]

@@ -9,12 +9,12 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
-from seedframe.database.catalog import UniqueIndex
 from seedframe.database.declared import Chunk, Field, Shape
 from seedframe.database.finals import final, final_rows, unknown
 from seedframe.database.problems import may_be_of_a_row, null_refused, refused_by
 from seedframe.database.session import Session
 from seedframe.database.source import Source
+from seedframe.database.table import UniqueIndex
 from seedframe.errors import ConstraintViolated, PermissionDenied, SeedframeError
 
 _COMMA: Final = sql.SQL(", ")

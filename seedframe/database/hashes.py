@@ -5,10 +5,10 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
-from seedframe.database.catalog import TableColumn
 from seedframe.database.column_sql import equals, written
 from seedframe.database.declared import Reference, Shape
 from seedframe.database.identity import Hashing, KeyPart, Told
+from seedframe.database.table import TableColumn
 
 _COMMA: Final = sql.SQL(", ")
 _OR: Final = sql.SQL(" OR ")

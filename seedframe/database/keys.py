@@ -6,12 +6,12 @@ from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
-from seedframe.database.catalog import Table, TableColumn, UniqueIndex
 from seedframe.database.declared import Field, Shape
 from seedframe.database.identity import Expression, Hashing, Identity, KeyPart, Told
 from seedframe.database.matching import unresolved
 from seedframe.database.session import Session
 from seedframe.database.source import Source
+from seedframe.database.table import Table, TableColumn, UniqueIndex
 from seedframe.errors import DeclarationError, did_you_mean
 
 _COMMA: Final = sql.SQL(", ")

@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.catalog import TableColumn
 from seedframe.database.column_sql import equals, read_as, typed
 from seedframe.database.declared import Chunk, Field, Reference, Shape
 from seedframe.database.matching import unresolved
 from seedframe.database.rowids import RowIds
 from seedframe.database.session import Session
+from seedframe.database.table import TableColumn
 
 NaturalKey: TypeAlias = tuple[str | None, ...]
 

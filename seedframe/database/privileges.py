@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.catalog import Table
 from seedframe.database.declared import Shape
 from seedframe.database.session import Session
+from seedframe.database.table import Table
 from seedframe.errors import PermissionDenied
 
 Privilege: TypeAlias = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]

@@ -6,7 +6,6 @@ from itertools import chain
 
 from seedframe.changes import Changes, Counts, Finding, Severity
 from seedframe.database.blame import Blame
-from seedframe.database.catalog import Table
 from seedframe.database.changed_rows import ChangedRows
 from seedframe.database.compare import Difference, find_differences
 from seedframe.database.declared import Chunk, DeclaredDigest, Removing, Shape
@@ -26,6 +25,7 @@ from seedframe.database.source import chunk_source
 from seedframe.database.staging import require_room
 from seedframe.database.standing import Standing
 from seedframe.database.surroundings import Surroundings
+from seedframe.database.table import Table
 from seedframe.database.validation import Validation
 from seedframe.database.weighing import require_within
 from seedframe.database.write import Delta

@@ -7,13 +7,13 @@ from typing import Final
 from psycopg import sql
 
 from seedframe.changes import Cell, Change, Changes, Counts, Marker, Verdict, worst_verdict
-from seedframe.database.catalog import ColumnSequence
 from seedframe.database.declared import Chunk, Field, Shape
 from seedframe.database.matching import absent, joined
 from seedframe.database.session import Session
 from seedframe.database.source import Source, chunk_source
 from seedframe.database.standing import Standing
 from seedframe.database.surroundings import Surroundings
+from seedframe.database.table import ColumnSequence
 from seedframe.errors import PermissionDenied
 
 _COMMA: Final = sql.SQL(", ")

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 
 from psycopg import sql
 
-from seedframe.database.catalog import Table
 from seedframe.database.db import Db
+from seedframe.database.table import Table
 from seedframe.emails import as_read
 from seedframe.errors import BadData, DeclarationError, SeedError, did_you_mean
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, LiteralString
 
-from seedframe.database.catalog import Catalog, Table, TableColumn, UniqueIndex
+from seedframe.database.catalog import Catalog
 from seedframe.database.session import Session
+from seedframe.database.table import Table, TableColumn, UniqueIndex
 from seedframe.errors import DeclarationError
 
 _INSERTS_AND_UPDATES: Final = 8 | 4

@@ -6,13 +6,13 @@ from psycopg import sql
 
 from seedframe.changes import Finding, rows_text
 from seedframe.database.cascades import Effect, effects_of
-from seedframe.database.catalog import Table
 from seedframe.database.column_sql import equals
 from seedframe.database.declared import Shape
 from seedframe.database.rowids import RowIds, at_place, joined_parameters, placed
 from seedframe.database.session import Session
 from seedframe.database.source import Source
 from seedframe.database.surroundings import Surroundings
+from seedframe.database.table import Table
 from seedframe.errors import ConstraintViolated, TooManyChanges
 from seedframe.limits import Limit
 

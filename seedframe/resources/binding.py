@@ -6,10 +6,10 @@ from typing import Any
 
 from psycopg.adapt import Transformer
 
-from seedframe.database.catalog import Table, TableColumn
 from seedframe.database.db import Db
 from seedframe.database.declared import Chunk, Field, Input, Reference, Removing, Role, Shape
 from seedframe.database.locate import bad_value, check_length
+from seedframe.database.table import Table, TableColumn
 from seedframe.errors import BadData, DeclarationError, did_you_mean
 from seedframe.resources.encode import Unsuitable, encode
 from seedframe.resources.names import misnamed, no_field

@@ -15,7 +15,7 @@ from psycopg.abc import Transformer
 from psycopg.adapt import PyFormat
 from psycopg.types.json import Json, Jsonb
 
-from seedframe.database.catalog import TableColumn
+from seedframe.database.table import TableColumn
 from seedframe.masking import hide
 from seedframe.secrets import Secret
 from seedframe.sources.records import JsonLiteral
