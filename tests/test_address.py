@@ -20,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import make_url
 
 from seedframe.config import DatabaseConfig
-from seedframe.database.address import Address, configured_address, connection_problem, parse_address
+from seedframe.database.address import Address, configured_address, parse_address
+from seedframe.database.connection_problems import connection_problem
 from seedframe.errors import ConfigError, ConnectionFailed
 from seedframe.secrets import Secret
 from tests.servers import Server, find_bindir, major_version, running

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from seedframe.config import Config
-from seedframe.database.address import Address, configured_address, connection_problem, parse_address
+from seedframe.database.address import Address, configured_address, parse_address
+from seedframe.database.connection_problems import connection_problem
 from seedframe.database.one_statement import OneStatementCursor
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed

@@ -9,7 +9,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from seedframe.database.address import Address, connection_problem
+from seedframe.database.address import Address
+from seedframe.database.connection_problems import connection_problem
 from seedframe.errors import LockTimeout
 
 LOCK_S: Final = 600.0

@@ -12,7 +12,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.sql import Composed
 
-from seedframe.database.address import Address, connection_problem, parse_address
+from seedframe.database.address import Address, parse_address
+from seedframe.database.connection_problems import connection_problem
 from seedframe.database.throwaway import throwaway
 from seedframe.errors import ConnectionFailed
 from seedframe.testing.sql import POSITION, create_database, drop_database
