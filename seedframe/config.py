@@ -110,6 +110,11 @@ class Config:
     lint_ignore: tuple[str, ...] = ()
 
     @property
+    def file_name(self) -> str:
+        """What its file is called in messages, where there is one."""
+        return self.file.name if self.file is not None else "the configuration"
+
+    @property
     def limits(self) -> Limits:
         """What a run may do to the rows of one resource that says nothing of its own."""
         return Limits(self.max_delete, self.max_update)

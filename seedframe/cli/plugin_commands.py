@@ -12,8 +12,8 @@ import click
 from seedframe.cli.apart import Apart
 from seedframe.cli.command_context import CommandContext
 from seedframe.cli.options import context_of, global_parameters
-from seedframe.discovery import load_extensions
 from seedframe.errors import ConfigError
+from seedframe.plugins.loading import load_extensions
 from seedframe.plugins.manager import SeedManager
 
 _LOADED: Final = "commands of plugins"

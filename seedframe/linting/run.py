@@ -120,7 +120,7 @@ def _together(linted: Sequence[Linted]) -> Linted:
 
 
 def _codes(config: Config | None, options: LintOptions) -> frozenset[str]:
-    file = config.file.name if config is not None and config.file is not None else "the configuration"
+    file = config.file_name if config is not None else "the configuration"
     select = options.select if options.select is not None else config.lint_select if config is not None else ()
     ignore = options.ignore if options.ignore is not None else config.lint_ignore if config is not None else ()
     chosen(select, (), "--select" if options.select is not None else f"{file} [lint] select")

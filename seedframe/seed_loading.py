@@ -1,0 +1,108 @@
+"""Imports the module of one seed, or of an extension, and reads what it says of itself, or what is wrong with it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from seedframe.contract import Constants, hook_mistakes, read_constants
+from seedframe.errors import (
+    HookMistake,
+    Problem,
+    SeedImportFailed,
+)
+from seedframe.log import logger
+from seedframe.own_files import OwnFiles
+from seedframe.seed import Seed
+from seedframe.tracebacks import deepest, describe, render
+
+
+def import_code(load: Callable[[], object], origin: str, own: OwnFiles | None) -> Any:
+    """What `load` imports. Errors: SeedImportFailed, whatever its code raises."""
+    try:
+        return load()
+    except KeyboardInterrupt:
+        raise  # somebody wants the command to stop
+    except BaseException as error:
+        raise _import_failed(error, origin, own) from error
+
+
+def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> SeedImportFailed:
+    trace = render(error, since=own.owns if own is not None else _outside_import_system)
+    logger.bind(origin=origin, traceback=trace).info("a module raised while it was imported")
+    where = own.raised_at(error) if own is not None else _innermost(error)
+    hint = None
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        hint = f"is {error.name.partition('.')[0]!r} installed in this environment?"
+    who = "" if own is not None or where is None else f"plugin {origin} "
+    if isinstance(error, SystemExit):
+        return SeedImportFailed(f"{who}calls sys.exit() while it is imported", where=where or origin)
+    hint = hint or "run with -v for the traceback"
+    return SeedImportFailed(f"{who}cannot be imported: {describe(error)}", hint=hint, where=where or origin)
+
+
+def _innermost(error: BaseException) -> str | None:
+    """The place of an error in an installed plugin: its last frame outside Python's import system."""
+    found = deepest(error, _outside_import_system)
+    return None if found is None else f"{found[0]}:{found[1]}"
+
+
+def _outside_import_system(filename: str) -> bool:
+    # "<frozen …>" is Python's own; "<string>" is what its dataclasses are made of.
+    return not filename.startswith("<") and Path(filename).parent.name not in (
+        "importlib",
+        "metadata",
+        "seedframe",
+    )
+
+
+def loaded(found: Seed, load: Callable[[], object], own: OwnFiles | None) -> Seed:
+    """The seed with its module and constants, or with what is wrong in `broken`."""
+    try:
+        plugin = import_code(load, found.origin, own)
+    except SeedImportFailed as error:
+        return replace(found, broken=error)
+    files = OwnFiles.of(plugin, own.base if own is not None else Path())
+    constants, problems = read_constants(plugin, files.place)
+    problems = [*hook_mistakes(plugin, files.place), *problems]
+    said = constants.writes is not None or any(option.table for option in constants.options or ())
+    if found.distribution is not None and not said and not problems:
+        problems.append(_no_writes(files.place(plugin)))
+    broken = HookMistake.of(_located(problem, found) for problem in problems) if problems else None
+    return replace(_with_constants(found, constants), plugin=plugin, doc=_doc(plugin), broken=broken)
+
+
+def _no_writes(where: str | None) -> Problem:
+    return Problem(
+        HookMistake.code,
+        "does not say which tables it writes",
+        'write WRITES = ["countries"] in it, or WRITES = [] if it writes none: whoever allows a plugin is to know',
+        where,
+        "writes-missing",
+    )
+
+
+def _located(problem: Problem, seed: Seed) -> Problem:
+    """The problem with the seed in its place, where the place alone does not name it."""
+    where = problem.where or seed.origin
+    return replace(problem, where=where, message=f"seed {seed.label}: {problem.message}")
+
+
+def _with_constants(seed: Seed, constants: Constants) -> Seed:
+    return replace(
+        seed,
+        requires=constants.requires,
+        tags=constants.tags,
+        environments=constants.environments,
+        critical=constants.critical,
+        settings=constants.settings,
+        options=constants.options,
+        writes=constants.writes or (),
+    )
+
+
+def _doc(plugin: object) -> str | None:
+    """The first line of the docstring."""
+    doc = plugin.__doc__ if isinstance(plugin, ModuleType) else None
+    return doc.strip().partition("\n")[0].strip() or None if doc else None
