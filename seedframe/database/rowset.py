@@ -69,7 +69,7 @@ class Rowset:
         self._scrutiny = Scrutiny(session, shape, around)
         self._references = References(session, shape, around)
         self._blame = Blame(session, self._rows, self._contest, around)
-        self._removal = Removal(session, shape, removing, self._standing, around) if removing else None
+        self._removal = Removal(session, self._rows, removing, self._standing, around) if removing else None
         self._sequences = SequenceWatch(session, shape, self._standing, around)
         self._counts = Counts()
         self._delta: Delta | None = None
@@ -103,7 +103,10 @@ class Rowset:
         self._differs = bool(changes)
         changes = self._sequences.changes(changes)
         if self._removal is not None:
-            changes = self._with_removals(self._removal, changes)
+            source = self._rows.at_hand()
+            if self._rows.stage is not None and source is not None:
+                self._removal.see(source, None, streamed=False)
+            changes = self._removal.changes(changes, existing=self._existing)
         self._tell_of_undeclared()
         return changes
 
@@ -159,7 +162,7 @@ class Rowset:
                     self._validation.look(source)  # the chunk does not come by again
                 self._references.require_staying(source)
             if self._removal is not None:
-                self._removal.see(shape, source, texts, streamed=not single)
+                self._removal.see(source, texts, streamed=not single)
             remaining = self._judging.take(found)
             if single:
                 self._planned_lines.update(difference.line for difference in remaining)
@@ -212,14 +215,6 @@ class Rowset:
         self._rows.read(chunk)
         self._scrutiny.require_keys(chunk)
 
-    def _with_removals(self, removal: Removal, changes: Changes) -> Changes:
-        shape, source = self._rows.shape, self._rows.at_hand()
-        if self._rows.stage is not None and source is not None:
-            removal.see(shape, source, None, streamed=False)
-        streamed = source is None and self._rows.count > 0
-        removal.find(shape, source, rows=self._rows.count, existing=self._existing, streamed=streamed)
-        return removal.changes(changes)
-
     @property
     def _existing(self) -> int:
         """How many of the declared rows were there when they were compared."""
@@ -258,7 +253,7 @@ class Rowset:
         changes = self._sequences.changes(changes)
         if self._removal is None:
             return changes
-        left = self._removal.left(shape, source, sample=5)
+        left = self._removal.left(sample=5)
         return replace(changes, counts=changes.counts + left.counts, sample=(*changes.sample, *left.sample))
 
     def validate(self, severity: Severity) -> list[Finding]:
@@ -291,7 +286,7 @@ class Rowset:
         if self._removal is not None:
             if len(self._removal.ids) <= self._around.listed:
                 self._changed.deletes(self._removal.keys())
-            self._removal.delete(self._rows.shape, self._rows.at_hand())
+            self._removal.delete()
 
     # Writing
 
