@@ -67,8 +67,10 @@ def is_lost(error: BaseException) -> bool:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:  # `raise error from error` has no end
         yield cause
+        seen.add(id(cause))
         cause = cause.__cause__
 
 

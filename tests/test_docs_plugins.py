@@ -11,7 +11,7 @@ from seedframe import hookspecs
 from seedframe.plugins.extension_contract import EXTENSION_ARGUMENTS
 from seedframe.testing import Database, assert_converges
 from tests.conftest import Folder, Install, ProjectFactory, Sql
-from tests.running import apply, dry_run, verify
+from tests.running import apply, dry_run, error, verify
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```(\w+)\n# ([\w./-]+)(, more)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -150,6 +150,8 @@ def test_the_file_format(clinic: Folder, sql: Sql) -> None:
     clinic.write({"seeds/50_more.py": seed, "seeds/more.list": "X-1 Yellow fever\n"})
     assert apply(clinic).exit_code == 0
     assert sql("SELECT name FROM vaccines WHERE code = 'X-1'") == [("Yellow fever",)]
+    clinic.write({"seeds/50_more.py": seed.replace("list'", "list', null='?'"), "seeds/more.list": "X-1 ?\nX-2\n"})
+    assert error(apply(clinic)) == "bad_data: seeds/more.list:2: no name (write CODE NAME)"
 
 
 def test_the_account_backend(clinic: Folder, sql: Sql) -> None:

@@ -276,6 +276,111 @@ def test_a_file_format(project: ProjectFactory, extension: Extension, sql: Sql) 
     assert "data.pipe.gz:2" in error(apply(folder))
 
 
+READERS = """
+from seedframe import FileFormat, SeedframeError
+
+def raises(file, how):
+    yield 3, {"id": "1"}
+    raise ValueError("no = in it")
+
+def slips(file, how):
+    return [].pop()
+
+def says(file, how):
+    yield 3, {"id": "1"}
+    raise SeedframeError("no = in it", hint="write NAME = VALUE", where=file.place(4))
+
+def says_no_line(file, how):
+    raise SeedframeError("no = in it")
+
+def reports(file, how):
+    how.report(SeedframeError("no = in it"))
+    yield 3, {"id": "1"}
+
+def whole(file, how):
+    return {"id": "1"}
+
+def no_line(file, how):
+    yield 3, {"id": "1"}
+    yield {"id": "2"}
+
+def texts(file, how):
+    yield "3", {"id": "1"}
+
+def columns(file, how):
+    yield 3, ["1"]
+
+def names(file, how):
+    yield 3, {1: "1"}
+
+def nothing(file, how):
+    yield 3, {}
+
+def seedframe_file_formats():
+    readers = (raises, slips, says, says_no_line, reports, whole, no_line, texts, columns, names, nothing)
+    return [FileFormat(endings=("." + read.__name__,), read=read) for read in readers]
+"""
+WHO = "plugin seedframe-ext 1.0, extension 'ext': the reader of the file "
+SHAPE = 'yield the number of the line and the fields by name: yield 7, {"code": "A"}'
+TRACEBACK = "run with -v for the traceback"
+READ_WRONG = {
+    "raises": ("", f"{WHO}failed after line 3 (seedframe_ext.py:6): no = in it", TRACEBACK),
+    "slips": ("", f"{WHO}failed (seedframe_ext.py:9): IndexError: pop from empty list", TRACEBACK),
+    "says": (":4", "no = in it", "write NAME = VALUE"),
+    "says_no_line": ("", "no = in it", None),
+    "reports": ("", "no = in it", None),
+    "whole": ("", f"{WHO}returned dict, and no rows", SHAPE),
+    "no_line": ("", f"{WHO}yielded a dict as row 2, after line 3", SHAPE),
+    "texts": ("", f"{WHO}yielded a str for the number of the line as row 1", SHAPE),
+    "columns": ("", f"{WHO}yielded a list for the fields as row 1", SHAPE),
+    "names": ("", f"{WHO}yielded an int for the name of a field as row 1", SHAPE),
+    "nothing": ("", f"{WHO}yielded no fields as row 1", SHAPE),
+}
+
+
+def test_what_a_reader_gets_wrong_names_the_file_and_the_plugin(
+    project: ProjectFactory, extension: Extension, sql: Sql
+) -> None:
+    sql("CREATE TABLE t (id int PRIMARY KEY)")
+    extension(READERS)
+    files = {f"seeds/data.{name}": "x\n" for name in READ_WRONG}
+    for number, name in enumerate(READ_WRONG, 10):
+        rows = f"Rows('t', key='id', file='data.{name}')"
+        files[f"seeds/{number}_{name}.py"] = f"from seedframe import Rows\ndef resources(): yield {rows}\n"
+    folder = project(files, config=CONFIG)
+    found = {seed.seed: seed.error for seed in apply(folder, keep_going=True).seeds}
+    for number, (name, (line, message, hint)) in enumerate(READ_WRONG.items(), 10):
+        problem = found[f"{number}_{name}"]
+        assert problem is not None
+        assert (problem.where, problem.message, problem.hint) == (f"seeds/data.{name}{line}", message, hint)
+    linted = json.loads(extension.run(folder, "lint", "--format", "json").stdout)
+    places = {(each["path"], each["line"], each["message"]) for each in linted["findings"]}
+    for name, (line, message, _) in READ_WRONG.items():
+        assert (f"seeds/data.{name}", int(line.lstrip(":") or 1), message) in places
+
+
+def test_a_token_for_null_is_for_formats_that_heed_one(project: ProjectFactory, extension: Extension, sql: Sql) -> None:
+    sql("CREATE TABLE t (id int PRIMARY KEY, name text)")
+    extension(
+        "from seedframe import FileFormat\n"
+        "def read(file, how): yield 1, {'id': 1, 'name': None if how.null == 'NA' else 'x'}\n"
+        "def seedframe_file_formats():\n"
+        "    return [FileFormat(endings=('.a',), read=read, null_token=True), FileFormat(endings=('.b',), read=read)]\n"
+    )
+    seed = "from seedframe import Rows\ndef resources(): yield Rows('t', key='id', file='data.{}', null='NA')\n"
+    files = {
+        "seeds/10_a.py": seed.format("a"),
+        "seeds/20_b.py": seed.format("b"),
+        "seeds/data.a": "",
+        "seeds/data.b": "",
+    }
+    _, refused = apply(project(files, config=CONFIG)).seeds
+    assert sql("SELECT * FROM t") == [(1, None)]
+    assert refused.error is not None
+    assert refused.error.message == "null= says nothing of file 'data.b'"
+    assert refused.error.hint == "null= is for .csv, .tsv, .a, whose fields are texts; the other formats have a null"
+
+
 ACCOUNTS = (
     "from seedframe import Account, Accounts, LocalAccounts\n"
     "def resources(): yield Account(Accounts(LocalAccounts('users')), email='a@b.example', role='admin')\n"

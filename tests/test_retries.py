@@ -189,3 +189,9 @@ def test_readers_are_told_nothing_of_locks(folder: Folder, sql: Sql, connect: Co
     holder = connect(autocommit=False)
     holder.execute("update items set n = 0")
     assert dry_run(folder).summary.changed == 2
+
+
+def test_an_error_that_is_its_own_cause_is_told(folder: Folder) -> None:
+    text = "def resources():\n    error = SeedframeError('no')\n    raise error from error\n"
+    folder.write({"seeds/10_items.py": f"from seedframe import SeedframeError\n{text}"})
+    assert error(apply(folder)) == "error: seeds/10_items.py:4: no"

@@ -70,16 +70,18 @@ class Contributions:
     @cached_property
     def file_formats(self) -> "Mapping[str, FileFormat]":
         """The formats of data files, by ending."""
+        from seedframe.plugins.readers import blamed
         from seedframe.sources.formats import FileFormat
 
         found = _Named("file format", self._owners)
         for key, who, formats in self._of("seedframe_file_formats"):
+            own = key in self._plugins.extensions
             for entry in _items(formats, FileFormat, who, "seedframe_file_formats"):
                 for ending in entry.endings:
                     if not ending.startswith(".") or ending != ending.lower() or "." in ending[1:] or ending == ".":
                         hint = 'an ending is lower case and has one dot, its first character: ".xlsx"'
                         raise DiscoveryError(f"{who}: {ending!r} is no ending of files", hint=hint)
-                    found.add(ending, entry, key, who)
+                    found.add(ending, blamed(entry, self._plugins, key) if own else entry, key, who)
         return found.things
 
     @cached_property

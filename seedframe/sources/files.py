@@ -34,7 +34,7 @@ def open_file(
         folder: the seed's folder.
         name: a path below it, with forward slashes.
         shown: the same file for messages, relative to the project.
-        null: for CSV and TSV, the token that means NULL; by default an empty field does.
+        null: for CSV, TSV and other formats of texts, the token that means NULL; by default an empty field does.
         report: is told of records that are wrong; by default the first one is raised.
         formats: the formats that there are, by ending.
 
@@ -58,8 +58,9 @@ def open_file(
             kind="file-format",
         )
     if null is not None and not found.null_token:
-        hint = "null= is for CSV and TSV; the other formats have a null"
-        raise BadData(f"file {name!r} is no CSV or TSV", hint=hint, kind="file-format")
+        texts = ", ".join(known for known, entry in formats.items() if entry.null_token)
+        hint = f"null= is for {texts}, whose fields are texts; the other formats have a null"
+        raise BadData(f"null= says nothing of file {name!r}", hint=hint, kind="file-format")
     return found.records(TextFile(_find(folder, path, name), shown, packed), HowToRead(null, report))
 
 
