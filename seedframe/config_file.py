@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from seedframe.config_schema import KeyPath
+from seedframe.config_schema import ENV, KeyPath
 from seedframe.errors import ConfigError, Problem
 from seedframe.toml_lines import key_lines, line_of
 
@@ -50,6 +50,27 @@ class ConfigFile:
         dotted = ".".join(part if _NAME.fullmatch(part) else '"…"' for part in (*self.at, *key))
         where = f"{name}:{line}" if line else name
         return Problem(ConfigError.code, f"{dotted}: {message}", hint, where)
+
+
+def place_of(file: Path | None, table: KeyPath, key: str, env: str) -> str:
+    """Where a key of a table stands, or its table where it does not: `seedframe.toml:12 [seeds.iso]`.
+
+    Args:
+        file: the configuration, whose name alone is told; None where there is none.
+        env: the environment, whose overlay counts before the base. In other overlays nothing is looked for.
+    """
+    shown = f"[{'.'.join(table)}]"
+    if file is None:
+        return f"the configuration {shown}"
+    try:
+        lines = key_lines(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # it was read before, and has changed
+        lines = {}
+    at = _TOOL if file.name == PYPROJECT else ()
+    tables = ((*at, ENV, env, *table), (*at, *table))
+    found = (lines.get(path) for path in (*((*each, key) for each in tables), *tables))
+    line = next((number for number in found if number is not None), None)
+    return f"{file.name}:{line} {shown}" if line is not None else f"{file.name} {shown}"
 
 
 def shown_path(path: Path) -> str:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedframe.config import DEFAULT_ENV, Config
+from seedframe.config_file import place_of
+from seedframe.config_schema import SEEDS
 from seedframe.errors import (
     DiscoveryError,
     HookMistake,
     NoSeeds,
+    Problem,
     did_you_mean,
 )
 from seedframe.own_files import OwnFiles
@@ -136,11 +139,18 @@ def _configured(seed: Seed, config: Config) -> Seed:
         environments=frozenset(environments) if environments is not None else seed.environments,
         config=own,
     )
-    if seed.options is None or seed.broken is not None:
+    if seed.options is None or not isinstance(seed.broken, HookMistake | None):
         return seed
-    values, written, problems = read_options(seed.options, own, f"{config.file_name} [seeds.{seed.name}]")
-    broken = DiscoveryError.of(problems) if problems else None
+    values, written, misfits = read_options(seed.options, own, "")
+    problems = [*(seed.broken.problems if seed.broken is not None else ()), *_placed(misfits, seed.name, config)]
+    broken = type(seed.broken or DiscoveryError("")).of(problems) if problems else None
     return replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))), broken=broken)
+
+
+def _placed(misfits: Iterable[Problem], name: str, config: Config) -> Iterator[Problem]:
+    """Each with the line of `[seeds.NAME]` that it is about."""
+    for problem in misfits:
+        yield replace(problem, where=place_of(config.file, (SEEDS, name), problem.about or "", config.env))
 
 
 def _with_defaults(seed: Seed) -> Seed:
@@ -164,7 +174,7 @@ def unknown_tables(
         yield DiscoveryError(
             f"no seed is called {name!r}",
             hint=meant or f"the seeds are {', '.join(sorted(names)) or '(none)'}",
-            where=f"{config.file_name} [seeds.{name}]",
+            where=place_of(config.file, (SEEDS, name), "", config.env),
             kind="unknown-seed",
             about=name,
         )

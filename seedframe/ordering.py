@@ -265,5 +265,10 @@ def broken(seeds: Iterable[Seed]) -> tuple[DiscoveryError, ...]:
     return tuple(seed.broken for seed in seeds if seed.broken is not None)
 
 
+def is_about_order(error: DiscoveryError) -> bool:
+    """True for a requirement that is not there, comes later or is disabled."""
+    return (error.kind or "").endswith("-requirement")
+
+
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(sorted(words))

@@ -14,13 +14,14 @@ from seedframe.errors import (
     NoSeeds,
     PlanRefused,
     PluginMissing,
+    SeedframeError,
     UnknownSeed,
     UsageError,
 )
 from seedframe.history import ChainCheck, ChainHead, RunRecord
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
-from seedframe.ordering import broken, in_order, select, with_requirements
+from seedframe.ordering import broken, in_order, is_about_order, select, with_requirements
 from seedframe.plugins.manager import SeedManager, Trace
 from seedframe.plugins.modified_order import modified_order
 from seedframe.plugins.observing import observed
@@ -101,9 +102,20 @@ class Project:
             found = list(broken(chosen))
             if not found:
                 return chosen
+        elif not all_usable:
+            found += self._also_broken(selection)
         if len(found) == 1:
             raise found[0]
         raise DiscoveryError.of(problem for error in found for problem in error.problems)
+
+    def _also_broken(self, selection: Selection) -> tuple[DiscoveryError, ...]:
+        """What is wrong with the selected seeds themselves, beside what is wrong with the project: that may be why a
+        seed is not there which is selected, or required."""
+        try:
+            chosen = select(self.seeds, selection, self.config.env)
+        except SeedframeError:
+            return ()
+        return tuple(error for error in broken(chosen) if not is_about_order(error))
 
     def check_settings(self, chosen: Sequence[Seed]) -> None:
         """Read the variables of these seeds, and nothing else. Errors: ConfigError with all that do not fit."""

@@ -102,20 +102,29 @@ class Option:
         if typed is None:
             raise Unfit(f" is not {_described(self.type)}")
         if self.choices is not None:
-            items = typed if isinstance(typed, list) else [typed]
-            chosen = [_chosen(self.choices, item, n if typed is items else None) for n, item in enumerate(items, 1)]
-            typed = chosen if isinstance(typed, list) else chosen[0]
+            typed = _all_chosen(self.choices, typed) if isinstance(typed, list) else choose(self.choices, typed)
         if self.table and not typed.strip():
             raise Unfit(" is blank", "write the table's name")
         return typed if self.parse is None else parse_value(self.parse, typed)
 
 
-def _chosen(choices: Sequence[Any], value: object, entry: int | None) -> Any:
-    """The choice that a value is; of a list, `entry` says which entry it is, as a value is never shown."""
-    try:
-        return choose(choices, value)
-    except Unfit as unfit:
-        raise Unfit(unfit.message if entry is None else f": entry {entry}{unfit.message}", unfit.hint) from None
+def _all_chosen(choices: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """The choices that the entries of a list are. Errors: Unfit, with all that are none; a value is never shown."""
+    chosen: list[Any] = []
+    wrong: list[tuple[int, Unfit]] = []
+    for entry, value in enumerate(values, 1):
+        try:
+            chosen.append(choose(choices, value))
+        except Unfit as unfit:
+            wrong.append((entry, unfit))
+    if not wrong:
+        return chosen
+    (entry, first), *others = wrong
+    if not others:
+        raise Unfit(f": entry {entry}{first.message}", first.hint)
+    entries = f"{', '.join(str(each) for each, _ in wrong[:-1])} and {wrong[-1][0]}"
+    hints = dict.fromkeys(unfit.hint for _, unfit in wrong if unfit.hint)
+    raise Unfit(f": entries {entries} are{first.message.removeprefix(' is')}", " ".join(hints) or None)
 
 
 def _described(kind: object) -> str | None:

@@ -146,7 +146,7 @@ def test_what_is_wrong_with_the_project_is_told_after_the_list(listed: List) -> 
     assert done.stderr.splitlines() == [
         "error: seeds/foo.py: neither a seed (NN_name) nor a helper (_name)",
         " hint: call it 10_foo.py, or _foo.py if it is a helper",
-        "error: seedframe.toml [seeds.aa]: no seed is called 'aa'",
+        "error: seedframe.toml:3 [seeds.aa]: no seed is called 'aa'",
         " hint: did you mean 'aaa'?",
     ]
 

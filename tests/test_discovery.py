@@ -268,7 +268,7 @@ def test_a_table_for_a_seed_that_is_not_there(folder: Write, table: str, hint: s
     project = Project.load(folder({"seeds/20_reference.py": SEED}, config=CONFIG + f"[seeds.{table}]\nx = 1\n"))
     (problem,) = project.problems
     assert (problem.message, problem.hint) == (f"no seed is called {table!r}", hint)
-    assert problem.where == f"seedframe.toml [seeds.{table}]"
+    assert problem.where == f"seedframe.toml:3 [seeds.{table}]"
 
 
 def test_no_seeds_is_an_error_that_says_where_they_would_be(folder: Write) -> None:

@@ -54,6 +54,10 @@ def test_values_are_read_and_defaults_filled_in() -> None:
         ({"chapters": ["I", 5]}, "'chapters' is not an array of texts (set it: chapters = … (which chapters))"),
         ({"chapters": ["XX"]}, "'chapters': entry 1 is none of I, II, V (set it: chapters = … (which chapters))"),
         ({"chapters": ["I", "III"]}, "'chapters': entry 2 is none of I, II, V (did you mean 'II'?)"),
+        (
+            {"chapters": ["III", "I", "W", "XX"]},
+            "'chapters': entries 1, 3 and 4 are none of I, II, V (did you mean 'II'?)",
+        ),
         ({"depth": True}, "'depth' is not a whole number"),
         ({"depth": 2.0}, "'depth' is not a whole number"),
         ({"leaves_only": "yes"}, "'leaves_only' is not true or false"),
@@ -141,10 +145,60 @@ def test_a_projects_own_seed_has_options_too(project: ProjectFactory, sql: Sql) 
     done = folder.run("apply")
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
-        "error: seedframe.toml [seeds.a]: unknown key 'sizes'",
+        "error: seedframe.toml:4 [seeds.a]: unknown key 'sizes'",
         " hint: did you mean 'size'?",
     ]
     assert folder.run("list").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ("[seeds.a]\norder = 10\nsize = 'x'\n", "seedframe.toml:5 [seeds.a]"),
+        ("[seeds]\na = {order = 10, size = 'x'}\n", "seedframe.toml:4 [seeds.a]"),
+        ("[env.test.seeds.a]\nsize = 'x'\n[seeds.a]\nsize = 4\n", "seedframe.toml:4 [seeds.a]"),
+        ("[env.other.seeds.a]\nsize = 4\n[seeds.a]\nsize = 'x'\n", "seedframe.toml:6 [seeds.a]"),
+        ("[env.test.seeds.a]\norder = 7\n", "seedframe.toml:3 [seeds.a]"),  # where it is lacking
+        ("", "seedframe.toml [seeds.a]"),
+    ],
+)
+def test_what_does_not_fit_has_its_line(project: ProjectFactory, config: str, place: str) -> None:
+    folder = project({"seeds/10_a.py": LOCAL.replace(", default=2", "")}, config=CONFIG + config)
+    (seed,) = Project.load(folder.path, env="test").seeds
+    assert seed.broken is not None
+    assert seed.broken.where == place
+
+
+def test_the_line_in_a_pyproject(project: ProjectFactory) -> None:
+    folder = project({"seeds/10_a.py": LOCAL})
+    (folder.path / "seedframe.toml").unlink()
+    folder.write({"pyproject.toml": "[tool.seedframe.seeds.a]\norder = 10\nsize = 'x'\n"})
+    (seed,) = Project.load(folder.path).seeds
+    assert seed.broken is not None
+    assert seed.broken.where == "pyproject.toml:3 [seeds.a]"
+
+
+def test_all_seeds_and_the_project_are_told_of_at_once(project: ProjectFactory) -> None:
+    """Of a seed with another mistake, too; not what is only a consequence."""
+    table = "[seeds.{}]\nsizes = 1\nsize = 'x'\n"
+    folder = project(
+        {
+            "seeds/10_a.py": LOCAL,
+            "seeds/20_b.py": LOCAL + "def verify(database): pass\n",
+            "seeds/30_c.py": "REQUIRES = ['nobody']\ndef verify(): pass\n",
+        },
+        config=CONFIG + "".join(table.format(name) for name in ("a", "b", "nope")),
+    )
+    done = folder.run("apply")
+    assert done.returncode == 3
+    assert [line for line in done.stderr.splitlines() if "hint: " not in line] == [
+        "error: seedframe.toml:9 [seeds.nope]: no seed is called 'nope'",
+        "error: seedframe.toml:4 [seeds.a]: unknown key 'sizes'",
+        "error: seedframe.toml:5 [seeds.a]: 'size' is not a whole number",
+        "error: seeds/20_b.py:5: seed 20_b: 'verify' asks for 'database', which it cannot be given",
+        "error: seedframe.toml:7 [seeds.b]: unknown key 'sizes'",
+        "error: seedframe.toml:8 [seeds.b]: 'size' is not a whole number",
+    ]
 
 
 def test_options_that_are_no_list_of_options_are_told(project: ProjectFactory) -> None:

@@ -17,7 +17,7 @@ from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.linting.references import References
 from seedframe.linting.secrets import HINTS, secrets_in
 from seedframe.linting.targets import Target, undisturbed
-from seedframe.ordering import requirement_problems
+from seedframe.ordering import is_about_order, requirement_problems
 from seedframe.resources.environments import limited_to
 from seedframe.seed import Seed
 from seedframe.seed_option import RESERVED, read_options
@@ -119,7 +119,7 @@ class _Linting:
         own = self._target.sources(seed)
         broken = seed.broken
         if not own:
-            if broken is not None and not _is_about_order(broken):
+            if broken is not None and not is_about_order(broken):
                 self._check_plugin(seed, broken)
             return
         check = ModuleCheck(seed.label, own[0], self._sources, self._collector)
@@ -306,7 +306,3 @@ def _misfits(config: Config, seed: Seed) -> tuple[Problem, ...]:
         return ()
     table = {key: value for key, value in config.seeds.get(seed.name, {}).items() if key not in RESERVED}
     return read_options(seed.options, table, "")[2]
-
-
-def _is_about_order(error: DiscoveryError) -> bool:
-    return (error.kind or "").endswith("-requirement")
