@@ -6,6 +6,7 @@ from typing import Final
 
 import psycopg
 
+from seedframe.database.catalog import LEDGER_SCHEMA
 from seedframe.database.db import Db
 from seedframe.database.problems import swallowed
 from seedframe.database.session import Session
@@ -16,10 +17,10 @@ from seedframe.plugins.manager import SeedManager
 from seedframe.resources.protocol import Resource
 from seedframe.seed import Seed
 
-_LEDGER_SCHEMA: Final = "seedframe"
 # Sources: PostgreSQL's appendix "Error Codes". The second is that of leaving read-only, too.
 _VOID: Final = "25P02"
 _NOT_IN_A_TRANSACTION: Final = "25001"
+_OWN_TABLES: Final = "they are seedframe's to write"
 
 
 class OwnCode:
@@ -40,8 +41,9 @@ class OwnCode:
     def declare(self, resources: tuple[Resource, ...]) -> None:
         """What the seed's resources are: it may write their tables.
 
-        Errors: DeclarationError for a table that a plugin's seed does not say it writes.
+        Errors: DeclarationError for one of seedframe's own, or one that a plugin's seed does not say it writes.
         """
+        self._require_not_of_ledger(resources)
         tables = [name for resource in resources for name in resource.tables]
         self._writable = Writable(self._session, self._db, (*tables, *self._seed.writes))
         if self._seed.distribution is None:
@@ -50,6 +52,16 @@ class OwnCode:
             undeclared = [name for name in resource.tables if name not in self._seed.writes]
             if undeclared:
                 self._require_said(resource, undeclared)
+
+    def _require_not_of_ledger(self, resources: tuple[Resource, ...]) -> None:
+        named = [(f"{resource.name} of", name) for resource in resources for name in resource.tables]
+        for what, name in (*named, *(("WRITES of", name) for name in self._seed.writes)):
+            if self._db.is_of_ledger(name):
+                raise DeclarationError(
+                    f"{what} seed {self._seed.label} names {name}, one of seedframe's own tables",
+                    hint=_OWN_TABLES,
+                    where=self._seed.origin,
+                )
 
     def _require_said(self, resource: Resource, names: list[str]) -> None:
         """What a plugin's seed writes was said before, under these names or others."""
@@ -185,8 +197,8 @@ class OwnCode:
         return error
 
     def _require_declared(self, touched: list[Touched], allowed: frozenset[int]) -> None:
-        if any(table.schema == _LEDGER_SCHEMA for table in touched):
-            raise Misbehaved("wrote seedframe's own tables", hint="they are seedframe's to write")
+        if any(table.schema == LEDGER_SCHEMA for table in touched):
+            raise Misbehaved("wrote seedframe's own tables", hint=_OWN_TABLES)
         names = list(dict.fromkeys(map(self._name, self._writable.beyond(touched, allowed))))
         if names:
             listed = ", ".join(f'"{name}"' for name in names)

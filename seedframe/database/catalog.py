@@ -123,6 +123,18 @@ SELECT c.relname FROM pg_class c
 _KINDS: Final = {"m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
 
 
+LEDGER_SCHEMA: Final = "seedframe"
+"""The schema of seedframe's own tables."""
+
+
+def is_of_ledger(name: str) -> bool:
+    """True for the name of one of seedframe's own tables, as it is written; one that cannot be read is none."""
+    try:
+        return split_name(name)[0] == LEDGER_SCHEMA
+    except DeclarationError:
+        return False
+
+
 def split_name(name: str) -> tuple[str | None, str]:
     """`table` or `schema.table`, either part in double quotes where it has a dot of its own, as (schema, table)."""
     parts: list[str] = []

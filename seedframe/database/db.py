@@ -12,7 +12,7 @@ from seedframe.account_run import AccountRun
 from seedframe.changes import Finding, Severity
 from seedframe.database.account_versions import keep_password_version, password_version
 from seedframe.database.baselines import Baselines, BaselineStore
-from seedframe.database.catalog import Catalog
+from seedframe.database.catalog import LEDGER_SCHEMA, Catalog, is_of_ledger
 from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
 from seedframe.database.planned import PlannedRows
@@ -212,6 +212,17 @@ class Db:
         if found is None:
             return None
         return self._views.get(found.oid, found).rows_oid
+
+    def is_of_ledger(self, name: str) -> bool:
+        """True where this name stands for one of seedframe's own tables, or for a view of one."""
+        try:
+            found = self._catalog.find(name)
+            if found is None:
+                self._catalog.forget(name)  # the seed may make it
+                return False
+            return LEDGER_SCHEMA in (found.schema, (self.table(name) if found.kind == "v" else found).rows_schema)
+        except SeedframeError:  # it stands for no one table
+            return is_of_ledger(name)
 
     def writable_oids(self, names: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
         """The oids of what these names stand for, of a view's table too, and the names that stand for nothing."""

@@ -6,6 +6,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, get_args
 
 from seedframe.changes import Changes, Finding, Severity, rows_text
+from seedframe.database.catalog import is_of_ledger
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode, Shape
 from seedframe.database.rowset import Rowset
@@ -112,6 +113,10 @@ class Rows:
         if file is not None and not isinstance(file, str):
             raise DeclarationError(
                 f"file= is a {type(file).__name__}", hint='give its name as a text: "data/rows.csv"', where=where
+            )
+        if is_of_ledger(self.table):
+            raise DeclarationError(
+                f"{self.table} is one of seedframe's own tables", hint="they are seedframe's to write", where=where
             )
         if not self._spec.key:
             raise DeclarationError("key= names no column", hint="name the columns that identify a row", where=where)
