@@ -49,7 +49,8 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
         HookFailed: the hook raised, or returned what it may not.
         SeedframeError: as raised inside the hook, by `db` for instance.
     """
-    given = {"seed": seed, "config": seed.config, "kinds": plugins.contributions.kinds, **arguments}
+    own = seed.unshared()
+    given = {"seed": own, "config": own.config, "kinds": plugins.contributions.kinds, **arguments}
     try:
         results = plugins.only(seed.name, hook)(**{name: given[name] for name in ARGUMENTS[hook]})
     except ConfigError as error:
@@ -91,8 +92,30 @@ def guarded(seed: Seed, plugins: SeedManager, what: str) -> Iterator[None]:
         yield
     except (SeedframeError, KeyboardInterrupt, GeneratorExit):
         raise
+    except SystemExit as error:
+        raise _failed(seed, plugins, what, error, "called sys.exit()") from error
     except BaseException as error:
         raise _failed(seed, plugins, what, error, describe(error)) from error
+
+
+@contextmanager
+def blamed(seed: Seed, plugins: SeedManager) -> Iterator[None]:
+    """Run an attempt of a seed: what its code raises where no hook is called (a property of a resource, say) is the
+    seed's, and no part of it ends the process.
+
+    Raises:
+        HookFailed: code of the seed raised, or anything at all called sys.exit().
+        Exception: as raised by code of seedframe.
+    """
+    try:
+        yield
+    except (SeedframeError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        if not isinstance(error, SystemExit) and plugins.own_files(seed.plugin).raised_at(error) is None:
+            raise
+        what = "called sys.exit()" if isinstance(error, SystemExit) else describe(error)
+        raise _failed(seed, plugins, "resources", error, what) from error
 
 
 def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, what: str) -> HookFailed:

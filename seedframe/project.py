@@ -14,6 +14,7 @@ from seedframe.errors import (
     NoSeeds,
     PlanRefused,
     PluginMissing,
+    RequirementMissing,
     SeedframeError,
     UnknownSeed,
     UsageError,
@@ -80,10 +81,10 @@ class Project:
         found = discover(config, trace)
         seeds, problems = modified_order(in_order(found.seeds), found.plugins, config)
         seeds = with_requirements(seeds)
-        if found.distributions:
-            from seedframe.plugins.uninstalled import with_reasons  # here, as most projects have no plugins
+        if any(isinstance(seed.broken, RequirementMissing) for seed in seeds):
+            from seedframe.plugins.uninstalled import with_reasons  # here, as few projects come to that
 
-            seeds = with_reasons(seeds, found.distributions)
+            seeds = with_reasons(seeds, found.distributions, config)
         return cls(config, seeds, found.plugins, (*found.problems, *problems), found.distributions)
 
     def choose(self, selection: Selection = Selection(), *, all_usable: bool = False) -> tuple[Seed, ...]:  # noqa: B008

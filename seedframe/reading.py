@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+from seedframe import hooks
 from seedframe.changes import Changes, Finding, Verdict
 from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
@@ -38,7 +39,7 @@ class Reading:
         started = time.monotonic()
         planned = self._planned.copy()
         try:
-            with self._session.savepoint():
+            with self._session.savepoint(), hooks.blamed(seed, self._run.job.plugins):
                 attempted = self._run.attempt(self._session, self._ledger, seed, self._planned).run()
         except ConnectionFailed:
             raise

@@ -1,7 +1,7 @@
 """Seed: one discovered seed, whatever it came from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,19 @@ class Seed:
     doc: str | None = None
     distribution: str | None = None
 
+    def unshared(self) -> "Seed":
+        """The same, for code that is given it to look at: what that does to `config` is done to a copy."""
+        return replace(self, config=unshared(self.config))
+
     def runs_in(self, env: str) -> bool:
         """True when it is enabled and its environments include `env`."""
         return self.enabled and (self.environments is None or env in self.environments)
+
+
+def unshared(value: Any) -> Any:
+    """The value with its own dicts and lists, all the way down; other things are the same."""
+    if isinstance(value, Mapping):
+        return {key: unshared(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(unshared(inner) for inner in value)
+    return value

@@ -4,18 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from seedframe.contract import Constants, hook_mistakes, read_constants
 from seedframe.errors import (
     HookMistake,
     Problem,
+    SeedframeError,
     SeedImportFailed,
 )
 from seedframe.log import logger
 from seedframe.own_files import OwnFiles
 from seedframe.seed import Seed
 from seedframe.tracebacks import deepest, describe, render
+
+T = TypeVar("T")
 
 
 def import_code(load: Callable[[], object], origin: str, own: OwnFiles | None) -> Any:
@@ -24,6 +27,17 @@ def import_code(load: Callable[[], object], origin: str, own: OwnFiles | None) -
         return load()
     except KeyboardInterrupt:
         raise  # somebody wants the command to stop
+    except BaseException as error:
+        raise _import_failed(error, origin, own) from error
+
+
+def looked_at(look: Callable[[], T], origin: str, own: OwnFiles | None) -> T:
+    """What `look` finds in what was imported: its own code may run then, a `__getattr__` say. Errors: SeedImportFailed;
+    what seedframe itself finds wrong."""
+    try:
+        return look()
+    except (SeedframeError, KeyboardInterrupt):
+        raise
     except BaseException as error:
         raise _import_failed(error, origin, own) from error
 
@@ -61,8 +75,12 @@ def loaded(found: Seed, load: Callable[[], object], own: OwnFiles | None) -> See
     """The seed with its module and constants, or with what is wrong in `broken`."""
     try:
         plugin = import_code(load, found.origin, own)
+        return looked_at(lambda: _examined(found, plugin, own), found.origin, own)
     except SeedImportFailed as error:
         return replace(found, broken=error)
+
+
+def _examined(found: Seed, plugin: object, own: OwnFiles | None) -> Seed:
     files = OwnFiles.of(plugin, own.base if own is not None else Path())
     constants, problems = read_constants(plugin, files.place)
     problems = [*hook_mistakes(plugin, files.place), *problems]

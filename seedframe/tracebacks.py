@@ -64,7 +64,9 @@ def _near_name(message: str) -> str:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # noqa: BLE001 - whatever a foreign __str__ raises, there must be a message
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # noqa: BLE001 - whatever a foreign __str__ raises, there must be a message
         return f"(no message: its __str__ raised {type(broken).__name__})"
 
 

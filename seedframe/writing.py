@@ -23,6 +23,7 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.run_log import Audited, RunLog, RunStart
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedError, SeedframeError, TransactionEnded
+from seedframe.hooks import blamed
 from seedframe.masked_report import masked_outcome, masked_problem, masked_row
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
@@ -315,7 +316,8 @@ class Writing:
 
     def _apply_and_enter(self, seed: Seed, planned: PlannedRows, started: float) -> SeedOutcome:
         attempt = self._attempt = self._run.attempt(self._session, self._ledger, seed, planned)
-        attempted = attempt.run()
+        with blamed(seed, self._run.job.plugins):
+            attempted = attempt.run()
         if attempted.failed:
             raise SeedFailedError(attempted)
         if self._ledger.repaired and not self._run.outcomes:

@@ -129,9 +129,10 @@ def _run(arguments: list[str], apart: Apart) -> int:
         return _stopped(f"stopped by {stopped}", stopped)
     except (KeyboardInterrupt, click.Abort) as stopped:
         return _stopped("stopped", stopped)
-    except SystemExit:
-        raise  # a plugin's command may end so
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
+    except BaseException as error:
+        # A plugin's command may end so; elsewhere it is no more than another exception.
+        if isinstance(error, SystemExit) and _runs_plugins_command(ctx):
+            raise
         context = context_of(ctx) if ctx is not None else Context()
         problems = _explain(error, context, ctx)
         from seedframe.cli.unreported import tell_program
@@ -140,6 +141,10 @@ def _run(arguments: list[str], apart: Apart) -> int:
         if not isinstance(error, ReportNotWritten):
             tell_program(problems, arguments, tuple(COMMANDS), context)
         return COULD_NOT_RUN
+
+
+def _runs_plugins_command(ctx: click.Context | None) -> bool:
+    return _PLUGIN_COMMANDS in sys.modules and sys.modules[_PLUGIN_COMMANDS].chosen(ctx) is not None
 
 
 def _warn_of_unasked(ctx: click.Context) -> None:

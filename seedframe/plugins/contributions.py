@@ -1,5 +1,6 @@
 """What extensions, the built-in ones included, add to a project: kinds, file formats, backends, reporters, commands."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ENDING: Final = re.compile(r"\.[^.A-Z]+")
 _METHODS: Final = ("describe", "diff", "delete", "write")
 
 
@@ -77,8 +79,12 @@ class Contributions:
         for key, who, formats in self._of("seedframe_file_formats"):
             own = key in self._plugins.extensions
             for entry in _items(formats, FileFormat, who, "seedframe_file_formats"):
-                for ending in entry.endings:
-                    if not ending.startswith(".") or ending != ending.lower() or "." in ending[1:] or ending == ".":
+                endings: Any = entry.endings  # whatever its author wrote
+                if not isinstance(endings, tuple | list) or not _callable(entry.read):
+                    hint = 'write FileFormat(endings=(".list",), read=read), with a function `read`'
+                    raise DiscoveryError(f"{who}: a file format has no endings, or cannot be read", hint=hint)
+                for ending in endings:
+                    if not isinstance(ending, str) or not _ENDING.fullmatch(ending):
                         hint = 'an ending is lower case and has one dot, its first character: ".xlsx"'
                         raise DiscoveryError(f"{who}: {ending!r} is no ending of files", hint=hint)
                     found.add(ending, blamed(entry, self._plugins, key) if own else entry, key, who)
@@ -104,6 +110,9 @@ class Contributions:
         found = _Named("reporter", self._owners)
         for key, who, reporters in self._of("seedframe_reporters"):
             for reporter in _items(reporters, Reporter, who, "seedframe_reporters"):
+                if not _callable(reporter.document):
+                    hint = 'write Reporter("short", document), with a function `document`'
+                    raise DiscoveryError(f"{who}: the reporter {reporter.name!r} makes no document", hint=hint)
                 found.add(reporter.name, reporter, key, who)
         return found.things
 
@@ -151,7 +160,7 @@ def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> l
     Errors: DiscoveryError; SeedframeError as raised, with the extension named.
     """
     try:
-        return list(plugins.one(name, hook)(**arguments))
+        return [_plain(result) for result in plugins.one(name, hook)(**arguments)]
     except SeedframeError as error:
         raise type(error)(
             f"{plugins.called(name)}: {error.message}", hint=error.hint, where=error.where
@@ -168,6 +177,17 @@ def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> l
         logger.bind(extension=name, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
         what = "called sys.exit()" if isinstance(error, SystemExit) else f"failed: {describe(error)}"
         raise DiscoveryError(f"{who}: `{hook}` {what}", hint="run with -v for the traceback", where=where) from error
+
+
+def _callable(thing: Any) -> bool:
+    return callable(thing)
+
+
+def _plain(result: Any) -> Any:
+    """What a hook returned, drained while its own code is still called; items that come one by one as a list."""
+    if isinstance(result, Mapping):
+        return dict(result.items())
+    return list(result) if isinstance(result, Iterator) else result
 
 
 class _Named:

@@ -20,6 +20,16 @@ EXTENSION_ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
 """The hooks of an extension, and what each may ask for."""
 
 
+_RETURN_NOTHING: Final = frozenset(
+    name for name in EXTENSION_ARGUMENTS if inspect.signature(getattr(hookspecs, name)).return_annotation is None
+)
+
+
+def _is_wrapper(function: Callable[..., Any]) -> bool:
+    options = hook_options(function) or {}
+    return bool(options.get("wrapper") or options.get("hookwrapper"))
+
+
 def is_extension_hook(plugin: ModuleType, name: str, value: object) -> bool:
     """True for a function of an extension's module that is a hook by its name, right or wrong."""
     return name.startswith(PREFIX) and type(value) is FunctionType and value.__module__ == plugin.__name__
@@ -52,6 +62,9 @@ def _mistakes(plugin: object, place: Place) -> Iterator[Problem]:
                 yield Problem(HookMistake.code, f"unknown hook {hook!r}", hint, place(function), "unknown-hook")
             else:
                 yield from signature_mistakes(known, hook, function, place)
+                if hook in _RETURN_NOTHING and inspect.isgeneratorfunction(function) and not _is_wrapper(function):
+                    what = f"{hook!r} has a `yield`, so that nothing of it would run"
+                    yield Problem(HookMistake.code, what, "take the `yield` out", place(function), "not-a-hook")
     if isinstance(plugin, ModuleType):
         for name, value in vars(plugin).items():
             if name.startswith(PREFIX) and callable(value) and type(value) is not FunctionType:

@@ -18,7 +18,7 @@ from seedframe.log import logger
 from seedframe.plugins.contributions import guarded, unknown
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
-from seedframe.seed_loading import import_code, loaded
+from seedframe.seed_loading import import_code, loaded, looked_at
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -105,7 +105,7 @@ def load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager)
     """Import one extension and register it. Errors: DiscoveryError."""
     plugin = import_code(entry_point.load, origin, None)
     try:
-        manager.add_extension(entry_point.name, plugin, origin)
+        looked_at(lambda: manager.add_extension(entry_point.name, plugin, origin), origin, None)
     except HookMistake as error:
         who = f"plugin {origin}, extension {entry_point.name!r}"
         problems = (replace(problem, message=f"{who}: {problem.message}") for problem in error.problems)

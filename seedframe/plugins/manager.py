@@ -110,8 +110,13 @@ class SeedManager(pluggy.PluginManager):
         if problems:
             raise HookMistake.of(problems)
         self._require_new(plugin)
-        self._extensions.append(plugin)
         key = f"{_EXTENSION}{name}"
+        if key in self._origins:
+            raise HookMistake(
+                f"is one of two that are called {name!r}: the other is of {self._origins[key]}",
+                hint="leave one of the plugins out with -p no:NAME, or take it from [plugins] allow",
+            )
+        self._extensions.append(plugin)
         try:
             self.register(plugin, key)
         except (pluggy.PluginValidationError, ValueError) as error:

@@ -20,10 +20,12 @@ def modified_order(
     order = tuple(seeds)
     problems: list[DiscoveryError] = []
     for name in plugins.implementing("seedframe_modify_order"):
-        wanted = list(order)
+        wanted = [seed.unshared() for seed in order]
+        given = {id(shown): seed for shown, seed in zip(wanted, order, strict=True)}
+        kept = tuple(wanted)  # so that no other object is given one of their ids
         try:
             guarded(plugins, name, "seedframe_modify_order", seeds=wanted, config=config)
-            if len(wanted) != len(order) or {id(seed) for seed in wanted} != {id(seed) for seed in order}:
+            if len(wanted) != len(kept) or {id(seed) for seed in wanted} != given.keys():
                 raise DiscoveryError(
                     f"{plugins.called(name)}: `seedframe_modify_order` left other seeds than it was given",
                     hint="reorder the list in place; to leave a seed out, set [seeds.NAME] enabled = false",
@@ -32,5 +34,5 @@ def modified_order(
             problem = error.problems[0]
             problems.append(DiscoveryError(problem.message, hint=problem.hint, where=problem.where))
             continue
-        order = tuple(wanted)
+        order = tuple(given[id(seed)] for seed in wanted)
     return order, tuple(problems)

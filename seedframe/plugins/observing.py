@@ -33,7 +33,7 @@ class _Extensions(Observer):
 
     def run_started(self, seeds: tuple[Seed, ...], mode: str) -> None:
         self._observer.run_started(seeds, mode)
-        self._tell("seedframe_run_started", seeds=seeds, mode=mode, env=self._env)
+        self._tell("seedframe_run_started", seeds=tuple(seed.unshared() for seed in seeds), mode=mode, env=self._env)
 
     def run_finished(self, report: Report) -> None:
         self._observer.run_finished(report)
@@ -47,25 +47,25 @@ class _Extensions(Observer):
 
     def seed_started(self, seed: Seed) -> None:
         self._observer.seed_started(seed)
-        self._tell("seedframe_seed_started", seed=seed)
+        self._tell("seedframe_seed_started", seed=seed.unshared())
 
     def rows_read(self, seed: Seed, resource: str, rows: int) -> None:
         self._observer.rows_read(seed, resource, rows)
 
     def resource_started(self, seed: Seed, resource: str) -> None:
         self._observer.resource_started(seed, resource)
-        self._tell("seedframe_resource_started", seed=seed, resource=resource)
+        self._tell("seedframe_resource_started", seed=seed.unshared(), resource=resource)
 
     def resource_planned(self, seed: Seed, outcome: ResourceOutcome) -> None:
         self._observer.resource_planned(seed, outcome)
 
     def resource_finished(self, seed: Seed, outcome: ResourceOutcome) -> None:
         self._observer.resource_finished(seed, outcome)
-        self._tell("seedframe_resource_finished", seed=seed, outcome=outcome)
+        self._tell("seedframe_resource_finished", seed=seed.unshared(), outcome=outcome)
 
     def seed_finished(self, seed: Seed, outcome: SeedOutcome) -> None:
         self._observer.seed_finished(seed, outcome)
-        self._tell("seedframe_seed_finished", seed=seed, outcome=outcome)
+        self._tell("seedframe_seed_finished", seed=seed.unshared(), outcome=outcome)
 
     def password_generated(self, handed: Handed) -> bool:
         return self._observer.password_generated(handed)

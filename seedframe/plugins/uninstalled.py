@@ -10,6 +10,7 @@ from seedframe.report import SeedOutcome, Status
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
+    from seedframe.config import Config
     from seedframe.plugins.installed import Distribution
 
 
@@ -60,16 +61,27 @@ def problem_of(dist: "Distribution") -> Problem:
     return Problem(PluginMissing.code, f"plugin {dist.name}: {dist.reason}", dist.hint)
 
 
-def with_reasons(seeds: Iterable[Seed], distributions: "Iterable[Distribution]") -> tuple[Seed, ...]:
-    """The seeds; one that is broken because it requires a seed of a plugin that takes no part says why that is."""
+def with_reasons(seeds: Iterable[Seed], distributions: "Sequence[Distribution]", config: "Config") -> tuple[Seed, ...]:
+    """The seeds; one that is broken because it requires a seed of a plugin that takes no part says why that is.
+
+    Args:
+        distributions: empty where the project has not looked at them, as it allows none.
+    """
+    from seedframe.plugins.installed import installed
+
     why = {
-        point.name.partition("_")[2]: f"it is a seed of {dist.origin}, which takes no part: "
-        + ("-p leaves it out" if dist.state == "allowed" else dist.reason)
-        for dist in distributions
+        point.name.partition("_")[2]: f"it is a seed of {dist.origin}, which takes no part: {_reason(dist)}"
+        for dist in distributions or installed(config, check_lock=False)[0]
         for point in dist.entry_points
         if dist.state != "allowed" or point.name in dist.left_out
     }
     return tuple(_with_reason(seed, why) for seed in seeds)
+
+
+def _reason(dist: "Distribution") -> str:
+    if dist.state == "allowed":
+        return "-p leaves it out"
+    return f"{dist.reason}; {dist.hint}" if dist.hint else dist.reason
 
 
 def _with_reason(seed: Seed, why: Mapping[str, str]) -> Seed:
