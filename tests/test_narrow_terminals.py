@@ -183,3 +183,18 @@ def test_apply_verify_and_history(columns: int, project: ProjectFactory, sql: Sq
     sql(f"update {table} set name = 'x'")
     lines = shown(folder, "verify", columns=columns)
     require_whole(lines, "seedframe apply --dry-run", "seedframe apply --on-conflict=database", f" {table}")
+
+
+def test_the_steps_of_db_init(project: ProjectFactory, sql: Sql) -> None:
+    sql("create table teas (code text primary key)")
+    seeds = {
+        f"seeds/{number}_tea_{number}.py": "from seedframe import Extension, Rows, Tables\n"
+        "def resources():\n    yield Tables('teas')\n    yield Extension('plpgsql')\n"
+        f"    yield Rows('teas', key='code', rows=[{{'code': '{number}-{{}}'.format(n)}} for n in range(1000)])\n"
+        for number in range(10, 14)
+    }
+    folder = project(seeds)
+    lines = shown(folder, "db", "init", columns=50)
+    assert lines[0].startswith("✓ database  PostgreSQL ")
+    assert lines[-2].startswith("✓ verified  4 seeds in sync, 4,000 rows,")
+    assert lines[-1].startswith("            ")

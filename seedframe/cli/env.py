@@ -90,7 +90,14 @@ def overview(project: Project) -> Overview:
     type=click.Path(path_type=Path),
     help="Write the example there, if nothing else is there.",
 )
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print the list.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write the list.",
+)
 @global_options
 def command(
     context: Context, *, check: bool, example: bool, output: Path | None, format_: Literal["text", "json"]

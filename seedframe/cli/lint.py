@@ -20,7 +20,12 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @click.command("lint")
 @click.argument("only", nargs=-1, metavar="[SEED|FILE]...")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="text, json or github."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
 )
 @click.option("--select", metavar="CODES", multiple=True, callback=_codes, help="Look for these rules only: SF1,SF501.")
 @click.option("--ignore", metavar="CODES", multiple=True, callback=_codes, help="Leave these rules out.")

@@ -42,7 +42,9 @@ class _Declared:
 
 @click.command("list")
 @selection_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="text or json.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
+)
 @global_options
 def command(context: Context, selection: Selection, form: str) -> int:
     """The seeds in run order: number, name, where from, what they declare, tags and requirements.

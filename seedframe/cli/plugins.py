@@ -27,7 +27,9 @@ _STYLES: Final[dict[str, Style]] = {"allowed": "good", "blocked": "warn", "disab
 
 
 @click.group("plugins", invoke_without_command=True)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="text or json.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
+)
 @add_global_options
 @click.pass_context
 def command(ctx: click.Context, form: str) -> int:
