@@ -6,10 +6,12 @@ from typing import Final
 
 from seedframe import hooks
 from seedframe.accounts.account import Account
+from seedframe.database.apart import are_apart
 from seedframe.database.baselines import Baselines
 from seedframe.database.claimed import Claimed, claimed, left_by
 from seedframe.database.db import Db
 from seedframe.database.session import Session
+from seedframe.database.table import Table
 from seedframe.errors import DeclarationError, SeedframeError
 from seedframe.own_code import is_built_in
 from seedframe.plugins.manager import SeedManager
@@ -83,7 +85,11 @@ class ColumnClaims:
             known = self._written(other, db, session, baselines)
             for theirs in (*known.columns, *_whole(known, db, session)):
                 for claim in contested if theirs.above.isdisjoint(shared) else ():
+                    if not claim.meets(theirs) or _are_apart(claim, theirs, db, session):
+                        continue
                     common = claim.common(theirs)
+                    if common is not None and (claim.deletes or theirs.deletes):
+                        raise _deleting((seed, claim), (other, theirs), unknown)
                     if common is None or common:
                         listed = None if common is None else sorted(common)
                         raise _refused(seed, other, claim.name, listed, unknown)
@@ -118,7 +124,7 @@ class ColumnClaims:
         for resource in resources:
             if isinstance(resource, Rows) and resource.rowset is not None:
                 table, columns = resource.rowset.written
-                yield claimed(session, table, columns)
+                yield _of_rows(resource, table, columns, session)
             elif isinstance(resource, Account) and skipped_in(resource, self._env) is None:
                 yield from _of_account(resource, db, session)
 
@@ -128,7 +134,8 @@ class ColumnClaims:
                 continue
             if isinstance(resource, Rows) and db.catalog.find(resource.table) is not None:
                 table = db.table(resource.table)
-                yield claimed(session, table, resource.columns_in(table.columns, other.files, db.file_formats))
+                columns = resource.columns_in(table.columns, other.files, db.file_formats)
+                yield _of_rows(resource, table, columns, session)
             elif isinstance(resource, Account):
                 yield from _of_account(resource, db, session)
 
@@ -152,11 +159,41 @@ def _whole(writes: _Writes, db: Db, session: Session) -> Iterator[Claimed]:
                 yield claim
 
 
+def _of_rows(resource: Rows, table: Table, columns: Iterable[str], session: Session) -> Claimed:
+    spec = resource.spec
+    # What `prune` deletes, this seed has made, and by the ledger nobody else declares.
+    deletes = spec.mode == "sync" or bool(spec.removed)
+    return claimed(session, table, columns, deletes=deletes, part=None if spec.removed else spec.where)
+
+
+def _are_apart(claim: Claimed, theirs: Claimed, db: Db, session: Session) -> bool:
+    """True when each has a part of the table, and no row can be in both."""
+    if claim.oid != theirs.oid or claim.part is None or theirs.part is None:
+        return False
+    return are_apart(session, db.catalog.read(claim.oid), claim.part, theirs.part)
+
+
 def _of_account(account: Account, db: Db, session: Session) -> Iterator[Claimed]:
     for name, columns in account.columns.items():
         table = db.catalog.find(name)
         if table is not None:
             yield claimed(session, table, columns)
+
+
+def _deleting(one: tuple[Seed, Claimed], two: tuple[Seed, Claimed], unknown: Sequence[str]) -> DeclarationError:
+    (writer, _), (deleter, claim) = sorted((one, two), key=lambda each: (each[1].deletes, each[0].number, each[0].name))
+    return DeclarationError(
+        f"rows of table {claim.name} that seed {writer.label} of plugin {writer.distribution} writes may be deleted by"
+        f" seed {deleter.label} of plugin {deleter.distribution}",
+        hint='give each of them a part of the table, by mode="sync" and where=, that the other\'s excludes; or leave'
+        f" one out; or, if they are meant to share it: {_shared(claim.name, unknown)}",
+        where=one[0].origin,
+    )
+
+
+def _shared(table: str, unknown: Sequence[str]) -> str:
+    missing = f" (shared has {', '.join(unknown)}, which does not exist)" if unknown else ""
+    return f'[plugins] shared = ["{table}"]{missing}'
 
 
 def _refused(
@@ -168,11 +205,10 @@ def _refused(
     else:
         listed = ", ".join(columns[:_SHOWN]) + (" …" if len(columns) > _SHOWN else "")
         what = f"column{'' if len(columns) == 1 else 's'} {listed} of table {table}"
-    missing = f" (shared has {', '.join(unknown)}, which does not exist)" if unknown else ""
     return DeclarationError(
         f"{what} would be written by seed {first.label} of plugin {first.distribution} and by seed"
         f" {second.label} of plugin {second.distribution}",
         hint=("which columns a seed's own code writes is not known; " if columns is None else "")
-        + f'leave one of them out, or, if they are meant to share it: [plugins] shared = ["{table}"]{missing}',
+        + f"leave one of them out, or, if they are meant to share it: {_shared(table, unknown)}",
         where=seed.origin,
     )

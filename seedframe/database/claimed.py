@@ -25,12 +25,16 @@ class Claimed:
         above: its oid, and those of the tables that it is a partition of or inherits from.
         name: as a seed would write it: without the schema where that is the target's.
         columns: None for the whole table.
+        deletes: it may delete rows that others have made or completed, and so takes all columns of them.
+        part: a condition that is true of each of its rows, and of each that it deletes; None where there is none.
     """
 
     oid: int
     above: frozenset[int]
     name: str
     columns: frozenset[str] | None
+    deletes: bool = False
+    part: str | None = None
 
     def meets(self, other: "Claimed") -> bool:
         """True when both write one table, whatever of it."""
@@ -45,7 +49,14 @@ class Claimed:
         return self.columns & other.columns
 
 
-def claimed(session: Session, table: Table, columns: Iterable[str] | None) -> Claimed:
+def claimed(
+    session: Session,
+    table: Table,
+    columns: Iterable[str] | None,
+    *,
+    deletes: bool = False,
+    part: str | None = None,
+) -> Claimed:
     """Columns that are written, by the names that a seed has for them: of the table below, for a view."""
     real = table if table.shows is None else table.shows
     return Claimed(
@@ -53,6 +64,8 @@ def claimed(session: Session, table: Table, columns: Iterable[str] | None) -> Cl
         frozenset(row[0] for row in session.query(_ABOVE, [real.oid])),
         real.name if real.schema == session.schema else real.label,
         None if columns is None else frozenset(map(table.name_below, columns)),
+        deletes,
+        part,
     )
 
 
