@@ -162,22 +162,34 @@ def _with_defaults(seed: Seed) -> Seed:
 def unknown_tables(
     config: Config, seeds: Iterable[Seed], distributions: "Iterable[Distribution]"
 ) -> Iterator[DiscoveryError]:
-    """The tables `[seeds.NAME]` of seeds that are not there, or left out."""
+    """The tables `[seeds.NAME]` of seeds that no file and no installed plugin has, allowed or not."""
     names = {seed.name for seed in seeds}
     labels = {seed.label: seed.name for seed in seeds}
-    points = [SEED_NAME.fullmatch(point.name) for dist in distributions for point in dist.entry_points]
-    left_out = {match["name"] for match in points if match is not None}
-    for name in config.seeds:
-        if name in names or name in left_out:
+    absent = [name for name in config.seeds if name not in names]
+    offered = _offered_seeds(distributions) if absent else frozenset()
+    for name in absent:
+        if name in offered:
             continue
-        meant = f"write [seeds.{labels[name]}]" if name in labels else did_you_mean(name, names)
+        meant = f"write [seeds.{labels[name]}]" if name in labels else did_you_mean(name, names | offered)
+        the_seeds = f"the seeds are {', '.join(sorted(names)) or '(none)'}"
+        meant = meant or f"{the_seeds}; if a plugin had it, install that again, or take this table out"
         yield DiscoveryError(
             f"no seed is called {name!r}",
-            hint=meant or f"the seeds are {', '.join(sorted(names)) or '(none)'}",
+            hint=meant,
             where=place_of(config.file, (SEEDS, name), "", config.env),
             kind="unknown-seed",
             about=name,
         )
+
+
+def _offered_seeds(distributions: "Iterable[Distribution]") -> frozenset[str]:
+    """The names of the seeds that installed plugins have, by their metadata."""
+    points = [point for dist in distributions for point in dist.entry_points]
+    if not points:  # none is allowed, so that they were not looked at
+        from seedframe.plugins.offered import offers
+
+        points = [point for offer in offers() for point in offer.entry_points]
+    return frozenset(match["name"] for point in points if (match := SEED_NAME.fullmatch(point.name)) is not None)
 
 
 def _unknown_environment(config: Config, seeds: Iterable[Seed]) -> Iterator[DiscoveryError]:

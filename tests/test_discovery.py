@@ -261,7 +261,7 @@ def test_a_requirement_that_comes_later_breaks_its_seed(folder: Write) -> None:
     [
         ("refrence", "did you mean 'reference'?"),
         ("20_reference", "write [seeds.reference]"),
-        ("x", "the seeds are reference"),
+        ("x", "the seeds are reference; if a plugin had it, install that again, or take this table out"),
     ],
 )
 def test_a_table_for_a_seed_that_is_not_there(folder: Write, table: str, hint: str) -> None:

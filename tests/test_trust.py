@@ -101,7 +101,7 @@ def forget_imports() -> None:
 def test_a_lock_has_every_file_and_is_the_same_twice(root: Path, site: Site, run: Run) -> None:
     code, out, err = run("plugins", "lock")
     assert (code, err) == (0, "")
-    assert out == "seedframe-acme 1.2.0: 6 files\nseedframe.lock is written: commit it\n"
+    assert out == "added seedframe-acme 1.2.0: 6 files\nseedframe.lock is written: commit it\n"
     text = (root / LOCK_NAME).read_text()
     assert text.startswith("# Written by `seedframe plugins lock`")
     locked = tomllib.loads(text)
@@ -541,7 +541,7 @@ def test_what_a_plugin_requires_is_locked_with_what_that_requires(root: Path, si
     site.install("needed-deep", "3.0", files={"needed_deep.py": ""})
     code, out, err = run("plugins", "lock")
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "seedframe-acme 1.2.0: 6 files, and needed 2.0, needed-deep 3.0"
+    assert out.splitlines()[0] == "added seedframe-acme 1.2.0: 6 files, and needed 2.0, needed-deep 3.0"
     assert word(root) == "good"
 
     site.uninstall("needed-deep")
@@ -764,6 +764,63 @@ def test_naming_a_plugin_does_not_allow_it(root: Path, two: Site, run: Run, tabl
     assert code == 3
     assert "error: plugin seedframe-acme: " in err
     assert not any(name.startswith("acme") for name in sys.modules)
+
+
+def test_a_new_lock_says_what_is_not_as_before(root: Path, site: Site, run: Run) -> None:
+    def locked() -> list[str]:
+        code, out, err = run("plugins", "lock")
+        assert (code, err) == (0, "")
+        return out.splitlines()
+
+    written = "seedframe.lock is written: commit it"
+    config = ALLOW.replace('<2"', '<2", "acme-other"')
+    (root / "seedframe.toml").write_text(config)
+    site.install("acme-other", points={"50_other": "other"}, files={"other.py": LOCAL})
+    assert locked() == ["added acme-other 1.2.0: 3 files", "added seedframe-acme 1.2.0: 6 files", written]
+    assert locked() == ["unchanged: acme-other 1.2.0, seedframe-acme 1.2.0", "seedframe.lock is as it was"]
+    site.uninstall("seedframe-acme")
+    site.install("seedframe-acme", "1.3.0", POINT, FILES)
+    assert locked() == ["updated seedframe-acme 1.2.0 to 1.3.0: 6 files", "unchanged: acme-other 1.2.0", written]
+    site.uninstall("seedframe-acme")
+    site.install("seedframe-acme", "1.3.0", POINT, {**FILES, "acme/words.py": "WORD = 'new'\n", "acme/more.py": ""})
+    changed, *_ = locked()
+    assert changed.startswith("changed seedframe-acme 1.3.0: acme/more.py is new; acme/words.py is another")
+    (root / "seedframe.toml").write_text(ALLOW)
+    assert locked() == ["removed acme-other 1.2.0", "unchanged: seedframe-acme 1.3.0", written]
+    (root / LOCK_NAME).write_text("version = 7\n")
+    assert locked() == ["added seedframe-acme 1.3.0: 7 files", written]
+
+
+@pytest.mark.parametrize("word", ["seedframe-acmee", "acme", "seedframe-akme", "Seedframe.Acmé"])
+def test_a_name_near_an_installed_plugins_is_not_to_be_installed(root: Path, site: Site, run: Run, word: str) -> None:
+    """Whoever waits for such a slip has put something there."""
+    (root / "seedframe.toml").write_text(ALLOW.replace("seedframe-acme>=1,<2", word))
+    code, out, err = run("plugins")
+    assert code == 3
+    assert "pip install" not in out + err
+    if word.isascii():  # else it is no name at all
+        assert "did you mean 'seedframe-acme', which is installed?" in out
+
+
+def test_a_table_for_a_plugins_seed_that_takes_no_part_is_no_mistake(root: Path, site: Site, run: Run) -> None:
+    table = "[seeds.acme]\nregion = 'EU'\n"
+    for allow in ("", "[plugins]\nallow = []\n", '[plugins]\nallow = ["seedframe-acme>=7"]\n'):
+        (root / "seedframe.toml").write_text(f"{allow}{table}")
+        line = allow.count("\n") + 1
+        assert f"seedframe.toml:{line} [seeds.acme] has no effect meanwhile" in run("plugins")[1]
+        if "acme" not in allow:
+            assert run("list")[::2] == (0, "")
+            assert run("lint")[0] == 0
+    (root / "seedframe.toml").write_text(table.replace("acme", "acmee"))
+    assert "hint: did you mean 'acme'?" in run("list")[2]
+    site.uninstall("seedframe-acme")
+    (root / "seedframe.toml").write_text(table)
+    code, _, err = run("list")
+    assert code == 3
+    assert err.splitlines() == [
+        "error: seedframe.toml:1 [seeds.acme]: no seed is called 'acme'",
+        " hint: the seeds are core; if a plugin had it, install that again, or take this table out",
+    ]
 
 
 # -------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, gl
 from seedframe.cli.plugins_lock import lock
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
+from seedframe.config_file import place_of
+from seedframe.config_schema import SEEDS
 from seedframe.errors import DiscoveryError, NoSeeds, Problem
 from seedframe.reporting.cells import visible
 from seedframe.reporting.changes import INDENT
@@ -19,6 +21,8 @@ from seedframe.reporting.text import problem_lines
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from seedframe.config import Config
     from seedframe.plugins.installed import Distribution
     from seedframe.project import Project
@@ -88,11 +92,25 @@ def _document(dist: "Distribution", project: "Project") -> dict[str, Any]:
                 "kind": "seed" if is_seed(entry_point) else "extension",
                 "module": entry_point.value,
                 "disabled": entry_point.name in dist.left_out,
+                "unheeded": _unheeded(dist, entry_point, project),
                 **_loaded(dist, entry_point.name, project),
             }
             for entry_point in dist.entry_points
         ],
     }
+
+
+def _unheeded(dist: "Distribution", entry_point: "EntryPoint", project: "Project") -> str | None:
+    """Where the configuration has a table for a seed that takes no part."""
+    from seedframe.plugins.installed import is_seed
+
+    name = entry_point.name.partition("_")[2]
+    takes_part = dist.state == "allowed" and entry_point.name not in dist.left_out
+    if takes_part or not is_seed(entry_point) or name not in project.config.seeds:
+        return None
+    if any(seed.name == name for seed in project.seeds):  # another has that name
+        return None
+    return place_of(project.config.file, (SEEDS, name), "", project.config.env)
 
 
 def _loaded(dist: "Distribution", name: str, project: "Project") -> dict[str, Any]:
@@ -148,6 +166,8 @@ def plugin_lines(document: dict[str, Any], page: Page) -> Iterator[Line]:
         yield from _indented(visible(document["hint"]), page, 4, hang=0)
     for entry_point in document["entry_points"]:
         yield from _indented(f"- {_entry_point_text(entry_point)}", page, 4)
+        if entry_point.get("unheeded"):
+            yield from _indented(f"{visible(entry_point['unheeded'])} has no effect meanwhile", page, 6)
         if entry_point["writes"]:
             yield from _indented(f"writes {', '.join(map(visible, entry_point['writes']))}", page, 6)
         if entry_point.get("adds"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seedframe.cli.options import Context, global_options
-from seedframe.errors import DiscoveryError, UsageError
+from seedframe.errors import ConfigError, DiscoveryError, UsageError
 from seedframe.plugins.lockfile import LOCK_NAME, Lock, read_lock
 from seedframe.reporting.cells import visible
 
@@ -39,33 +39,33 @@ def lock(context: Context, *, check: bool) -> int:
 
 
 def _write(config: "Config", found: "tuple[Distribution, ...]") -> int:
+    from seedframe.plugins.lock_changes import lock_changes
     from seedframe.plugins.locking import lock_of
     from seedframe.reporting.output import write_file
 
     allowed = [dist for dist in found if dist.state == "allowed"]
     if not allowed:
         raise UsageError("there is nothing to lock: no installed plugin is allowed", hint="see seedframe plugins")
-    locked = lock_of(plugin.installed for plugin in allowed)
+    before, locked = _before(config), lock_of(dist.installed for dist in allowed)
     try:
         write_file(config.root / LOCK_NAME, locked.text())
     except UsageError as error:
         raise UsageError(error.message, where=LOCK_NAME) from error
-    for dist in allowed:
-        click.echo(visible(f"{dist.origin}: {_contents(locked, dist)}"))
+    for line in lock_changes(before, locked):
+        click.echo(visible(line))
     for dist in found:
         if dist.state == "missing":
             click.echo(visible(f"{dist.name} is not installed, and is not in the lock"), err=True)
-    click.echo(f"{LOCK_NAME} is written: commit it")
+    click.echo(f"{LOCK_NAME} is as it was" if locked == before else f"{LOCK_NAME} is written: commit it")
     return 0
 
 
-def _contents(locked: Lock, dist: "Distribution") -> str:
-    from packaging.utils import canonicalize_name
-
-    plugin = locked.plugins[canonicalize_name(dist.name)]
-    files = "1 file" if len(plugin.files) == 1 else f"{len(plugin.files)} files"
-    required = [f"{name} {entry.version}" for name, entry in sorted(plugin.dependencies.items())]
-    return f"{files}, and {', '.join(required)}" if required else files
+def _before(config: "Config") -> Lock | None:
+    """The lock that is replaced; None for one that cannot be read, which is what a new one is for."""
+    try:
+        return read_lock(config.root)
+    except ConfigError:
+        return None
 
 
 def _check(config: "Config", found: "tuple[Distribution, ...]") -> int:

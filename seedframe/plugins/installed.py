@@ -100,6 +100,7 @@ def installed(
     for key, requirement in wanted.items():
         if key not in offered:
             found.append(_judged(requirement.name, None, (), wanted, config, lock, key))
+    found = [_perhaps_misspelt(dist, found) for dist in found]
     ordered = tuple(sorted(found, key=lambda dist: canonicalize_name(dist.name)))
     return ordered, (*mistakes, *_unknown_names(config, ordered))
 
@@ -159,6 +160,25 @@ def _judged(
     if why is None:
         return replace(found, locked=True)
     return replace(found, state="blocked", reason=why, hint=what_to_do(found.lock, found.installed), locked=False)
+
+
+def _perhaps_misspelt(dist: Distribution, found: Iterable[Distribution]) -> Distribution:
+    """One that is missing, with the installed one that its name is near to: whoever installs what a slip of the pen
+    names installs what somebody put there for those who slip."""
+    if dist.state != "missing":
+        return dist
+    there = {word: other.name for other in found if other.version is not None for word in _words(other)}
+    near = get_close_matches(canonicalize_name(dist.name).removeprefix(_PREFIX), there, n=1)
+    if not near:
+        return dist
+    hint = f"did you mean {there[near[0]]!r}, which is installed? Else take it from the list, or give -p no:{dist.name}"
+    return replace(dist, hint=hint)
+
+
+def _words(dist: Distribution) -> tuple[str, ...]:
+    """What a distribution may be called by somebody who thinks of its seeds."""
+    seeds = (SEED_NAME.fullmatch(point.name) for point in dist.entry_points)
+    return canonicalize_name(dist.name).removeprefix(_PREFIX), *(match["name"] for match in seeds if match is not None)
 
 
 def _is_called(entry_point: EntryPoint, words: Collection[str]) -> bool:
