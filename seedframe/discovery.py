@@ -15,6 +15,7 @@ from seedframe.errors import (
     Problem,
     did_you_mean,
 )
+from seedframe.known_secrets import before_import
 from seedframe.own_files import OwnFiles
 from seedframe.plugins.loading import load_extension, load_extensions, plugin_seeds
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
@@ -52,10 +53,11 @@ def discover(config: Config, trace: Trace | None = None) -> Discovery:
         config: the project's.
         trace: is told of each call of a hook.
     """
-    manager, distributions, problems = load_extensions(config, trace)
-    local, mistakes = local_seeds(config)
+    with before_import(config):
+        manager, distributions, problems = load_extensions(config, trace)
+        local, mistakes = local_seeds(config)
+        foreign = plugin_seeds(distributions)
     problems += mistakes
-    foreign = plugin_seeds(distributions)
     seeds = _without_duplicates([*local, *foreign])
     seeds = [_registered(seed, manager) for seed in seeds]
     seeds = [_configured(seed, config) for seed in seeds]

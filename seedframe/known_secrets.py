@@ -1,14 +1,21 @@
 """The secrets that a project's configuration holds: passwords of the database, and what seeds declare as `Secret`."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 from seedframe.config import SUPABASE_KEY, Config
+from seedframe.masking import hide, hiding
 from seedframe.secrets import Secret
 from seedframe.seed import Seed
+from seedframe.settings import Setting
 from seedframe.variables import Variable, find_variable
+from seedframe.written_settings import settings_below
 
 # Read by libpq itself, also where the address has a password of its own.
 _VARIABLES: Final = ("PGPASSWORD",)
@@ -30,19 +37,15 @@ def configured_secrets(config: Config) -> Iterator[str]:
         yield from _passwords(config.database.url.reveal())
 
 
-def environment_secrets(environ: Mapping[str, str], seeds: Iterable[Seed]) -> Iterator[str]:
-    """What is secret of the process's environment, for those who read nothing else of it: what seeds raise may tell it.
+def variable_secrets(variables: Mapping[str, str], root: Path) -> Iterator[str]:
+    """What is secret of variables by their names, for those who read nothing else of them.
 
-    The passwords in DATABASE_URL, those of libpq, the key of accounts, and what seeds declare as `Secret`.
+    The passwords in DATABASE_URL, those of libpq, the key of accounts.
     """
-    yield from (environ[name] for name in (*_VARIABLES, SUPABASE_KEY) if environ.get(name))
-    yield from _passwords(environ.get("DATABASE_URL", ""))
-    yield from (
-        environ[setting.name]
-        for seed in seeds
-        for setting in seed.settings
-        if setting.secret and environ.get(setting.name)
-    )
+    for name in (*_VARIABLES, SUPABASE_KEY):
+        yield from _values(name, variables, root)
+    for address in _values("DATABASE_URL", variables, root):
+        yield from _passwords(address)
 
 
 def _passwords(address: str) -> Iterator[str]:
@@ -65,3 +68,53 @@ def setting_secrets(config: Config, seeds: Iterable[Seed]) -> Iterator[str]:
             yield found.value
         if not setting.required and isinstance(setting.default, Secret):
             yield setting.default.reveal()
+
+
+# -------------------------------------------------------------------------
+# Before seeds are known
+# -------------------------------------------------------------------------
+
+# Where variables are looked for, beside the environment, each with the folder that paths start at.
+_places: ContextVar[tuple[tuple[Mapping[str, str], Path], ...]] = ContextVar("places of variables", default=())
+
+
+@contextmanager
+def looking_in(variables: Mapping[str, str], root: Path) -> Iterator[None]:
+    """Meanwhile, the values of settings that are to be masked may stand here, too."""
+    token = _places.set((*_places.get(), (variables, root)))
+    try:
+        yield
+    finally:
+        _places.reset(token)
+
+
+@contextmanager
+def before_import(config: Config) -> Iterator[None]:
+    """Around the import of a project's code, which may tell them: mask the secrets that its seeds seem to declare."""
+    with looking_in(config.variables, config.root), hiding(declared_secrets(settings_below(config.seeds_dir))):
+        yield
+
+
+def hide_declared(settings: Iterable[Setting]) -> None:
+    """Mask the values of those that are secret, wherever they may be read from: as `masking.hide`."""
+    hide(*declared_secrets(settings))
+
+
+def declared_secrets(settings: Iterable[Setting]) -> Iterator[str]:
+    """What the secret ones of them may be: every value that is somewhere, their defaults, too."""
+    for setting in (setting for setting in settings if setting.secret):
+        for variables, root in ((os.environ, Path()), *_places.get()):
+            yield from _values(setting.name, variables, root)
+        if not setting.required and isinstance(setting.default, Secret):
+            yield setting.default.reveal()
+
+
+def _values(name: str, variables: Mapping[str, str], root: Path) -> Iterator[str]:
+    """The value of a variable, and what is in the file of NAME_FILE, whichever of them counts."""
+    if variables.get(name):
+        yield variables[name]
+    file = f"{name}_FILE"
+    if variables.get(file):
+        found = find_variable(name, {file: variables[file]}, {}, root)
+        if isinstance(found, Variable):
+            yield found.value

@@ -13,10 +13,12 @@ from seedframe.errors import (
     SeedframeError,
     SeedImportFailed,
 )
+from seedframe.known_secrets import hide_declared
 from seedframe.log import logger
 from seedframe.own_files import OwnFiles
 from seedframe.seed import Seed
 from seedframe.tracebacks import deepest, describe, render
+from seedframe.written_settings import settings_on_the_way
 
 T = TypeVar("T")
 
@@ -28,6 +30,7 @@ def import_code(load: Callable[[], object], origin: str, own: OwnFiles | None) -
     except KeyboardInterrupt:
         raise  # somebody wants the command to stop
     except BaseException as error:
+        hide_declared(settings_on_the_way(error))
         raise _import_failed(error, origin, own) from error
 
 
@@ -83,6 +86,7 @@ def loaded(found: Seed, load: Callable[[], object], own: OwnFiles | None) -> See
 def _examined(found: Seed, plugin: object, own: OwnFiles | None) -> Seed:
     files = OwnFiles.of(plugin, own.base if own is not None else Path())
     constants, problems = read_constants(plugin, files.place)
+    hide_declared(constants.settings)  # code that is imported later may tell them
     problems = [*hook_mistakes(plugin, files.place), *problems]
     said = constants.writes is not None or any(option.table for option in constants.options or ())
     if found.distribution is not None and not said and not problems:

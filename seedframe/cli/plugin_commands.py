@@ -13,6 +13,7 @@ from seedframe.cli.apart import Apart
 from seedframe.cli.command_context import CommandContext
 from seedframe.cli.options import context_of, global_parameters
 from seedframe.errors import ConfigError
+from seedframe.known_secrets import before_import
 from seedframe.plugins.loading import load_extensions
 from seedframe.plugins.manager import SeedManager
 
@@ -37,7 +38,7 @@ def _load(ctx: click.Context) -> tuple[Mapping[str, click.Command], SeedManager 
         config = context.config()
     except ConfigError:
         return {}, None
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), before_import(config):
         manager, _, problems = load_extensions(config, context.trace)
         found = manager.contributions.commands
     if problems and not found:

@@ -1,6 +1,8 @@
 """`seedframe plugins`: what is installed, whether it may take part and why, and the hooks of what may."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -57,7 +59,8 @@ def _list(context: Context, form: str) -> int:
     found, mistakes = installed(project.config, check_lock=False)
     # Where none is allowed, the project has not looked at them.
     shown = project.distributions or found
-    documents = [_document(dist, project) for dist in shown]
+    with redirect_stdout(sys.stderr):  # what a plugin that is asked what it adds may print
+        documents = [_document(dist, project) for dist in shown]
     if form == "json":
         print_utf8(encode({"schema": 1, "plugins": documents}))
     elif not documents:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seedframe.config import DEFAULT_ENV, NO_AUTOLOAD, Config, load_config
+from seedframe.config import DEFAULT_ENV, DOTENV, NO_AUTOLOAD, Config, load_config
 from seedframe.config_file import PYPROJECT, has_config
+from seedframe.dotenv import read_dotenv
 from seedframe.errors import NoSeeds, UnknownSeed, did_you_mean
-from seedframe.known_secrets import environment_secrets
+from seedframe.known_secrets import configured_secrets, looking_in, variable_secrets
 from seedframe.linting.found import Found
 from seedframe.linting.project import Linted, lint_target
 from seedframe.linting.python_source import PythonSources
@@ -42,7 +43,7 @@ class LintOptions:
 def lint(options: LintOptions) -> Linted:
     """Look for mistakes in seeds and their data; no database and no secret is needed.
 
-    Of the environment only what no output may show is looked at, as what seeds raise might tell it.
+    Of the environment and `.env` only what no output may show is looked at, as what seeds raise might tell it.
 
     Errors: ConfigError for a configuration that cannot be read, NoSeeds, UnknownSeed.
     """
@@ -50,20 +51,25 @@ def lint(options: LintOptions) -> Linted:
     sources = PythonSources()
     config, plugin = _find(options)
     codes = _codes(config, options)
+    root = plugin.root if config is None and plugin is not None else here if config is None else config.root
+    dotenv = root / DOTENV
+    # A pipe is not waited for: lint needs nothing of it.
+    variables = {**(read_dotenv(dotenv).values if dotenv.is_file() else {}), **os.environ}
+    hide(*variable_secrets(variables, root))
     parts: list[Linted] = []
-    if config is not None:
-        try:
-            others = [_config(options, env) for env in sorted(config.environments - {config.env})]
-            project = project_target(config, sources, others)
-            hide(*environment_secrets(os.environ, project.seeds))
-            parts.append(lint_target(project, sources))
-        except NoSeeds:
-            if plugin is None:
-                raise
-    if plugin is not None:
-        with plugin_target(plugin, sources) as target:
-            hide(*environment_secrets(os.environ, target.seeds))
-            parts.append(lint_target(target, sources))
+    with looking_in(variables, root):
+        if config is not None:
+            try:
+                others = [_config(options, env) for env in sorted(config.environments - {config.env})]
+                for each in (config, *others):
+                    hide(*configured_secrets(each))
+                parts.append(lint_target(project_target(config, sources, others), sources))
+            except NoSeeds:
+                if plugin is None:
+                    raise
+        if plugin is not None:
+            with plugin_target(plugin, sources) as target:
+                parts.append(lint_target(target, sources))
     linted = _together(parts)
     found = [each for each in linted.found if each.rule.code in codes and not _silenced(each, sources)]
     if options.only:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from seedframe.config import DEFAULT_ENV, Config, DatabaseConfig
 from seedframe.discovery import Discovery, discover_source
 from seedframe.errors import ConfigError, DiscoveryError, NoSeeds
+from seedframe.known_secrets import hide_declared
 from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.ordering import arrange
 from seedframe.project import Project
 from seedframe.seed import Seed
+from seedframe.written_settings import settings_of_files
 
 if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution
@@ -181,6 +183,7 @@ def plugin_target(plugin: PluginFolder, sources: PythonSources) -> Iterator[Targ
     bases = tuple(folder for folder in (root / "src", root) if folder.is_dir())
     points = [EntryPoint(path[-1], value, _GROUP) for path, value in plugin.points.items()]
     with _importable(bases, {value.strip().partition(":")[0].partition(".")[0] for value in plugin.points.values()}):
+        hide_declared(settings_of_files(source.path for source in _sources(plugin, bases, sources)))
         with undisturbed():
             found = discover_source(plugin.name, points, root)
         yield _plugin_target(plugin, points, bases, found, sources)
@@ -196,7 +199,7 @@ def _plugin_target(
     root = plugin.root
     modules = {point.name: _file_of(point.value, bases) for point in points}
     tops = {_top(point.value, bases) for point in points} - {None}
-    files = [source for top in sorted(filter(None, tops)) for source in _below(top, sources)]
+    files = _sources(plugin, bases, sources)
     hooks = set(modules.values())
     owned = {}
     for seed in found.seeds:
@@ -224,6 +227,12 @@ def _plugin_target(
         whole=False,
         entry_points={path[-1]: path for path in plugin.points},
     )
+
+
+def _sources(plugin: PluginFolder, bases: tuple[Path, ...], sources: PythonSources) -> list[PythonSource]:
+    """The Python files of its packages."""
+    tops = {_top(value, bases) for value in plugin.points.values()}
+    return [source for top in sorted(filter(None, tops)) for source in _below(top, sources)]
 
 
 @contextmanager

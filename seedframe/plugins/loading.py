@@ -14,11 +14,13 @@ from seedframe.errors import (
     HookMistake,
     SeedframeError,
 )
+from seedframe.known_secrets import hide_declared
 from seedframe.log import logger
 from seedframe.plugins.contributions import guarded, unknown
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
 from seedframe.seed_loading import import_code, loaded, looked_at
+from seedframe.written_settings import settings_of_files
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -51,6 +53,9 @@ def load_extensions(
             distributions = found
         problems += [*mistakes, *unmet(distributions)]
         _serve(distributions)
+        for dist in distributions:
+            if dist.state == "allowed":
+                hide_declared(settings_of_files(_sources(dist)))
         for dist, entry_point in _offered(distributions):
             if SEED_NAME.fullmatch(entry_point.name) is None:
                 try:
@@ -70,6 +75,18 @@ def _serve(distributions: "Iterable[Distribution]") -> None:
             serve(dist.lock, dist.installed)
         elif dist.state == "allowed":
             serve_unlocked(dist.installed)
+
+
+def _sources(dist: "Distribution") -> "Iterator[Path]":
+    """The Python files that a distribution is known to consist of."""
+    from seedframe.plugins.installed_files import NoRecordError, folder_of, recorded
+
+    try:
+        found = recorded(dist.installed)
+    except NoRecordError:
+        return
+    folder = folder_of(dist.installed)
+    yield from (folder / entry.path for entry in found if entry.path.endswith(".py"))
 
 
 def _offered(distributions: "Iterable[Distribution]") -> "Iterator[tuple[Distribution, EntryPoint]]":
