@@ -30,7 +30,6 @@ def import_code(load: Callable[[], object], origin: str, own: OwnFiles | None) -
     except KeyboardInterrupt:
         raise  # somebody wants the command to stop
     except BaseException as error:
-        hide_declared(settings_on_the_way(error))
         raise _import_failed(error, origin, own) from error
 
 
@@ -46,6 +45,7 @@ def looked_at(look: Callable[[], T], origin: str, own: OwnFiles | None) -> T:
 
 
 def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> SeedImportFailed:
+    hide_declared(settings_on_the_way(error))
     trace = render(error, since=own.owns if own is not None else _outside_import_system)
     logger.bind(origin=origin, traceback=trace).info("a module raised while it was imported")
     where = own.raised_at(error) if own is not None else _innermost(error)
