@@ -77,6 +77,39 @@ def test_nobody_takes_the_name_of_what_is_allowed(root: Path, site: Site) -> Non
     assert forged.wrong == "calls itself Seedframe.Good 9.9, and its folder is zzz-0.1.dist-info"
 
 
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [
+        ("innocent-1.0.egg-info", "PKG-INFO"),
+        ("innocent.egg-info", "PKG-INFO"),
+        ("innocent-1.0.DIST-INFO", "METADATA"),
+        ("innocent-1.0-py3.egg/EGG-INFO", "PKG-INFO"),
+    ],
+)
+def test_nobody_takes_the_name_of_what_is_not_installed(
+    root: Path, site: Site, monkeypatch: pytest.MonkeyPatch, folder: str, file: str
+) -> None:
+    site.uninstall("seedframe-good")
+    (site.path / folder).mkdir(parents=True)
+    (site.path / folder / "entry_points.txt").write_text(POINT)
+    (site.path / folder / file).write_text("Metadata-Version: 2.1\nName: seedframe-good\nVersion: 9.9\n")
+    if ".egg/" in folder:
+        monkeypatch.syspath_prepend(str((site.path / folder).parent))
+    assert names(root) == []
+    (forged,) = [offer for offer in offers() if offer.name == "innocent"]
+    assert forged.wrong == f"calls itself seedframe-good 9.9, and its folder is {folder.removesuffix('/EGG-INFO')}"
+
+
+@pytest.mark.parametrize("folder", ["seedframe_good-1.0.egg-info", "Seedframe_Good.egg-info"])
+def test_an_old_way_of_installing_is_believed(root: Path, site: Site, folder: str) -> None:
+    site.uninstall("seedframe-good")
+    (site.path / folder).mkdir()
+    (site.path / folder / "entry_points.txt").write_text("[seedframe]\n30_good = sf_good\n")
+    (site.path / folder / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: seedframe-good\nVersion: 1.0\n")
+    (site.path / "sf_good.py").write_text(SEED)
+    assert names(root) == ["30_good"]
+
+
 def test_one_name_twice_in_one_folder_is_neither(root: Path, site: Site) -> None:
     info(site, "seedframe_good-9.9.dist-info", b"Metadata-Version: 2.1\nName: seedframe-good\nVersion: 9.9\n")
     project = Project.load(root)
@@ -110,6 +143,33 @@ def test_a_seed_of_another_distribution_cannot_be_locked(root: Path, site: Site,
         ),
     )
     assert not (root / "seedframe.lock").exists()
+
+
+def test_a_seed_of_another_distribution_in_a_namespace_cannot_be_locked(root: Path, site: Site, cli: Cli) -> None:
+    site.install("other-lib", "1.0", {}, {"sf_ns/b/__init__.py": "", "sf_ns/b/seed.py": SEED})
+    site.install("seedframe-point", "1.0", {"40_point": "sf_ns.b.seed"}, {"sf_ns/a/__init__.py": ""})
+    (root / "seedframe.toml").write_text(CONFIG.replace('"]', '", "seedframe-point"]'))
+    done = cli("plugins", "lock", cwd=root, env={"PYTHONPATH": str(site.path)})
+    assert done.returncode == 3
+    assert "plugin seedframe-point: 40_point names sf_ns.b.seed, which is in none of its files" in done.stderr
+    assert not (root / "seedframe.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("point", "value"), [("40_point", "not a value!"), ("point", ""), ("40_point", "sf_point:"), ("point", ".sf_point")]
+)
+def test_an_entry_point_that_names_no_module_says_so(root: Path, site: Site, cli: Cli, value: str, point: str) -> None:
+    site.install("seedframe-point", "1.0", {point: value}, {"sf_point.py": SEED})
+    (root / "seedframe.toml").write_text(CONFIG.replace('"]', '", "seedframe-point"]'))
+    environment = {"PYTHONPATH": str(site.path)}
+    told = f"entry point {point} has {value!r}, which is no module, and no module:object"
+    (root / "seeds").mkdir()
+    done = cli("plugins", cwd=root, env=environment)
+    assert done.returncode == 3
+    assert told in done.stdout + done.stderr
+    assert "AttributeError" not in done.stdout + done.stderr
+    done = cli("plugins", "lock", cwd=root, env=environment)
+    assert (done.returncode, done.stderr.count(told)) == (3, 1)
 
 
 def test_a_data_file_that_is_added_is_refused(root: Path, site: Site, cli: Cli) -> None:

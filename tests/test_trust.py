@@ -491,6 +491,71 @@ def test_folders_that_several_distributions_share(root: Path, site: Site, run: R
     assert state(root) == ("blocked", "acmes/__init__.py was added since it was locked")
 
 
+SHARED = {
+    "acmes/one/__init__.py": "",
+    "acmes/one/seed.py": "try:\n    from acmes.one import more\nexcept ImportError:\n    more = None\n"
+    "WRITES = []\ndef verify(): yield 'foreign' if more else 'own'\n",
+    "acmes/one/data/x.csv": "a\n1\n",
+}
+
+
+@pytest.mark.parametrize("package", [True, False])
+@pytest.mark.parametrize("path", ["acmes/one/more.py", "acmes/one/more/__init__.py", "acmes/one/data/y.csv"])
+def test_what_another_distribution_adds_among_a_plugins_files_is_refused(
+    root: Path, site: Site, run: Run, package: bool, path: str
+) -> None:
+    site.uninstall("seedframe-acme")
+    files = {name: text for name, text in SHARED.items() if package or not name.endswith("__init__.py")}
+    site.install("seedframe-acme", "1.2.0", {"40_acme": "acmes.one.seed"}, files)
+    site.install("acme-beside", "1.0", files={"acmes/two/__init__.py": ""})
+    assert run("plugins", "lock")[0] == 0
+    assert word(root) == "own"
+    forget_imports()
+    site.install("acme-other", "1.0", files={path: "a\n2\n" if path.endswith("csv") else ""})
+    assert state(root) == ("blocked", f"{path} was added by acme-other")
+    assert not any(name.startswith("acme") for name in sys.modules)
+    assert run("plugins", "lock", "--check")[:2] == (1, f"seedframe-acme: {path} was added by acme-other\n")
+    code, _, err = run("plugins", "lock")
+    assert code == 3
+    assert f"{path} was added by acme-other\n hint: uninstall acme-other" in err
+
+
+@pytest.mark.parametrize("package", [True, False])
+def test_what_comes_among_a_plugins_files_after_the_check_is_not_imported(
+    root: Path, site: Site, run: Run, package: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.uninstall("seedframe-acme")
+    files = {name: text for name, text in SHARED.items() if package or not name.endswith("__init__.py")}
+    files["acmes/one/seed.py"] = "WRITES = []\ndef verify():\n    from acmes.one import more\n    yield ''\n"
+    site.install("seedframe-acme", "1.2.0", {"40_acme": "acmes.one.seed"}, files)
+    assert run("plugins", "lock")[0] == 0
+    for folder in (site.path, tmp_path / "elsewhere"):
+        project = Project.load(root)
+        (folder / "acmes" / "one").mkdir(parents=True, exist_ok=True)
+        (folder / "acmes" / "one" / "more.py").write_text("1 / 0\n")
+        monkeypatch.syspath_prepend(str(folder))
+        seed = next(seed for seed in project.seeds if seed.name == "acme")
+        with pytest.raises(Exception, match="failed") as caught:
+            call(seed, project.plugins, "verify", db=None, env="", settings={})
+        told = describe(caught.value.__cause__)  # type: ignore[arg-type]
+        # Of a folder elsewhere, Python asks for nothing.
+        assert "acmes.one.more is not in the lock" in told or (folder != site.path and "cannot import name" in told)
+        assert "acmes.one.more" not in sys.modules
+        (folder / "acmes" / "one" / "more.py").unlink()
+
+
+def test_what_was_imported_before_it_was_locked_out_is_imported_no_more(root: Path, site: Site, run: Run) -> None:
+    site.uninstall("seedframe-acme")
+    site.install("seedframe-acme", "1.2.0", {"40_acme": "acmes.one.seed"}, SHARED)
+    assert run("plugins", "lock")[0] == 0
+    (root / LOCK_NAME).rename(root / "aside")
+    (site.path / "acmes" / "one" / "more.py").write_text("")
+    assert word(root) == "foreign"
+    (site.path / "acmes" / "one" / "more.py").unlink()
+    (root / "aside").rename(root / LOCK_NAME)
+    assert word(root) == "own"
+
+
 def test_single_modules_and_objects(root: Path, site: Site, run: Run) -> None:
     site.uninstall("seedframe-acme")
     site.install("seedframe-acme", "1.2.0", {"40_acme": "acme_lone"},

@@ -15,6 +15,8 @@ from shlex import quote
 from typing import Any, Final
 from urllib.parse import unquote
 
+from packaging.utils import canonicalize_name
+
 from seedframe.errors import DiscoveryError, Problem
 
 # What differs from one machine to the next although the same wheel was installed, by whatever installer.
@@ -143,8 +145,13 @@ def as_installed(dist: Distribution) -> dict[str, str]:
             wrong(entry.path, told)
         else:
             digests[entry.path] = sha256(data).hexdigest()
-    for path in _added(root, {entry.path for entry in entries}):
-        wrong(path, "was added since it was installed", f"remove it, or {again}")
+    for path, owner in _added(dist, {entry.path for entry in entries}):
+        if owner is None:
+            wrong(path, "was added since it was installed", f"remove it, or {again}")
+        else:
+            wrong(
+                path, f"was added by {owner}", f"uninstall {owner}: no other may have files where the plugin has some"
+            )
     if problems:
         raise DiscoveryError.of(problems)
     return digests
@@ -186,7 +193,8 @@ def file_differences(dist: Distribution, files: Mapping[str, str]) -> Iterator[s
             yield f"{path} {data}"
         elif sha256(data).hexdigest() != digest:
             yield f"{path} was changed since it was locked"
-    yield from (f"{path} was added since it was locked" for path in _added(root, files))
+    for path, owner in _added(dist, files):
+        yield f"{path} was added {'since it was locked' if owner is None else f'by {owner}'}"
 
 
 def top_level(files: Collection[str]) -> frozenset[str]:
@@ -198,23 +206,41 @@ def top_level(files: Collection[str]) -> frozenset[str]:
     )
 
 
+def module_file(module: str, files: Collection[str]) -> str | None:
+    """The one of these files that a module is imported from; None where none is, or only a folder."""
+    base = module.replace(".", "/")
+    endings = (*EXTENSION_SUFFIXES, ".py")
+    names = (f"{base}/__init__{ending}" for ending in endings), (f"{base}{ending}" for ending in endings)
+    return next((path for several in names for path in several if path in files), None)
+
+
+def own_folders(files: Collection[str]) -> frozenset[str]:
+    """The folders that these files lie in directly, less what is beside the packages. They, and all below them, are
+    nobody else's; a folder above, without `__init__.py`, is a namespace that others may have packages in."""
+    tops = top_level([path for path in files if "/" in path])
+    return frozenset(path.rpartition("/")[0] for path in files if path.partition("/")[0] in tops and "/" in path)
+
+
+def is_below(path: str, folders: Collection[str]) -> bool:
+    """True for what lies in one of these folders, however deep."""
+    return any(parent.as_posix() in folders for parent in PurePosixPath(path).parents)
+
+
 def _is_code(path: str) -> bool:
     return path.endswith((".py", ".pyc", *EXTENSION_SUFFIXES))
 
 
-def _added(root: Path, known: Collection[str]) -> Iterator[str]:
-    """What is in the packages of these files and none of them: a seed may read whatever lies in a folder of data.
+def _added(dist: Distribution, known: Collection[str]) -> Iterator[tuple[str, str | None]]:
+    """What is in the packages of these files and none of them: a seed may read whatever lies in a folder of data. With
+    each the other distribution that has it, where one does.
 
-    Modules that stand alone have no folder to look in.
-
-    In a folder without `__init__.py`, which others may have modules in as well, theirs are left alone.
+    Modules that stand alone have no folder to look in. In a namespace what is another distribution's is left alone.
     """
-    found = []
-    for name in sorted(top_level([path for path in known if "/" in path])):
-        shared = f"{name}/__init__.py" not in known
-        found += [(path, shared) for path in _files_below(root, name) if path not in known]
-    others = _owned(root) if any(shared for _, shared in found) else frozenset()
-    yield from (path for path, shared in found if not (shared and path in others))
+    root, tops = folder_of(dist), sorted(top_level([path for path in known if "/" in path]))
+    found = [path for top in tops for path in _files_below(root, top) if path not in known]
+    if found:
+        own, owners = own_folders(known), _owners(root, dist.name)
+        yield from ((path, owners.get(path)) for path in found if is_below(path, own) or path not in owners)
 
 
 def _files_below(root: Path, package: str) -> Iterator[str]:
@@ -228,6 +254,12 @@ def _files_below(root: Path, package: str) -> Iterator[str]:
                 yield (at / name).as_posix()
 
 
-def _owned(root: Path) -> frozenset[str]:
-    """The files that any distribution of this folder has."""
-    return frozenset(file.as_posix() for dist in distributions(path=[str(root)]) for file in dist.files or ())
+def _owners(root: Path, without: str) -> dict[str, str]:
+    """The files that the distributions of this folder have, but for one, each with the distribution's name."""
+    others = ((each, str(each.name)) for each in distributions(path=[str(root)]))
+    return {
+        file.as_posix(): name
+        for each, name in others
+        if canonicalize_name(name) != canonicalize_name(without)
+        for file in each.files or ()
+    }

@@ -13,10 +13,12 @@ from seedframe.errors import (
     DiscoveryError,
     HookMistake,
     SeedframeError,
+    SeedImportFailed,
 )
 from seedframe.known_secrets import hide_declared
 from seedframe.log import logger
 from seedframe.plugins.contributions import guarded, unknown
+from seedframe.plugins.entry_values import module_of, not_a_module
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
 from seedframe.seed_loading import import_code, loaded, looked_at
@@ -120,6 +122,8 @@ def _unknown_backend(manager: SeedManager, config: Config) -> Iterator[Discovery
 
 def load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager) -> None:
     """Import one extension and register it. Errors: DiscoveryError."""
+    if module_of(entry_point) is None:
+        raise _not_a_module(entry_point, origin)
     plugin = import_code(entry_point.load, origin, None)
     try:
         looked_at(lambda: manager.add_extension(entry_point.name, plugin, origin), origin, None)
@@ -127,6 +131,11 @@ def load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager)
         who = f"plugin {origin}, extension {entry_point.name!r}"
         problems = (replace(problem, message=f"{who}: {problem.message}") for problem in error.problems)
         raise HookMistake.of(problems) from error
+
+
+def _not_a_module(entry_point: "EntryPoint", origin: str) -> SeedImportFailed:
+    hint = 'its author names one: "40_icd10" = "seedframe_icd10.seed"'
+    return SeedImportFailed(not_a_module(entry_point), hint=hint, where=origin)
 
 
 def plugin_seeds(distributions: "Iterable[Distribution]") -> list[Seed]:
@@ -145,6 +154,8 @@ def _plugin_seed(dist: "Distribution", entry_point: "EntryPoint", number: int, n
         files=None,
         distribution=dist.name,
     )
+    if module_of(entry_point) is None:
+        return replace(found, broken=_not_a_module(entry_point, dist.origin))
     seed = loaded(found, entry_point.load, None)
     if seed.plugin is None:
         return seed

@@ -9,40 +9,55 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
+from importlib.abc import Loader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
+from importlib.readers import MultiplexedPath
+from importlib.resources.abc import Traversable, TraversableResources
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final, TypeAlias
 
-from seedframe.plugins.installed_files import top_level
+from seedframe.plugins.installed_files import is_below, module_file, own_folders, top_level
 
 
 @dataclass(frozen=True, slots=True)
 class LockedFiles:
-    """The files of one plugin: the folder they are installed in, the SHA-256 of each by its path from there, and the
-    names of its modules and packages, less what comes after the first dot."""
+    """The files of one plugin.
+
+    Attributes:
+        root: the folder they are installed in.
+        digests: the SHA-256 of each by its path from there.
+        tops: the names of its modules and packages, less what comes after the first dot.
+        own: the folders in which, and below which, nobody else has anything.
+    """
 
     name: str
     root: Path
     digests: Mapping[str, str]
     tops: frozenset[str]
+    own: frozenset[str]
 
     @classmethod
     def of(cls, name: str, root: Path, digests: Mapping[str, str]) -> "LockedFiles":
         """These files, and the names that they are imported by."""
-        return cls(name, root.absolute(), digests, top_level(digests))
+        return cls(name, root.absolute(), digests, top_level(digests), own_folders(digests))
 
     def file_of(self, module: str) -> str | None:
         """The file that a module is imported from; None where the plugin has no such module, or only a folder."""
-        base = module.replace(".", "/")
-        endings = (*EXTENSION_SUFFIXES, ".py")
-        names = (f"{base}/__init__{ending}" for ending in endings), (f"{base}{ending}" for ending in endings)
-        return next((path for several in names for path in several if path in self.digests), None)
+        return module_file(module, self.digests)
 
     def has_folder(self, module: str) -> bool:
         """True when files of it are in a folder of this name."""
         return any(path.startswith(f"{module.replace('.', '/')}/") for path in self.digests)
+
+    def owns(self, module: str) -> bool:
+        """True when nothing but these files may be imported by this name."""
+        return is_below(module.replace(".", "/"), self.own)
+
+    def owns_folder(self, module: str) -> bool:
+        """True when nobody else has anything in the folder of this name."""
+        return is_below(f"{module.replace('.', '/')}/__init__.py", self.own)
 
     def require(self, path: str, data: bytes) -> None:
         """These bytes are those that are locked, where the file is. Errors: ImportError."""
@@ -87,6 +102,30 @@ class _ExtensionLoader(ExtensionFileLoader):
         return super().create_module(spec)
 
 
+class _FolderLoader(Loader):
+    """Loads nothing: of a folder without `__init__.py`, and gives its data files."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = folders
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """As Python has it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """There is no code."""
+
+    def get_resource_reader(self, fullname: str) -> "_FolderReader":  # noqa: ARG002 - Python's signature
+        return _FolderReader(self._folders)
+
+
+class _FolderReader(TraversableResources):
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = folders
+
+    def files(self) -> Traversable:
+        return MultiplexedPath(*map(Path, self._folders))
+
+
 _Loader: TypeAlias = _SourceLoader | _ExtensionLoader
 
 _served: Final[dict[str, LockedFiles]] = {}
@@ -108,10 +147,9 @@ class _Finder:
         folders = [files for files in several if files.has_folder(fullname)]
         if folders:
             return _folder_spec(fullname, path, folders)
-        if any(files.file_of(top) is not None for files in several):
-            elsewhere = PathFinder.find_spec(fullname, path, target)
-            if elsewhere is not None:
-                raise ImportError(f"{fullname} is not in the lock of {several[0].name}", name=fullname)
+        owner = next((files for files in several if files.owns(fullname)), None)
+        if owner is not None and PathFinder.find_spec(fullname, path, target) is not None:
+            raise ImportError(f"{fullname} is not in the lock of {owner.name}", name=fullname)
         return None
 
 
@@ -128,12 +166,15 @@ def _spec(fullname: str, files: LockedFiles, found: str) -> ModuleSpec | None:
 
 
 def _folder_spec(fullname: str, path: Sequence[str] | None, several: Sequence[LockedFiles]) -> ModuleSpec:
-    """A folder without `__init__.py`, which others may have modules in, too: theirs are found as ever."""
-    spec = ModuleSpec(fullname, None, is_package=True)
-    elsewhere = PathFinder.find_spec(fullname, path)
+    """A folder without `__init__.py`. Where the plugin has nothing but folders in it, others may have modules in it,
+    too: theirs are found as ever."""
+    owners = [files for files in several if files.owns_folder(fullname)]
+    elsewhere = PathFinder.find_spec(fullname, path) if not owners else None
     others = elsewhere.submodule_search_locations if elsewhere is not None and elsewhere.loader is None else None
-    own = [str(files.root / fullname.replace(".", "/")) for files in several]
-    spec.submodule_search_locations = list(dict.fromkeys([*own, *(others or ())]))
+    own = [str(files.root / fullname.replace(".", "/")) for files in owners or several]
+    folders = list(dict.fromkeys([*own, *(others or ())]))
+    spec = ModuleSpec(fullname, _FolderLoader(folders), is_package=True)
+    spec.submodule_search_locations = folders
     return spec
 
 
@@ -144,7 +185,11 @@ def serve_from(files: LockedFiles) -> None:
     _served[files.name] = files
     for top in files.tops:
         names = [name for name in sys.modules if name == top or name.startswith(f"{top}.")]
-        own = [name for name in names if files.file_of(name) is not None]
+        own = [
+            name
+            for name in names
+            if files.file_of(name) is not None or (files.owns(name) and getattr(sys.modules[name], "__file__", None))
+        ]
         if not all(_is_from(sys.modules[name], files) for name in own):
             for name in own:
                 del sys.modules[name]

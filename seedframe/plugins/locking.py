@@ -9,14 +9,15 @@ from packaging.utils import canonicalize_name
 
 from seedframe.errors import DiscoveryError, Problem
 from seedframe.plugins.dependencies import dependency_differences, locked_dependencies
+from seedframe.plugins.entry_values import module_of, not_a_module
 from seedframe.plugins.installed_files import (
     NoRecordError,
     as_a_copy,
     as_installed,
     file_differences,
     folder_of,
+    module_file,
     recorded,
-    top_level,
 )
 from seedframe.plugins.lockfile import Lock, LockedPlugin
 from seedframe.plugins.offered import GROUP
@@ -60,9 +61,14 @@ def _locked(dist: metadata.Distribution) -> LockedPlugin:
 
 def foreign_entry_points(dist: metadata.Distribution, files: Iterable[str]) -> Iterator[str]:
     """Entry points that name what is none of the plugin's files, which a lock of them would say nothing of."""
-    tops = top_level(tuple(files))
+    known = frozenset(files)
     for point in dist.entry_points:
-        if point.group == GROUP and point.module.partition(".")[0] not in tops:
+        if point.group != GROUP:
+            continue
+        module = module_of(point)
+        if module is None:
+            yield not_a_module(point)
+        elif module_file(module, known) is None:
             yield f"{point.name} names {point.value}, which is in none of its files"
 
 

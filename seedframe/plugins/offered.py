@@ -9,6 +9,8 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 GROUP: Final = "seedframe"
+# In capitals, Python takes them for the same.
+_ENDINGS: Final = (".dist-info", ".egg-info", ".egg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,7 @@ def _offer(dist: Distribution) -> Offer | None:
     name, version = _word(dist, "Name"), _word(dist, "Version")
     if name is None or version is None:
         return Offer(dist, _stem(folder), None, points, "has metadata without a name or a version")
-    called = folder.removesuffix(".dist-info").partition("-")[0]
-    if folder.endswith(".dist-info") and canonicalize_name(called) != canonicalize_name(name):
+    if folder.casefold().endswith(_ENDINGS) and canonicalize_name(_stem(folder)) != canonicalize_name(name):
         return Offer(dist, _stem(folder), None, points, f"calls itself {name} {version}, and its folder is {folder}")
     return Offer(dist, name, version, points)
 
@@ -97,11 +98,16 @@ def _word(dist: Distribution, key: str) -> str | None:
 def _folder(dist: Distribution) -> str:
     """The name of the folder that the metadata is in; empty where a distribution has none."""
     path = getattr(dist, "_path", None)
-    return "" if path is None else PurePath(str(path)).name
+    if path is None:
+        return ""
+    metadata = PurePath(str(path))
+    # An egg is named, and the folder in it is not.
+    return metadata.parent.name if metadata.name.casefold() == "egg-info" else metadata.name
 
 
 def _stem(folder: str) -> str:
-    return folder.removesuffix(".dist-info").removesuffix(".egg-info").partition("-")[0] or "(no name)"
+    ending = next((ending for ending in _ENDINGS if folder.casefold().endswith(ending)), "")
+    return folder[: len(folder) - len(ending)].partition("-")[0] or "(no name)"
 
 
 def _place(dist: Distribution) -> str:
