@@ -30,7 +30,7 @@ TEXT = """\
     - compared and changed by its own hooks
 20_off   seeds/20_off.py  (disabled)
 10_late  seeds/10_late.py  (order 95; only in production, staging, not in development)
-    - known only with the database: `resources` asks for db and settings
+    - known only when it runs: `resources` asks for db and settings
 """
 
 List = Callable[..., Any]

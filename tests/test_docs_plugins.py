@@ -185,3 +185,10 @@ def test_calls_are_traced_as_shown(clinic: Folder, site: Path) -> None:
     shown = [re.sub(r"[\d.]+ ms", "", line) for line in done.stderr.splitlines()]
     assert next(line.split() for line in shown if "seed vaccines" in line) == ["hook", "resources", "seed", "vaccines"]
     assert any(line.split() == ["hook", "seedframe_configure", "extension", "project"] for line in shown)
+
+
+def test_the_entry_points_of_the_extensions_are_modules_of_the_page() -> None:
+    (shown,) = re.findall(r"^# pyproject.toml of seedframe-clinic\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    points = tomllib.loads(shown)["project"]["entry-points"]["seedframe"]
+    assert points
+    assert {f"{module.replace('.', '/')}.py" for module in points.values()} <= FILES.keys()

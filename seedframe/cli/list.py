@@ -127,7 +127,7 @@ def _seed_lines(seed: Seed, declared: _Declared, env: str, columns: int, page: P
     for _, text in declared.resources:
         yield from _indented(f"- {visible(text)}", page, hang=2)
     if declared.unknown is not None:
-        yield from _indented(f"- known only with the database: {declared.unknown}", page, hang=2)
+        yield from _indented(f"- known only when it runs: {declared.unknown}", page, hang=2)
 
 
 def _indented(text: str, page: Page, *, hang: int = 0) -> Iterator[Line]:

@@ -39,7 +39,9 @@ def new_seed(config: Config, given: str, number: int | None) -> Made:
     folder = seeds.relative_to(root) if seeds.is_relative_to(root) else seeds
     parts = ", ".join(f'"{part}"' for part in folder.parts)
     seed_file = f'ROOT.joinpath({parts}, "{label}.py")' if parts else f'ROOT / "{label}.py"'
-    values = {"name": name, "label": label, "seed_file": seed_file, "tables": tables, "title": title(name)}
+    # All of the schema where it is known how that is made: the new table may refer to others.
+    schema = 'migrations="python schema/migrate.py"' if own_schema else f'tables=ROOT / "{tables}"'
+    values = {"name": name, "label": label, "seed_file": seed_file, "schema": schema, "title": title(name)}
     texts = {
         str(folder / f"{label}.py"): render("seed/seed.py.txt", values),
         str(folder / "data" / f"{name}.csv"): render("seed/seed.csv.txt", values),
