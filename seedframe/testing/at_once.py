@@ -8,7 +8,7 @@ from seedframe.options import ApplyOptions
 from seedframe.project import Project
 from seedframe.report import Report, ResourceOutcome
 from seedframe.seed import Seed
-from seedframe.testing.runner import Quietly
+from seedframe.testing.quietly import Quietly
 
 OVERLAP_S: Final = 60.0
 """Seconds that either waits for the other at most."""

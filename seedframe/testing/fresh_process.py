@@ -13,8 +13,8 @@ from typing import Final
 
 from seedframe.errors import SeedframeError
 from seedframe.testing.databases import existing
-from seedframe.testing.report_reading import trouble
-from seedframe.testing.runner import SeedRunner, report_text
+from seedframe.testing.report_reading import report_text, trouble
+from seedframe.testing.runner import SeedRunner
 
 _HASH_SEED: Final = "PYTHONHASHSEED"
 # In which order a set of two texts is gone through is the same in half of all processes. Of so many, and this one, all

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seedframe.report import Report
-from seedframe.testing.runner import report_text
+from seedframe.testing.report_reading import report_text
 
 PLANNED: Final = "a dry run plans it"
 WROTE_NOTHING: Final = "a dry run writes nothing"

@@ -39,8 +39,9 @@ from seedframe.testing.outcome import (
     LeftOut,
     Mutation,
 )
+from seedframe.testing.quietly import Quietly
 from seedframe.testing.report_reading import change_of, counts_by_place, trouble
-from seedframe.testing.runner import Quietly, SeedRunner, names_of
+from seedframe.testing.runner import SeedRunner
 from seedframe.testing.sets import uses_sets
 from seedframe.testing.trials import Trials
 
@@ -49,7 +50,7 @@ _ROWS_TRIED: Final = 5
 _QUIET_ROUNDS: Final = 3
 
 
-def converge(runner: SeedRunner, seeds: str | Sequence[str]) -> Convergence:
+def converge(runner: SeedRunner, seeds: tuple[str, ...]) -> Convergence:
     """Prove it for some seeds of a runner's project, on its database; without names, for all of them.
 
     What they require is applied before. The database is in sync with them afterwards.
@@ -57,7 +58,7 @@ def converge(runner: SeedRunner, seeds: str | Sequence[str]) -> Convergence:
     Errors: ConvergenceError, SeedframeError.
     """
     __tracebackhide__ = True
-    return _Proof(runner, names_of(seeds)).go()
+    return _Proof(runner, seeds).go()
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Reading reports for what a proof of convergence is about."""
+"""Reading reports for what a proof of convergence is about, and as a person reads them."""
 
 from collections.abc import Mapping
 
@@ -58,3 +58,12 @@ def names_row(report: Report, seed: str, key: Mapping[str, str | None]) -> bool:
         for each in outcome.resources
         for change in each.changes.sample
     )
+
+
+def report_text(report: Report) -> str:
+    """The report, as `seedframe` prints it."""
+    from seedframe.reporting.page import Page
+    from seedframe.reporting.text import lines, text_of
+
+    page = Page(verbosity=1)
+    return text_of(lines(report, page), page)

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,9 +20,9 @@ from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.project import Project
 from seedframe.report import Report
 from seedframe.testing.databases import Database
+from seedframe.testing.quietly import Quietly
 
 if TYPE_CHECKING:
-    from seedframe.handover import Handed
     from seedframe.testing.outcome import Convergence
 
 # Variables that would lead a test to the developer's own databases, seeds and services.
@@ -163,29 +163,3 @@ def _environment(variables: Mapping[str, str], env: str | None) -> Iterator[None
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def report_text(report: Report) -> str:
-    """The report, as `seedframe` prints it."""
-    from seedframe.reporting.page import Page
-    from seedframe.reporting.text import lines, text_of
-
-    page = Page(verbosity=1)
-    return text_of(lines(report, page), page)
-
-
-class Quietly(Observer):
-    """Takes the passwords that are generated, of accounts that are gone with the database: no file keeps them."""
-
-    shows_passwords = True
-
-    def password_generated(self, handed: "Handed") -> bool:
-        """Take the file away. It was shown, to nobody."""
-        if handed.file is not None:
-            handed.file.unlink(missing_ok=True)
-        return True
-
-
-def names_of(seeds: str | Sequence[str]) -> tuple[str, ...]:
-    """One name or several, as several."""
-    return (seeds,) if isinstance(seeds, str) else tuple(seeds)

@@ -17,7 +17,8 @@ from seedframe.migrations import run_migrations
 from seedframe.project import Project
 from seedframe.secrets import Secret
 from seedframe.testing.databases import Database
-from seedframe.testing.runner import Quietly, report_text
+from seedframe.testing.quietly import Quietly
+from seedframe.testing.report_reading import report_text
 
 if TYPE_CHECKING:
     from seedframe.report import Report
