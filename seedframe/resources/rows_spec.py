@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seedframe.database.declared import Mode
 from seedframe.resources.values import Moved, Ref, Removed
+
+if TYPE_CHECKING:
+    from seedframe.database.declared import Mode  # with the driver, which linting does without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +16,7 @@ class RowsSpec:
 
     name: str
     key: tuple[str, ...]
-    mode: Mode
+    mode: "Mode"
     file: str | None
     initial: tuple[str, ...]
     given: Mapping[str, Any]
