@@ -1,6 +1,7 @@
 """Runs the project's migration command on the target: its own program, in its own process, without a shell."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,12 @@ from seedframe.errors import ConfigError, MigrationFailed
 from seedframe.secrets import MASK, Secret
 
 LAST_LINES: Final = 20
+# What psql, psycopg and SQLAlchemy print below an error: the statement with a caret, details, where to read on.
+_BESIDE: Final = re.compile(
+    r"\s|[\^~]|(LINE \d+|DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION):|\[\w+: |\(Background on "
+)
+# `psql:schema.sql:3: ERROR:  …`, `psycopg.errors.UndefinedTable: …`, `ValueError: …`.
+_ERROR: Final = re.compile(r"\b(ERROR|FATAL|PANIC): |^(\w+\.)+[A-Z]\w*: |^\w*(Error|Exception)\b")
 _LOOK_S: Final = 0.5
 _PATIENCE_S: Final = 10.0
 
@@ -67,7 +74,8 @@ def run_migrations(command: Sequence[str], *, root: Path, url: Secret, variables
     if process.returncode != 0:
         lines = last_lines(output)
         raise MigrationFailed(
-            f"the migration command {shown!r} {_ending(process.returncode)}" + (f": {lines[-1]}" if lines else ""),
+            f"the migration command {shown!r} {_ending(process.returncode)}"
+            + (f": {_telling(lines)}" if lines else ""),
             hint="the database is as the migrations left it; put it right and run seedframe db init again",
             output=lines,
         )
@@ -97,6 +105,17 @@ def find_program(name: str, root: Path, path: str) -> str | None:
 def last_lines(text: str) -> tuple[str, ...]:
     """The last few lines that have anything on them, whose end tells most."""
     return tuple([line.rstrip() for line in text.splitlines() if line.strip()][-LAST_LINES:])
+
+
+def _telling(lines: Sequence[str]) -> str:
+    """The lines that say what went wrong, as one: the last one, unless that only belongs to an error further up."""
+    if _BESIDE.match(lines[-1]) is None:
+        return lines[-1].strip()
+    errors = [number for number, line in enumerate(lines) if _ERROR.search(line)]
+    if not errors:
+        return next((line for line in reversed(lines) if _BESIDE.match(line) is None), lines[-1]).strip()
+    place = next((line for line in lines[errors[-1] + 1 :] if line.startswith("LINE ")), None)
+    return " ".join(lines[errors[-1]].split()) + (f" ({' '.join(place.split())})" if place is not None else "")
 
 
 def _own_folders() -> list[str]:

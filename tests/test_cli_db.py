@@ -18,6 +18,9 @@ from seedframe.cli.db_shell import psql_command
 from seedframe.database import embedded
 from seedframe.database.address import parse_address
 from seedframe.database.migrating import Outline, difference
+from seedframe.errors import MigrationFailed
+from seedframe.migrations import run_migrations
+from seedframe.secrets import Secret
 from tests.conftest import Cli, Folder, OrdinaryUser, ProjectFactory, Result, Sql, clean_variables
 from tests.servers import find_bindir
 
@@ -130,6 +133,43 @@ def test_a_migration_that_fails_is_one_line_and_its_last_output(project: Project
         " hint: the database is as the migrations left it; put it right and run seedframe db init again\n"
     )
     assert sql("select to_regclass('seedframe.run')") == [(None,)]
+
+
+SYNTAX = 'syntax error at or near "tabel"'
+TRACEBACK = 'Traceback (most recent call last):\n  File "m.py", line 1\n    x()\n'
+BACKGROUND = "[SQL: create tabel x]\n(Background on this error at: https://sqlalche.me/e/20/f405)\n"
+STATEMENT = "LINE 1: create tabel x\n               ^\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (
+            f"psql:schema.sql:3: ERROR:  {SYNTAX}\n{STATEMENT}",
+            f"psql:schema.sql:3: ERROR: {SYNTAX} (LINE 1: create tabel x)",
+        ),
+        (
+            f"{TRACEBACK}psycopg.errors.SyntaxError: {SYNTAX}\n{STATEMENT}",
+            f"psycopg.errors.SyntaxError: {SYNTAX} (LINE 1: create tabel x)",
+        ),
+        (
+            f"sqlalchemy.exc.ProgrammingError: (psycopg.errors.SyntaxError) {SYNTAX}\n{STATEMENT}{BACKGROUND}",
+            f"sqlalchemy.exc.ProgrammingError: (psycopg.errors.SyntaxError) {SYNTAX} (LINE 1: create tabel x)",
+        ),
+        (
+            'ERROR:  relation "x" already exists\nDETAIL:  Key (a)=(1).\nHINT:  drop it\n',
+            'ERROR: relation "x" already exists',
+        ),
+        ("ERROR: told before\nthe third is broken\n", "the third is broken"),
+        ("something\n   ^\n", "something"),
+        ("   ^\n", "^"),
+    ],
+)
+def test_the_telling_line_of_a_migration_is_told(tmp_path: Path, output: str, told: str) -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit(sys.argv[1])", output]
+    with pytest.raises(MigrationFailed) as caught:
+        run_migrations(command, root=tmp_path, url=Secret("postgresql://localhost/x"), variables={})
+    assert caught.value.message.endswith(f" failed with exit code 1: {told}")
 
 
 def test_what_a_migration_prints_of_the_password_is_masked(

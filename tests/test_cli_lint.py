@@ -63,6 +63,23 @@ def test_json_is_as_documented(tmp_path: Path, cli: Cli) -> None:
     }
 
 
+def test_annotations_are_relative_to_the_repository(tmp_path: Path, cli: Cli) -> None:
+    """GitHub reads them so, whatever folder the step works in."""
+    inside = tmp_path / "repository" / "services" / "shop"
+    inside.mkdir(parents=True)
+    write(inside, {"seeds/10_shop.py": "def verify(database): pass\n"})
+    for workspace, path in (
+        (tmp_path / "repository", "services/shop/seeds/10_shop.py"),
+        (tmp_path / "elsewhere", "seeds/10_shop.py"),
+        ("", "seeds/10_shop.py"),
+    ):
+        done = cli("lint", "--format", "github", cwd=inside, env={"GITHUB_WORKSPACE": str(workspace)})
+        assert done.stdout.startswith(f"::error file={path},line=1,")
+    (tmp_path / "link").symlink_to(tmp_path / "repository")
+    done = cli("lint", "--format", "github", cwd=inside, env={"GITHUB_WORKSPACE": str(tmp_path / "link")})
+    assert done.stdout.startswith("::error file=services/shop/seeds/10_shop.py,line=1,")
+
+
 def test_annotations_for_github_are_escaped(tmp_path: Path, cli: Cli) -> None:
     rows = 'from seedframe import Rows\n\n\ndef resources():\n    yield Rows("p", key="k", file="a, b:100%.csv")\n'
     write(tmp_path, {"seeds/10_shop.py": rows, "seeds/a, b:100%.csv": "k,50%\u2028off\nA\n"})

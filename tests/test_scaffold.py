@@ -130,6 +130,24 @@ def test_a_project_is_set_up_in_one_command(made: Scaffolds, seedframe_database:
     assert (listed.exit_code, "20_order" in listed.stdout) == (0, True), listed
 
 
+def test_a_migration_of_a_project_that_fails_names_its_file_and_line(
+    made: Scaffolds, seedframe_database: Database
+) -> None:
+    broken = made.project / "schema" / "99_broken.sql"
+    project = SeedRunner(made.project, seedframe_database)
+    try:
+        for text, place in (
+            ("-- Größe\n\ncreate tabel x ();\n", ":3: syntax error"),
+            ("select 1/0;", ": division by zero"),
+        ):
+            broken.write_text(text, encoding="utf-8")
+            done = project.run("db", "init")
+            assert done.exit_code == 3
+            assert f"failed with exit code 1: 99_broken.sql{place}" in done.stderr
+    finally:
+        broken.unlink()
+
+
 def test_what_the_projects_readme_changes_is_found_and_put_back(made: Scaffolds, seedframe_database: Database) -> None:
     project = SeedRunner(made.project, seedframe_database)
     assert project.run("db", "init").exit_code == 0

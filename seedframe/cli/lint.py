@@ -1,5 +1,6 @@
 """`seedframe lint`: mistakes in seeds and their data that can be found without a database."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def command(
     if form == "json":
         print_utf8(encode(output.as_document(found, linted.seeds, files, linted.unknown, base)))
     elif form == "github":
-        print_utf8(output.as_annotations(found, base))
+        workspace = os.environ.get("GITHUB_WORKSPACE")
+        print_utf8(output.as_annotations(found, base, Path(workspace) if workspace else None))
     else:
         page = page_of(context)
         print_lines(output.text_lines(found, linted.seeds, files, linted.unknown, base, page), context)

@@ -106,8 +106,12 @@ def _finding(found: Found, base: Path) -> dict[str, Any]:
 # -------------------------------------------------------------------------
 
 
-def as_annotations(found: Sequence[Found], base: Path) -> str:
+def as_annotations(found: Sequence[Found], base: Path, workspace: Path | None = None) -> str:
     """Workflow commands that GitHub Actions shows beside the lines.
+
+    Args:
+        base: the working directory.
+        workspace: the repository's folder, which GitHub takes paths from; None where that is not known.
 
     Source of the escapes: `toCommandValue` and `escapeProperty` of github.com/actions/toolkit, packages/core.
     """
@@ -115,7 +119,7 @@ def as_annotations(found: Sequence[Found], base: Path) -> str:
     for each in found:
         place = each.place
         properties = {
-            "file": shown_path(place.path, base),
+            "file": _path_in(workspace, place.path, base),
             "line": str(place.line),
             "col": str(place.column),
             "title": f"{each.rule.code} {each.rule.name}",
@@ -124,6 +128,16 @@ def as_annotations(found: Sequence[Found], base: Path) -> str:
         hint = f" ({_clean(each.hint)})" if each.hint else ""
         lines.append(f"::error {given}::{_data(_clean(each.message) + hint)}\n")
     return "".join(lines)
+
+
+def _path_in(workspace: Path | None, path: Path, base: Path) -> str:
+    """A path from the repository's folder; of a file outside of it as elsewhere."""
+    if workspace is not None:
+        # Links on the way are followed, as the folder may be one; what stands there is named as the repository has it.
+        inside = path.parent.resolve() / path.name
+        if inside.is_relative_to(workspace.resolve()):
+            return inside.relative_to(workspace.resolve()).as_posix()
+    return shown_path(path, base)
 
 
 def _data(text: str) -> str:

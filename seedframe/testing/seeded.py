@@ -58,9 +58,12 @@ def seed_for_tests(database: Database, where: Path, *, env: str | None, environ:
 
 def _migrate(config: Config, database: Database) -> None:
     if config.migrations:
-        run_migrations(
-            config.migrations, root=config.root, url=Secret(database.url), variables={**os.environ, **config.variables}
-        )
+        variables = {**os.environ, **config.variables}
+        try:
+            run_migrations(config.migrations, root=config.root, url=Secret(database.url), variables=variables)
+        except MigrationFailed as error:
+            error.hint = "put the migrations right; the tests begin with a new database"
+            raise
 
 
 def _require_done(report: "Report") -> None:
