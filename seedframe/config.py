@@ -65,6 +65,7 @@ class Config:
         seeds_dir: the folder of local seeds.
         migrations: the migration command, split into arguments; empty when there is none.
         plugins_allow: requirement lines (`"seedframe-iso>=1,<2"`); None when the project has no such list.
+        plugins_allow_elsewhere: such lists, as far as they are others, of the other environments.
         plugins_disabled: names given with `-p no:NAME`.
         plugins_named: names given with `-p NAME`: loaded, if they are allowed, although `plugins_autoload` is False.
         plugins_autoload: False where SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD is set.
@@ -92,6 +93,7 @@ class Config:
     production: bool = False
     migrations: tuple[str, ...] = ()
     plugins_allow: tuple[str, ...] | None = None
+    plugins_allow_elsewhere: tuple[tuple[str, ...], ...] = ()
     plugins_disabled: frozenset[str] = frozenset()
     plugins_named: frozenset[str] = frozenset()
     plugins_autoload: bool = True
@@ -192,6 +194,7 @@ def load_config(
         production=production,
         migrations=merged.get("migrations", {}).get("command", ()),
         plugins_allow=merged.get("plugins", {}).get("allow"),
+        plugins_allow_elsewhere=_allowed_elsewhere(base, overlays, name),
         plugins_disabled=frozenset(disabled),
         plugins_named=frozenset(named),
         plugins_autoload=variables.get(NO_AUTOLOAD, "").strip().lower() in ("", "0", "false"),
@@ -206,6 +209,14 @@ def load_config(
         **merged.get("ledger", {}),
         **merged.get("limits", {}),
     )
+
+
+def _allowed_elsewhere(base: Layer, overlays: Mapping[str, Layer], env: str) -> tuple[tuple[str, ...], ...]:
+    """`[plugins] allow` as the environments but this one have it: those of the file, and any that it does not name."""
+    here = merge(base, overlays.get(env, {})).get("plugins", {}).get("allow", ())
+    layers = ({}, *(overlay for name, overlay in overlays.items() if name != env))
+    lists = dict.fromkeys(merge(base, layer).get("plugins", {}).get("allow", ()) for layer in layers)
+    return tuple(lines for lines in lists if lines != here)
 
 
 _ENV_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")

@@ -1,6 +1,7 @@
 """What `seedframe lint` finds in data files of every format, from the first row to the last."""
 
 import gzip
+import os
 import sys
 import tracemalloc
 from pathlib import Path
@@ -181,3 +182,11 @@ def test_texts_that_are_not(text: str) -> None:
 )
 def test_fields_are_found_in_their_line(line: str, position: int, expected: int) -> None:
     assert field_column(line, position, ",") == expected
+
+
+def test_a_pipe_as_a_data_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, rows_of("x.csv"))
+    os.mkfifo(tmp_path / "seeds" / "x.csv")
+    os.mkfifo(tmp_path / "seeds" / "y.csv")
+    os.mkfifo(tmp_path / "seeds" / "_helper.py")
+    assert [line.partition(" ")[2] for line in found(tmp_path)] == ["SF504 'x.csv' is no regular file"]

@@ -292,6 +292,65 @@ def test_nothing_to_lock_is_an_error(root: Path, site: Site, run: Run) -> None:
     assert not (root / LOCK_NAME).exists()
 
 
+TWO_LISTS = """\
+[project]
+name = "shop"
+[plugins]
+allow = ["acme-other"]
+[env.staging.plugins]
+allow = ["seedframe-acme>=1,<2", "acme-other>=9"]
+[env.testing.limits]
+max_delete = 5
+"""
+
+
+def test_one_lock_is_of_all_that_any_environment_allows(root: Path, site: Site, run: Run) -> None:
+    (root / "seedframe.toml").write_text(TWO_LISTS)
+    files = {"acme_other.py": "WRITES = []\ndef verify(): pass\n"}
+    site.install("acme-other", "1.0", {"50_other": "acme_other"}, files)
+    assert run("plugins", "lock")[:2] == (
+        0,
+        "added acme-other 1.0: 3 files\nadded seedframe-acme 1.2.0: 6 files\nseedframe.lock is written: commit it\n",
+    )
+    text = (root / LOCK_NAME).read_text()
+    for env in ("development", "testing", "other"):
+        assert run("plugins", "lock", "--check", "--env", env) == (0, "seedframe.lock is what is installed\n", "")
+        assert [seed.label for seed in Project.load(root, env=env).seeds] == ["00_core", "50_other"]
+    (acme,) = [dist for dist in Project.load(root, env="staging").distributions if dist.name == "seedframe-acme"]
+    assert (acme.state, acme.locked) == ("allowed", True)
+    # Each environment sees to its own.
+    (site.path / "acme" / "words.py").write_text("WORD = 'evil'\n")
+    assert run("plugins", "lock", "--check")[0] == 0
+    (root / "seedframe.toml").write_text(TWO_LISTS.replace(', "acme-other>=9"', ""))
+    code, out, _ = run("plugins", "lock", "--check", "--env", "staging")
+    assert (code, out) == (1, "seedframe-acme: acme/words.py was changed since it was locked\n")
+    site.uninstall("seedframe-acme")
+    code, out, err = run("plugins", "lock")
+    assert (code, out.splitlines()[-1]) == (0, "seedframe.lock is as it was")
+    assert err == (
+        "seedframe-acme, which another environment allows, is not installed: what was locked of 1.2.0 stays\n"
+    )
+    assert (root / LOCK_NAME).read_text() == text
+    assert run("plugins", "lock", "--check")[0] == 0
+    assert run("plugins", "lock", "--check", "--env", "staging")[:2] == (
+        1,
+        "seedframe-acme: 1.2.0 is locked, and is not installed\n",
+    )
+    (root / "seedframe.toml").write_text(TWO_LISTS.replace("env.staging.plugins", "env.staging.seeds.acme"))
+    assert run("plugins", "lock", "--check")[1] == "seedframe-acme: 1.2.0 is locked, and is not allowed\n"
+
+
+def test_a_mistake_in_the_list_of_another_environment_is_told_before_it_is_locked(
+    root: Path, site: Site, run: Run
+) -> None:
+    (root / "seedframe.toml").write_text(ALLOW + '[env.staging.plugins]\nallow = ["no requirement!"]\n')
+    code, _, err = run("plugins", "lock")
+    assert code == 3
+    assert "is not a requirement" in err
+    assert not (root / LOCK_NAME).exists()
+    assert run("list")[0] == 0
+
+
 def test_what_is_left_out_of_a_run_is_locked_all_the_same(
     root: Path, site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +392,12 @@ def test_a_lock_that_is_a_folder_or_a_dead_link_is_none(root: Path, site: Site, 
     (root / LOCK_NAME).unlink()
     (root / LOCK_NAME).mkdir()
     assert run("list")[0] == 3
+    (root / LOCK_NAME).rmdir()
+    os.mkfifo(root / LOCK_NAME)
+    for command in (["list"], ["apply", "--dry-run"], ["plugins", "lock", "--check"], ["plugins", "lock"]):
+        code, _, err = run(*command)
+        assert code == 3
+        assert "seedframe.lock: is no regular file\n hint: remove it" in err
 
 
 _names = st.from_regex(r"[a-z][a-z0-9-]{0,10}[a-z]", fullmatch=True)
@@ -777,6 +842,42 @@ def test_a_seed_that_needs_what_is_left_out_is_told_so(root: Path, two: Site, wo
     hints = [problem.hint for problem in broken.problems]
     assert hints[0] == f"it is a seed of seedframe-acme 1.2.0, which takes no part: {reason}"
     assert "takes no part" not in (hints[1] or "")
+
+
+@pytest.mark.parametrize(
+    "line", ["seedframe-acme @ https://bob:hunter2@h/x.whl", "https://bob:hunter2@h/x.whl", "bob:hunter2@h"]
+)
+def test_an_address_in_the_list_is_not_shown(root: Path, site: Site, run: Run, line: str) -> None:
+    (root / "seedframe.toml").write_text(f'[project]\nname = "shop"\n[plugins]\nallow = ["{line}"]\n')
+    for command in (["list"], ["plugins"], ["plugins", "--format", "json"], ["plugins", "lock"], ["lint"]):
+        code, out, err = run(*command)
+        assert code == (1 if command == ["lint"] else 3)
+        assert "hunter2" not in out + err
+        assert "an entry with an address" in out + err
+
+
+@pytest.mark.parametrize("lines", ['"seedframe-acme==99", "Seedframe_ACME"', '"seedframe-acme", "seedframe.acme>=1"'])
+def test_what_is_named_twice_is_not_imported(root: Path, site: Site, run: Run, lines: str) -> None:
+    (root / "seedframe.toml").write_text(f'[project]\nname = "shop"\n[plugins]\nallow = [{lines}]\n')
+    for command in (["list"], ["apply", "--dry-run"], ["plugins", "lock"], ["verify"]):
+        code, _, err = run(*command)
+        assert code == 3
+        assert "plugin seedframe-acme: [plugins] allow names it twice\n hint: keep one of the lines" in err
+    assert "seedframe-acme 1.2.0  blocked: [plugins] allow names it twice\n" in run("plugins")[1]
+    assert not any(name.startswith("acme") for name in sys.modules)
+
+
+@pytest.mark.parametrize(("point", "word"), [("acmext", "ACMEXT"), ("AcmeX", "acmex"), ("40_ICD", "icd")])
+def test_a_name_in_another_case_is_a_slip(root: Path, site: Site, run: Run, point: str, word: str) -> None:
+    site.uninstall("seedframe-acme")
+    files = {
+        "acme_x.py": "WRITES = []\ndef verify(): pass\n" if point[0] == "4" else "def seedframe_configure(): 1/0\n"
+    }
+    site.install("seedframe-acme", "1.2.0", {point: "acme_x"}, files)
+    for argument in (f"no:{word}", word):
+        code, _, err = run("list", "-p", argument)
+        assert code == 3
+        assert f"error: -p {argument}: no plugin is called '{word}'\n hint: did you mean '{point}'?" in err
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes", " 1 "])

@@ -199,10 +199,12 @@ class RowsCheck:
 
     def _check_mark(self, path: Path) -> None:
         try:
+            if not path.is_file():  # whoever opens a pipe waits for the other end
+                return
             with path.open("rb") as file:
                 marked = file.read(len(_BOM)) == _BOM
         except (OSError, ValueError):
-            return  # what is wrong with it is told when it is opened
+            return  # as above, what is wrong with it is told when the rows are read
         if marked:
             self._report(
                 "byte-order-mark", Place(path), "the file begins with a byte order mark", "save it without one"

@@ -227,44 +227,51 @@ def _near(word: str, found: Iterable[Distribution]) -> str | None:
     named: dict[str, str] = {}
     for dist in found:
         for point in dist.entry_points:
-            named |= {point.name: point.name, point.name.partition("_")[2] or point.name: point.name}
+            for name in (point.name, point.name.partition("_")[2] or point.name):
+                named[canonicalize_name(name)] = point.name
         named[canonicalize_name(dist.name).removeprefix(_PREFIX)] = dist.name
     near = get_close_matches(canonicalize_name(word).removeprefix(_PREFIX), named, n=1)
     return f"did you mean {named[near[0]]!r}?" if near else None
 
 
 class _AsWritten(Requirement):
-    """A requirement that is shown as the file has it, not in an order of its own."""
+    """A requirement that is shown as the file has it, not in an order of its own; `twice` where another line names the
+    same distribution, so that none counts."""
 
     def __init__(self, line: str) -> None:
         super().__init__(line)
         self._line = line.strip()
+        self.twice = False
 
     def __str__(self) -> str:
         return self._line
 
 
-def parse_allow(lines: Sequence[str]) -> tuple[dict[str, Requirement], tuple[DiscoveryError, ...]]:
+def parse_allow(lines: Sequence[str]) -> tuple[Mapping[str, Requirement], tuple[DiscoveryError, ...]]:
     """`[plugins] allow` by normalised name, and what is wrong in it: `"seedframe-iso>=1,<2"`, a name and versions."""
-    wanted: dict[str, Requirement] = {}
+    wanted: dict[str, _AsWritten] = {}
     problems: list[DiscoveryError] = []
     hint = 'write a name and the versions, as pip has them: "seedframe-iso>=1,<2"'
     for line in lines:
         try:
             requirement = _AsWritten(line)
         except InvalidRequirement:
-            problems.append(DiscoveryError(f"{line!r} is not a requirement", hint=hint, where=_ALLOW))
+            problems.append(DiscoveryError(f"{_shown(line)} is not a requirement", hint=hint, where=_ALLOW))
             continue
         if requirement.extras or requirement.marker or requirement.url:
-            problems.append(DiscoveryError(f"{line!r} has more than a name and versions", hint=hint, where=_ALLOW))
+            problems.append(
+                DiscoveryError(f"{_shown(line)} has more than a name and versions", hint=hint, where=_ALLOW)
+            )
             continue
         key = canonicalize_name(requirement.name)
-        if key in wanted:
-            problems.append(
-                DiscoveryError(f"{requirement.name} is named twice", hint="keep one of the lines", where=_ALLOW)
-            )
+        requirement.twice = key in wanted
         wanted[key] = requirement
     return wanted, tuple(problems)
+
+
+def _shown(line: str) -> str:
+    """What the list has; but for addresses, which may have a password in them."""
+    return "an entry with an address" if "@" in line or "//" in line else repr(line)
 
 
 _ALLOW: Final = "[plugins] allow"
@@ -284,6 +291,8 @@ def judge(
             "[plugins] allow does not name it",
             f'to allow it, add "{_line(name, version)}" to [plugins] allow',
         )
+    if isinstance(requirement, _AsWritten) and requirement.twice:
+        return "blocked", "[plugins] allow names it twice", "keep one of the lines"
     if version is None:
         return (
             "missing",

@@ -1,6 +1,7 @@
 """seedframe.lock: what the allowed plugins consisted of when somebody trusted them, as a file to commit."""
 
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ def read_lock(root: Path) -> Lock | None:
     file = root / LOCK_NAME
     name = shown_path(file)
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # whoever opens a pipe waits for the other end
+            raise ConfigError("is no regular file", where=name, hint=f"remove it, and {_AGAIN}")
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         if not file.is_symlink():
