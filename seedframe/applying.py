@@ -81,7 +81,7 @@ class Applying:
     def _settle(self) -> None:
         """Have deferred constraints speak while it is known whose rows they are of, and which seed's."""
         try:
-            with self._scene.session.savepoint():
+            with self._scene.session.savepoint(), self._calls.settles():
                 self._scene.session.settle_constraints()
         except ConstraintViolated as error:
             told = (rowset.locate(error) for rowset in self._rowsets)

@@ -15,6 +15,7 @@ from seedframe.database.writable import Writable
 from seedframe.errors import ConnectionFailed, DeclarationError, Misbehaved, SeedframeError, TransactionEnded
 from seedframe.plugins.manager import SeedManager
 from seedframe.resources.protocol import Resource
+from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
 
 # Sources: PostgreSQL's appendix "Error Codes". The second is that of leaving read-only, too.
@@ -37,6 +38,7 @@ class OwnCode:
         self._db = db
         self._writable = Writable(session, db, seed.writes)
         self.uncounted = False
+        self._unsettled: str | None = None
 
     def declare(self, resources: tuple[Resource, ...]) -> None:
         """What the seed's resources are: it may write their tables.
@@ -48,6 +50,7 @@ class OwnCode:
         self._writable = Writable(self._session, self._db, (*tables, *self._seed.writes))
         if self._seed.distribution is None:
             return
+        self._db.confine(Writable(self._session, self._db, self._seed.writes).now)
         for resource in resources:
             undeclared = [name for name in resource.tables if name not in self._seed.writes]
             if undeclared:
@@ -114,13 +117,55 @@ class OwnCode:
             HookFailed: it wrote what the seed does not declare, swallowed an SQL error, or ended the transaction.
         """
         with self._tidied(), self._named(what), self._session.savepoint(), self._db.at_work():
-            allowed = self._writable.now()
-            before = table_states(self._session)
+            self._session.settle_what_can_be()  # triggers that wait since resources were written are not this code's
+            with self._within_declared():
+                yield
+                self._require_no_error()
+                self._session.pin()
+                if not self._session.settle_what_can_be():
+                    self._unsettled = what
+
+    @contextmanager
+    def settles(self) -> Iterator[None]:
+        """Have deferred constraints speak; what triggers write that a seed's own code left waiting is its doing.
+
+        Raises:
+            HookFailed: they wrote what the seed does not declare.
+        """
+        if self._unsettled is None:
             yield
-            self._require_no_error()
-            self._session.pin()
-            self.uncounted = self.uncounted or any(not state.counted for state in before.values())
-            self._require_declared(touched_since(self._session, before), allowed)
+            return
+        with self._named(self._unsettled), self._within_declared():
+            yield
+        self._unsettled = None
+
+    @contextmanager
+    def _within_declared(self) -> Iterator[None]:
+        allowed = self._writable.now()
+        before = table_states(self._session)
+        yield
+        self.uncounted = self.uncounted or any(not state.counted for state in before.values())
+        self._require_declared(touched_since(self._session, before), allowed)
+
+    def try_expressions(self, rows: Rows) -> None:
+        """Evaluate the SQL of a plugin's rows once for itself, and undo it: only so is what it writes told apart from
+        what the table's own triggers and defaults write.
+
+        Raises:
+            HookFailed: it wrote what the seed does not say it writes.
+        """
+        rowset = rows.rowset
+        if self._seed.distribution is None or rowset is None or not rowset.has_expressions:
+            return
+
+        def attempt() -> None:
+            with self._within_declared():
+                rowset.evaluate()
+
+        with self._tidied(), self._named(f"sql() in {rows.name}"):
+            error = self._session.accepts(attempt)
+            if isinstance(error, Misbehaved):  # any other is told of when the rows are written
+                raise error
 
     @contextmanager
     def supplies(self, what: str, *, by_code: bool) -> Iterator[None]:

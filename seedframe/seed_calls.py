@@ -95,8 +95,16 @@ class SeedCalls:
 
     def write(self, resource: Resource, changes: Changes) -> None:
         """Have one resource write."""
+        if isinstance(resource, Rows) and changes.counts.create:
+            self._own.try_expressions(resource)
         with self._writing(resource, "write"):
             resource.write(self._db, changes)
+
+    @contextmanager
+    def settles(self) -> Iterator[None]:
+        """Run what has deferred constraints speak. Errors: HookFailed; see `OwnCode.settles`."""
+        with self._own.settles():
+            yield
 
     @contextmanager
     def _writing(self, resource: Resource, what: str) -> Iterator[None]:

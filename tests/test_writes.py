@@ -8,7 +8,7 @@ import pytest
 from seedframe import Project
 from seedframe.report import Report
 from tests.conftest import Folder, Install, ProjectFactory, Sql
-from tests.running import apply, error, verify
+from tests.running import apply, dry_run, error, verify
 
 CONFIG = '[project]\nname = "shop"\n[plugins]\nallow = ["acme-one"]\n'
 
@@ -102,3 +102,182 @@ def test_list_and_lint_tell_it_without_a_database(project: ProjectFactory) -> No
     for command in ("list", "lint"):
         assert "one of seedframe's own tables" in (done := folder.run(command)).stdout + done.stderr
     assert Project.load(folder.path).seeds
+
+
+# What a plugin's seed writes besides
+
+SHOP = """
+create table mine (code text primary key, name text, at text, grp text);
+create table other (id int primary key, n text);
+insert into other values (1, 'a');
+create function writes() returns text language plpgsql as $$ begin update other set n = n || '!'; return 'x'; end $$;
+create function trigger_writes() returns trigger language plpgsql as $$ begin perform writes(); return null; end $$;
+"""
+UNTOUCHED = [("a",)]
+
+
+@pytest.fixture
+def shop(sql: Sql) -> None:
+    sql(SHOP)
+
+
+OWN = """
+from seedframe import Change
+WRITES = ["mine"]
+def check(db):
+    if db.scalar("select count(*) from mine") == 0:
+        yield Change("create", {"code": "a"})
+def apply(db):
+    db.execute("insert into mine values ('a')")
+"""
+
+
+def test_triggers_that_wait_are_waited_for(plugin: Plugin, sql: Sql, shop: None) -> None:
+    sql(
+        "create constraint trigger late after insert on mine deferrable initially deferred"
+        " for each row execute function trigger_writes()"
+    )
+    assert "`apply` of seed 10_one changed tables that the seed does not declare: other (" in error(apply(plugin(OWN)))
+    assert sql("select n from other") == UNTOUCHED
+    assert sql("select * from mine") == []
+
+
+WAITING = """
+from seedframe import Change, Changes, Rows
+WRITES = ["mine", "parents"]
+class Kind:
+    name, tables = "kind:mine", ("mine",)
+    def describe(self): return "mine"
+    def diff(self, db):
+        there = db.scalar("select count(*) from mine")
+        return Changes() if there else Changes.of([Change("create", {"code": "a"})])
+    def delete(self, db, changes): pass
+    def write(self, db, changes): db.execute("insert into mine values ('a', 'p')")
+def resources():
+    yield Kind()
+    yield Rows("parents", key="name", rows=[{"name": "p"}])
+"""
+
+
+def test_what_waits_for_rows_of_a_later_resource_goes_on_waiting(plugin: Plugin, sql: Sql, shop: None) -> None:
+    sql(
+        "create table parents (name text primary key);"
+        "alter table mine add foreign key (name) references parents deferrable initially deferred"
+    )
+    folder = plugin(WAITING)
+    assert apply(folder).exit_code == 0
+    assert verify(folder).exit_code == 0
+    sql(
+        "delete from mine; delete from parents;"
+        "create constraint trigger late after insert on mine deferrable initially deferred"
+        " for each row execute function trigger_writes()"
+    )
+    told = error(apply(folder))
+    assert "`kind:mine: write` of seed 10_one changed tables that the seed does not declare: other (" in told
+    assert sql("select n from other") == UNTOUCHED
+
+
+def test_triggers_that_wait_since_rows_were_written_are_the_database_s_own(
+    plugin: Plugin, sql: Sql, shop: None
+) -> None:
+    sql(
+        "create table rows (id int primary key);"
+        "create constraint trigger late after insert on rows deferrable initially deferred"
+        " for each row execute function trigger_writes()"
+    )
+    text = OWN.replace('["mine"]', '["mine", "rows"]')
+    text += "from seedframe import Rows\ndef resources(): yield Rows('rows', key='id', rows=[{'id': 1}])\n"
+    assert apply(plugin(text)).exit_code == 0
+    assert sql("select n from other") == [("a!",)]
+
+
+INITIAL = "from seedframe import Rows, sql\nWRITES = {writes!r}\ndef resources():\n    yield Rows({rows})\n"
+CALLS = "'mine', key='code', initial=['at'], rows=[{'code': 'a', 'at': sql('writes()')}]"
+
+
+def test_sql_of_a_plugin_writes_what_the_seed_says(plugin: Plugin, sql: Sql, shop: None) -> None:
+    folder = plugin(INITIAL.format(writes=["mine"], rows=CALLS))
+    for mode in ("rehearse", "apply"):
+        told = error(run(folder, mode))
+        assert "`sql() in rows:mine` of seed 10_one changed tables that the seed does not declare: other (" in told
+    assert sql("select n from other") == UNTOUCHED
+    assert sql("select * from mine") == []
+
+
+def test_it_may_write_what_it_says(plugin: Plugin, sql: Sql, shop: None) -> None:
+    assert apply(plugin(INITIAL.format(writes=["mine", "other"], rows=CALLS))).exit_code == 0
+    assert sql("select n from other") == [("a!",)]
+
+
+def test_what_triggers_and_defaults_write_is_the_database_s_own(plugin: Plugin, sql: Sql, shop: None) -> None:
+    sql(
+        "alter table mine alter grp set default writes();"
+        "create trigger now after insert on mine for each row execute function trigger_writes();"
+        "create sequence numbers"
+    )
+    rows = CALLS.replace("writes()", "nextval(''numbers'')::text || now()").replace("''", "\\'")
+    assert apply(plugin(INITIAL.format(writes=["mine"], rows=rows))).exit_code == 0
+    assert sql("select n from other") == [("a!!",)]
+
+
+@pytest.mark.parametrize("where", ["grp = writes()", "writes() = 'x'"])
+def test_a_condition_writes_nothing(plugin: Plugin, sql: Sql, shop: None, where: str) -> None:
+    sql("insert into mine values ('b', 'b', null, 'x')")
+    rows = f"'mine', key='code', mode='sync', where={where!r}, rows=[{{'code': 'a', 'grp': 'x'}}]"
+    folder = plugin(INITIAL.format(writes=["mine", "other"], rows=rows))
+    for mode in MODES:
+        assert error(run(folder, mode)) == (
+            "declaration: rows:mine: where= writes to the database (a condition may only read: see which functions it"
+            " calls)"
+        )
+    assert sql("select n from other") == UNTOUCHED
+
+
+DELETES = """
+from seedframe import Rows
+WRITES = {writes!r}
+def resources():
+    yield Rows("parents", key="code", mode="sync", rows=[{{"code": "a"}}])
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "done"),
+    [
+        ("cascade", "takes 2 rows of public.children along (ON DELETE CASCADE)"),
+        ("set null", "sets a column of 2 rows of public.children to NULL (children_parent_fkey)"),
+    ],
+)
+def test_rows_of_other_tables_go_along_where_the_seed_says_so(
+    plugin: Plugin, sql: Sql, project: ProjectFactory, action: str, done: str
+) -> None:
+    sql(
+        "create table parents (code text primary key); insert into parents values ('a'), ('b'), ('c');"
+        f"create table children (id int primary key, parent text references parents on delete {action})"
+        " partition by range (id); create table low partition of children for values from (0) to (9);"
+        "insert into children values (1, 'b'), (2, 'b'), (3, 'a')"
+    )
+    folder = plugin(DELETES.format(writes=["parents"]))
+    assert verify(folder).exit_code == 1
+    for mode in ("dry_run", "rehearse", "apply"):
+        assert error(run(folder, mode)) == (
+            f"declaration: rows:parents: deleting 2 rows of public.parents {done}, a table that this plugin's seed does"
+            " not say it writes; to go are code=b, code=c (have those rows deleted or pointed elsewhere first; or, if"
+            " it is right to, the plugin's author adds the table to WRITES)"
+        )
+    assert sql("select count(*) from parents") == [(3,)]
+    local = project({"seeds/10_a.py": DELETES.format(writes=["parents"])})
+    assert dry_run(local).exit_code == 0
+
+
+def test_what_writes_names_may_go_along(plugin: Plugin, sql: Sql) -> None:
+    sql(
+        "create table parents (code text primary key); insert into parents values ('a'), ('b');"
+        "create table children (id int primary key, parent text references parents on delete cascade)"
+        " partition by range (id); create table low partition of children for values from (0) to (9);"
+        "insert into children values (1, 'b'), (2, 'a')"
+    )
+    report = apply(plugin(DELETES.format(writes=["parents", "children"])))
+    assert report.exit_code == 0
+    assert "takes 1 row of public.children along" in report.seeds[0].findings[0].text
+    assert sql("select id from children") == [(2,)]

@@ -29,7 +29,7 @@ WITH RECURSIVE walked (oid) AS (
 )
 SELECT f.conname, f.confdeltype::text AS action, f.condeferred AS deferred,
        pn.nspname AS parent_schema, p.relname AS parent, p.relkind::text AS parent_kind,
-       cn.nspname AS child_schema, c.relname AS child, c.relkind::text AS child_kind,
+       c.oid::bigint AS child_oid, cn.nspname AS child_schema, c.relname AS child, c.relkind::text AS child_kind,
        has_schema_privilege(cn.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
            AND has_schema_privilege(pn.oid, 'USAGE') AND has_table_privilege(p.oid, 'SELECT')
            AND NOT row_security_active(c.oid) AND NOT row_security_active(p.oid) AS readable,
@@ -62,13 +62,15 @@ class Effect:
     Attributes:
         rule: "deleted" along with them, a column "set" to NULL or its default, "refused" by a foreign key, perhaps
             refused by a "deferred" one, or "unseen" as the role may not look.
-        table: schema and name.
+        oid: of the table; of the whole one, for a partition.
+        table: its schema and name.
         rows: how many; 0 for "unseen".
         constraint: the foreign key's name; empty for "deleted", which may come by several.
         value: for "set": "NULL" or "the default".
     """
 
     rule: Rule
+    oid: int
     table: str
     rows: int
     constraint: str = ""
@@ -82,7 +84,7 @@ def effects_of(session: Session, table: int, gone: RowIds, before: Sequence[RowI
     """
     keys = session.dicts(_FOREIGN_KEYS, [table])
     effects = [
-        Effect("unseen", f"{key['child_schema']}.{key['child']}", 0, key["conname"])
+        Effect("unseen", key["child_oid"], f"{key['child_schema']}.{key['child']}", 0, key["conname"])
         for key in keys
         if not key["readable"]
     ]
@@ -91,25 +93,29 @@ def effects_of(session: Session, table: int, gone: RowIds, before: Sequence[RowI
         return effects
     after = _counted(session, keys, joined_parameters([*before, gone]))
     already = _counted(session, keys, joined_parameters(list(before))) if before else {}
-    for (number, name), rows in sorted(after.items()):
-        more = rows - already.get((number, name), 0)
+    for (number, oid, name), rows in sorted(after.items(), key=lambda item: (item[0][0], item[0][2], item[0][1])):
+        more = rows - already.get((number, oid, name), 0)
         if more <= 0:
             continue
         if number == 0:
-            effects.append(Effect("deleted", name, more))
+            effects.append(Effect("deleted", oid, name, more))
             continue
         key = keys[number - 1]
         label = f"{key['child_schema']}.{key['child']}"
         if key["action"] in ("n", "d"):
             value = "NULL" if key["action"] == "n" else "the default"
-            effects.append(Effect("set", label, more, key["conname"], value))
+            effects.append(Effect("set", key["child_oid"], label, more, key["conname"], value))
         else:
-            effects.append(Effect("deferred" if key["deferred"] else "refused", label, more, key["conname"]))
+            rule: Rule = "deferred" if key["deferred"] else "refused"
+            effects.append(Effect(rule, key["child_oid"], label, more, key["conname"]))
     return effects
 
 
-def _counted(session: Session, keys: Sequence[dict[str, Any]], parameters: list[Any]) -> dict[tuple[int, str], int]:
-    """Rows that go along, by (0, their table); rows that refer to what goes and stay, by (number of the key, "")."""
+def _counted(
+    session: Session, keys: Sequence[dict[str, Any]], parameters: list[Any]
+) -> dict[tuple[int, int, str], int]:
+    """Rows that go along, by (0, their table's oid, its name); those that refer to what goes and stay, by (number of
+    the key, 0, "")."""
     steps = [
         sql.SQL("SELECT c.tableoid AS place, c.ctid AS row FROM {} AS p JOIN {} AS c ON {} WHERE {}").format(
             _relation(key, "parent"),
@@ -127,7 +133,7 @@ def _counted(session: Session, keys: Sequence[dict[str, Any]], parameters: list[
     )
     staying = [
         sql.SQL(
-            " UNION ALL SELECT {}, '', count(*) FROM {} AS c WHERE EXISTS (SELECT FROM {} AS p JOIN gone AS g"
+            " UNION ALL SELECT {}, 0, '', count(*) FROM {} AS c WHERE EXISTS (SELECT FROM {} AS p JOIN gone AS g"
             " ON p.tableoid = g.place AND p.ctid = g.row WHERE {})"
             " AND NOT EXISTS (SELECT FROM gone AS g WHERE g.place = c.tableoid AND g.row = c.ctid)"
         ).format(sql.Literal(number), _relation(key, "child"), _relation(key, "parent"), _refers(key))
@@ -139,11 +145,11 @@ def _counted(session: Session, keys: Sequence[dict[str, Any]], parameters: list[
         " (SELECT f.place::oid, f.row FROM unnest($1::bigint[], $2::text[]::tid[]) AS f (place, row)),"
         " gone (place, row) AS (SELECT place, row FROM given{}),"
         " along AS (SELECT place, row FROM gone EXCEPT SELECT place, row FROM given)"
-        " SELECT 0, n.nspname || '.' || c.relname, count(*) FROM along AS a"
+        " SELECT 0, c.oid::bigint, n.nspname || '.' || c.relname, count(*) FROM along AS a"
         " JOIN pg_class c ON c.oid = coalesce(pg_partition_root(a.place), a.place)"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 2{}"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 2, 3{}"
     ).format(further, sql.SQL("").join(staying))
-    return {(number, name): rows for number, name, rows in session.query(statement, parameters)}
+    return {(number, oid, name): rows for number, oid, name, rows in session.query(statement, parameters)}
 
 
 def _relation(key: dict[str, Any], side: str) -> sql.Composable:

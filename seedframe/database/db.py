@@ -91,6 +91,7 @@ class Db:
         self._views: dict[int, Table] = {}
         self._first_error: SeedframeError | None = None
         self._at_work = False
+        self._may_change: Callable[[], frozenset[int]] | None = None
         self.statements = 0
 
     # For hooks
@@ -243,6 +244,10 @@ class Db:
                     continue
         return frozenset(oids), tuple(unknown)
 
+    def confine(self, may_change: Callable[[], frozenset[int]]) -> None:
+        """What rows change besides, by foreign keys, is of these tables, by oid, or refused."""
+        self._may_change = may_change
+
     def below_view(self, name: str) -> Table | None:
         """The table below a view as it is now, whatever was found before; None for one that stands for no one table."""
         catalog = Catalog(self._session)
@@ -298,6 +303,7 @@ class Db:
             limits=limits.over(self._limits),
             doomed=self._doomed,
             record=self._recorder.start(self._seed, resource) if self._recorder is not None else None,
+            may_change=self._may_change,
             listed=self._listed,
         )
         validation = Validation(self._session, shape, validate, resource) if validate else None

@@ -1,7 +1,7 @@
 """The part of a table that `where` selects: all that may be deleted, and where each declared row has to be."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 from psycopg import sql
@@ -12,7 +12,7 @@ from seedframe.database.rowids import rows_where
 from seedframe.database.session import Session
 from seedframe.database.source import Source
 from seedframe.database.statements import names_in
-from seedframe.errors import BadData, DeclarationError, PermissionDenied, SeedError
+from seedframe.errors import BadData, DeclarationError, Misbehaved, PermissionDenied, SeedError
 
 _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
@@ -48,10 +48,26 @@ class Part:
             ) from error
 
     @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """A value that does not fit is, in here, one of the table's rows that the condition fails on."""
+    def evaluating(self, *, locking: bool = False) -> Iterator[None]:
+        """Run what evaluates the condition: it may only read, and a value that does not fit is one of the table's.
+
+        Args:
+            locking: rows are locked, for which nothing may be read-only; what it means was evaluated before.
+
+        Errors: DeclarationError.
+        """
+        reading = self._where is not None and self._session.writable and not locking
         try:
-            yield
+            with self._session.savepoint(read_only=True) if reading else nullcontext():
+                yield
+        except Misbehaved as error:
+            if self._where is None:
+                raise
+            raise DeclarationError(
+                "where= writes to the database",
+                hint="a condition may only read: see which functions it calls",
+                where=self._resource,
+            ) from error
         except BadData as error:
             if self._where is None:
                 raise

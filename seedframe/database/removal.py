@@ -28,9 +28,10 @@ from seedframe.database.session import Session
 from seedframe.database.source import Source
 from seedframe.database.standing import Standing
 from seedframe.database.surroundings import Surroundings
-from seedframe.database.weighing import along, effects_on_others, require_within, told_of
+from seedframe.database.weighing import along, effects_on_others, require_said, require_within, told_of
 from seedframe.errors import (
     ConstraintViolated,
+    DeclarationError,
     SeedframeError,
     TooManyChanges,
 )
@@ -183,7 +184,8 @@ class Removal:
         Args:
             going: whether they go, or would; else they are only proven to be there.
 
-        Errors: TooManyChanges; ConstraintViolated where other rows refer to them.
+        Errors: TooManyChanges; ConstraintViolated where other rows refer to them; DeclarationError for a plugin's seed
+            that changes tables by it which it does not say it writes.
         """
         told = [*self._told_of_prune(), *self._told_of_others(), *self._additions.findings()]
         count = len(self._found)
@@ -193,10 +195,11 @@ class Removal:
         try:
             self._refuse_an_empty_source()
             effects = effects_on_others(self._session, table, self._found.ids, self._around)
+            require_said(effects, table, count, self._around)
             others = along(effects)
             cascaded = f", {others:,} of them along with others (ON DELETE CASCADE)" if others else ""
             self._require_within(count + others, f"would be deleted{cascaded}")
-        except (ConstraintViolated, TooManyChanges) as error:
+        except (ConstraintViolated, DeclarationError, TooManyChanges) as error:
             raise type(error)(f"{error.message}; {self._first_keys()}", hint=error.hint, where=error.where) from None
         told += told_of(effects, table, count, self._around)
         self._around.doomed.append(self._found.ids)

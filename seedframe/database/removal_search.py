@@ -268,7 +268,7 @@ class RemovalSearch:
             _COMMA.join([field.target for field in self._declared.shape.key]),
             sql.SQL(" FOR UPDATE OF t") if lock else sql.SQL(""),
         )
-        with self._session.set_based(many), self._part.evaluating():
+        with self._session.set_based(many), self._part.evaluating(locking=lock):
             yield from self._session.stream(statement, parameters or None)
 
     def _require_privileges(self) -> None:

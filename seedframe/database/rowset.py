@@ -28,7 +28,7 @@ from seedframe.database.surroundings import Surroundings
 from seedframe.database.table import Table
 from seedframe.database.validation import Validation
 from seedframe.database.weighing import require_within
-from seedframe.database.write import Delta
+from seedframe.database.write import Delta, evaluate
 from seedframe.errors import ConstraintViolated
 from seedframe.history import ChangedRow
 
@@ -289,6 +289,15 @@ class Rowset:
             self._removal.delete()
 
     # Writing
+
+    @property
+    def has_expressions(self) -> bool:
+        """True where SQL of the seed's own gives rows that are inserted some of their values."""
+        return any(field.expression is not None for field in self.declared_shape.fields)
+
+    def evaluate(self) -> None:
+        """Evaluate that SQL, for nothing. Errors: whatever it raises."""
+        evaluate(self._session, self.declared_shape)
 
     def write(self) -> None:
         """Insert what is missing, update what differs, and move sequences past what was declared.

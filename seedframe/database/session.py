@@ -479,6 +479,20 @@ class Session:
         if deferred:
             self._set_constraints("DEFERRED", deferred)
 
+    def settle_what_can_be(self) -> bool:
+        """Have deferred constraints speak now, with the triggers that wait as they do; whether they all could.
+
+        Where one is not met yet, or its trigger raises, all of them wait on.
+        """
+        try:
+            with self.savepoint():
+                self.settle_constraints()
+        except (ConnectionFailed, TransactionEnded):
+            raise
+        except SeedframeError:
+            return False
+        return True
+
     def _set_constraints(self, when: LiteralString, names: Sequence[tuple[str, str]]) -> None:
         listed = sql.SQL(", ").join([sql.Identifier(schema, name) for schema, name in names])
         self.execute(sql.SQL("SET CONSTRAINTS {} {}").format(listed, sql.SQL(when)))

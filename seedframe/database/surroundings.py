@@ -28,6 +28,7 @@ class Surroundings:
         limits: how many rows may be deleted and updated.
         doomed: the rows that the resources which delete before this one delete; it adds its own.
         record: what a saved plan is bound to; None where none is made or applied.
+        may_change: the oids of the tables that a plugin's seed says it writes; None for a seed of the project's own.
         listed: the ledger lists the changed rows, unless there are more than this.
     """
 
@@ -42,6 +43,7 @@ class Surroundings:
     limits: Limits
     doomed: list[RowIds]
     record: ResourceDigests | None = None
+    may_change: Callable[[], frozenset[int]] | None = None
     listed: int = 0
 
     @property

@@ -13,7 +13,7 @@ from seedframe.database.session import Session
 from seedframe.database.source import Source
 from seedframe.database.surroundings import Surroundings
 from seedframe.database.table import Table
-from seedframe.errors import ConstraintViolated, TooManyChanges
+from seedframe.errors import ConstraintViolated, DeclarationError, TooManyChanges
 from seedframe.limits import Limit
 
 
@@ -29,6 +29,28 @@ def effects_on_others(session: Session, table: Table, rows: RowIds, around: Surr
                 where=around.resource,
             )
     return effects
+
+
+def require_said(effects: Sequence[Effect], table: Table, rows: int, around: Surroundings) -> None:
+    """What deleting does besides, it does to tables that a plugin's seed says it writes. Errors: DeclarationError."""
+    if around.may_change is None or not effects:
+        return
+    said = around.may_change()
+    for effect in effects:
+        if effect.rule in ("deleted", "set") and effect.oid not in said:
+            which = f"{rows_text(effect.rows)} of {effect.table}"
+            done = (
+                f"takes {which} along (ON DELETE CASCADE)"
+                if effect.rule == "deleted"
+                else f"sets a column of {which} to {effect.value} ({effect.constraint})"
+            )
+            raise DeclarationError(
+                f"deleting {rows_text(rows)} of {table.label} {done}, a table that this plugin's seed does not say it"
+                " writes",
+                hint="have those rows deleted or pointed elsewhere first; or, if it is right to, the plugin's author"
+                " adds the table to WRITES",
+                where=around.resource,
+            )
 
 
 def told_of(effects: Sequence[Effect], table: Table, rows: int, around: Surroundings) -> Iterator[Finding]:

@@ -206,10 +206,7 @@ class Delta:
         shape = self._shape
         explicit = any(field.column.identity == "a" for field in shape.fields)
         values = [
-            sql.SQL("({})").format(sql.SQL(field.expression))  # the seed's own SQL
-            if field.expression is not None
-            else field.desired
-            for field in shape.fields
+            _own_sql(field.expression) if field.expression is not None else field.desired for field in shape.fields
         ]
         guard: sql.Composable = sql.SQL("")
         if shape.identity.arbiter is not None and not shape.table.has_rules:  # rules and ON CONFLICT exclude each other
@@ -382,6 +379,16 @@ class Delta:
         )
         assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
         return row[0], row[1]
+
+
+def evaluate(session: Session, shape: Shape) -> None:
+    """Evaluate the seed's own SQL once, apart from any row. Errors: whatever it raises."""
+    expressions = [_own_sql(field.expression) for field in shape.fields if field.expression is not None]
+    session.query(sql.SQL("SELECT {}").format(_COMMA.join(expressions)))
+
+
+def _own_sql(expression: str) -> sql.Composable:
+    return sql.SQL("({})").format(sql.SQL(expression))
 
 
 def _needed_at_once(field: Field) -> bool:
