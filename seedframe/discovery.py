@@ -156,8 +156,11 @@ def _placed(misfits: Iterable[Problem], name: str, config: Config) -> Iterator[P
 
 
 def _with_defaults(seed: Seed) -> Seed:
-    """The seed with the defaults of its options; those that a project has to set are left out."""
-    values, written, _ = read_options(seed.options or (), {}, seed.origin)
+    """The seed with the defaults of its options, and the choices of those that a project has to set; without choices,
+    these are left out."""
+    options = seed.options or ()
+    chosen = {option.name: option.any_choice() for option in options if option.required and option.choices}
+    values, written, _ = read_options(options, chosen, seed.origin)
     return replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))))
 
 

@@ -93,6 +93,11 @@ class Option:
         """The type as `OPTIONS` has it: "str", "list[str]" …"""
         return str(self.type) if isinstance(self.type, GenericAlias) else self.type.__name__
 
+    def any_choice(self) -> Any:
+        """A value that a project may give: the first of the choices, of a list all of them; None without choices."""
+        choices = list(self.choices or ())
+        return choices if isinstance(self.type, GenericAlias) else next(iter(choices), None)
+
     def read(self, value: object) -> Any:
         """What `config[name]` is for a value of the file. Errors: Unfit."""
         if isinstance(self.type, GenericAlias):

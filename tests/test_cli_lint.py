@@ -63,6 +63,41 @@ def test_json_is_as_documented(tmp_path: Path, cli: Cli) -> None:
     }
 
 
+def test_what_was_not_looked_at_of_a_plugin_is_said(tmp_path: Path, cli: Cli) -> None:
+    """A required option without choices has no value until a project gives it one; of choices, all are looked at."""
+    module = tmp_path / "geo.py"
+    files = {
+        "pyproject.toml": '[project]\nname = "seedframe-geo"\n[project.entry-points.seedframe]\n30_geo = "geo"\n',
+        "DE.csv": "code\nA\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    seed = (
+        "from seedframe import Option, Rows\n"
+        "WRITES = ['geo']\n"
+        "OPTIONS = [Option('countries', list[str]), Option('x', int), Option('y', int, default=1)]\n"
+        "def resources(config):\n"
+        "    for name in config['countries']:\n"
+        "        yield Rows('geo', name=name, key='code', file=f'{name}.csv')\n"
+    )
+    module.write_text(seed)
+    done = cli("lint", cwd=tmp_path)
+    assert done.stdout == (
+        "note: 30_geo was looked at only as it is written: `resources` was not called, as only a project sets options"
+        " 'countries', 'x'\n"
+        "Nothing was found; what 1 seed would declare is not known (1 seed, 0 data files).\n"
+    )
+    chosen = seed.replace("list[str])", "list[str], choices=['DE', 'FR'])").replace(
+        "'x', int)", "'x', int, choices=[4])"
+    )
+    module.write_text(chosen)
+    done = cli("lint", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "SF501 file 'FR.csv' does not exist" in done.stdout
+    module.write_text(seed.partition("def ")[0] + "def verify(): pass\n")
+    assert cli("lint", cwd=tmp_path).stdout == "All is well: 1 seed, 0 data files.\n"
+
+
 def test_annotations_are_relative_to_the_repository(tmp_path: Path, cli: Cli) -> None:
     """GitHub reads them so, whatever folder the step works in."""
     inside = tmp_path / "repository" / "services" / "shop"
@@ -167,4 +202,6 @@ def test_the_example_has_no_mistake(cli: Cli) -> None:
     root = Path(__file__).parents[1]
     done = cli("lint", "--select", "SF", cwd=root)
     assert (done.returncode, done.stderr) == (0, ""), done
-    assert done.stdout.endswith("All is well: 3 seeds, 2 data files.\n")
+    assert done.stdout.endswith(
+        "\nNothing was found; what 1 seed would declare is not known (3 seeds, 2 data files).\n"
+    )

@@ -107,8 +107,10 @@ class Looking:
         needed = sorted(asks_for(seed, "resources") & {"db", "settings"})
         if needed:
             return f"`resources` asks for {' and '.join(needed)}"
-        if any(option.name not in seed.config for option in seed.options or ()):
-            return "it has options that only a project can set"
+        lacking = [repr(option.name) for option in seed.options or () if option.name not in seed.config]
+        if lacking and has_hook(seed, "resources"):
+            which = f"option {lacking[0]}" if len(lacking) == 1 else f"options {', '.join(lacking)}"
+            return f"`resources` was not called, as only a project sets {which}"
         return None
 
     def _call(self, seed: Seed, sources: tuple[PythonSource, ...], calls: list[Call]) -> "tuple[Resource, ...] | None":

@@ -46,12 +46,17 @@ def text_lines(
     for label, why in unknown.items():
         text = f"note: {visible(label)} was looked at only as it is written: {visible(why)}"
         yield from folded([(text, "dim")], page, indent=2)
-    yield from folded([_summary(found, seeds, files)], page, indent=2)
+    yield from folded([_summary(found, seeds, files, len(unknown))], page, indent=2)
 
 
-def _summary(found: Sequence[Found], seeds: Sequence[str], files: int) -> Span:
+def _summary(found: Sequence[Found], seeds: Sequence[str], files: int, unknown: int) -> Span:
     looked = f"{_counted(len(seeds), 'seed')}, {_counted(files, 'data file')}"
     if not found:
+        if unknown:
+            return (
+                f"Nothing was found; what {_counted(unknown, 'seed')} would declare is not known ({looked}).",
+                "strong",
+            )
         return f"All is well: {looked}.", "good"
     where = f" in {_counted(files_of(found), 'file')}"
     return f"Found {_counted(len(found), 'mistake')}{where} ({looked}).", "strong"
