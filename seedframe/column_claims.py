@@ -8,6 +8,7 @@ from seedframe import hooks
 from seedframe.accounts.account import Account
 from seedframe.database.apart import are_apart
 from seedframe.database.baselines import Baselines
+from seedframe.database.catalog import as_text
 from seedframe.database.claimed import Claimed, claimed, left_by
 from seedframe.database.db import Db
 from seedframe.database.session import Session
@@ -193,7 +194,7 @@ def _deleting(one: tuple[Seed, Claimed], two: tuple[Seed, Claimed], unknown: Seq
 
 def _shared(table: str, unknown: Sequence[str]) -> str:
     missing = f" (shared has {', '.join(unknown)}, which does not exist)" if unknown else ""
-    return f'[plugins] shared = ["{table}"]{missing}'
+    return f"[plugins] shared = [{as_text(table)}]{missing}"
 
 
 def _refused(

@@ -37,6 +37,13 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
+def _environments(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if not found:
+        raise Misfit("is empty: the seed would never run, for which there is enabled = false")
+    return found
+
+
 def _identifier(value: object) -> str:
     text = _text(value)
     if len(text.encode()) > 63:
@@ -118,7 +125,7 @@ TABLES: Final[Mapping[str, Mapping[str, Check]]] = {
     "limits": {"max_delete": parse_limit, "max_update": parse_limit},
     "lint": {"select": _texts, "ignore": _texts},
 }
-SEED_KEYS: Final[Mapping[str, Check]] = {"order": _whole_number, "enabled": _flag, "environments": _texts}
+SEED_KEYS: Final[Mapping[str, Check]] = {"order": _whole_number, "enabled": _flag, "environments": _environments}
 SEEDS: Final = "seeds"
 ENV: Final = "env"
 

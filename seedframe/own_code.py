@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from seedframe.database.catalog import LEDGER_SCHEMA
+from seedframe.database.catalog import LEDGER_SCHEMA, as_text, written_name
 from seedframe.database.db import Db
 from seedframe.database.problems import swallowed
 from seedframe.database.session import Session
@@ -246,7 +246,7 @@ class OwnCode:
             raise Misbehaved("wrote seedframe's own tables", hint=_OWN_TABLES)
         names = list(dict.fromkeys(map(self._name, self._writable.beyond(touched, allowed))))
         if names:
-            listed = ", ".join(f'"{name}"' for name in names)
+            listed = ", ".join(map(as_text, names))
             missing = [name for name in self._writable.unknown if name in self._seed.writes]
             known = f"; {', '.join(missing)} in WRITES does not exist" if missing else ""
             raise Misbehaved(
@@ -258,11 +258,11 @@ class OwnCode:
             view, table = redirected
             raise Misbehaved(
                 f"made {view} a view of {table}, which the seed does not declare",
-                hint=f'say that it writes that table: WRITES = ["{table}"]',
+                hint=f"say that it writes that table: WRITES = [{as_text(table)}]",
             )
 
     def _name(self, table: Touched) -> str:
-        return table.name if table.schema == self._session.schema else f"{table.schema}.{table.name}"
+        return written_name(None if table.schema == self._session.schema else table.schema, table.name)
 
 
 def is_built_in(resource: Resource) -> bool:

@@ -505,6 +505,10 @@ TABLES = "project, database, migrations, accounts, plugins, ledger, limits, lint
         ("[env.x.database]\nschema = 1", "2: env.x.database.schema: expected a text, found a whole number"),
         ("[env.x]\nseeds.core.order = 1.5", "2: env.x.seeds.core.order: expected a whole number, found a number"),
         ('[project]\nname = ""', "2: project.name: is empty"),
+        (
+            "[seeds.x]\nenvironments = []",
+            "2: seeds.x.environments: is empty: the seed would never run, for which there is enabled = false",
+        ),
     ],
 )
 def test_each_mistake_has_its_line(folder: Path, text: str, line: str) -> None:

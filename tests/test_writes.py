@@ -1,11 +1,15 @@
 """What a seed may write: never seedframe's own tables; of a plugin's, its `Rows` too are held to what it says."""
 
+import ast
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seedframe import Project
+from seedframe.database.catalog import as_text, split_name, written_name
 from seedframe.report import Report
 from tests.conftest import Folder, Install, ProjectFactory, Sql
 from tests.running import apply, dry_run, error, verify
@@ -281,3 +285,23 @@ def test_what_writes_names_may_go_along(plugin: Plugin, sql: Sql) -> None:
     assert report.exit_code == 0
     assert "takes 1 row of public.children along" in report.seeds[0].findings[0].text
     assert sql("select id from children") == [(2,)]
+
+
+def test_the_hint_can_be_used_whatever_the_name(plugin: Plugin, sql: Sql, shop: None) -> None:
+    sql("""create schema far; create table far."Qu.oted" (a int); create table "Upper" (a int)""")
+    written = (
+        """    db.execute('insert into far."Qu.oted" values (1)')\n    db.execute('insert into "Upper" values (1)')\n"""
+    )
+    told = error(apply(plugin(OWN + written)))
+    hint = """WRITES = ['far."Qu.oted"', "Upper"]"""
+    assert hint in told
+    plugin.folder.write({"seeds/20_own.py": (OWN + written).replace('WRITES = ["mine"]', f"{hint} + ['mine']")})
+    assert apply(plugin.folder, "own").exit_code == 0
+    assert sql('select a from far."Qu.oted" union all select a from "Upper"') == [(1,), (1,)]
+
+
+@given(st.text(min_size=1).filter(lambda text: "\0" not in text), st.none() | st.just("a.b") | st.just("far"))
+def test_a_name_as_it_is_written_is_read_again(name: str, schema: str | None) -> None:
+    written = written_name(schema, name)
+    assert split_name(written) == (schema, name)
+    assert ast.literal_eval(as_text(written)) == written

@@ -1,5 +1,6 @@
 """The catalog: what the server says of a table, read in one query and resolved once for each transaction."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
@@ -133,6 +134,18 @@ def is_of_ledger(name: str) -> bool:
         return split_name(name)[0] == LEDGER_SCHEMA
     except DeclarationError:
         return False
+
+
+def written_name(schema: str | None, name: str) -> str:
+    """A table as a seed would write it, so that `split_name` takes it apart again; without a schema for None."""
+    parts = [part for part in (schema, name) if part is not None]
+    return ".".join('"' + part.replace('"', '""') + '"' if "." in part or '"' in part else part for part in parts)
+
+
+def as_text(name: str) -> str:
+    """A table's name as Python and TOML have it in quotes."""
+    plain = name.isprintable() and not {"'", "\\"} & set(name)
+    return f"'{name}'" if plain and '"' in name else json.dumps(name, ensure_ascii=False)
 
 
 def split_name(name: str) -> tuple[str | None, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
+from seedframe.database.catalog import written_name
 from seedframe.database.ledger import Ledger
 from seedframe.database.session import Session
 from seedframe.database.table import Table
@@ -62,7 +63,7 @@ def claimed(
     return Claimed(
         real.oid,
         frozenset(row[0] for row in session.query(_ABOVE, [real.oid])),
-        real.name if real.schema == session.schema else real.label,
+        written_name(None if real.schema == session.schema else real.schema, real.name),
         None if columns is None else frozenset(map(table.name_below, columns)),
         deletes,
         part,

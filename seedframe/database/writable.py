@@ -5,7 +5,7 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
-from seedframe.database.catalog import split_name
+from seedframe.database.catalog import split_name, written_name
 from seedframe.database.db import Db
 from seedframe.database.session import Session
 from seedframe.database.touched import Touched
@@ -66,7 +66,7 @@ class Writable:
         for name in views:
             below = self._db.below_view(name)
             if below is not None and below.oid not in allowed:
-                return name, below.name if below.schema == self._session.schema else below.label
+                return name, written_name(None if below.schema == self._session.schema else below.schema, below.name)
         return None
 
     def _below(self, oids: Collection[int]) -> frozenset[int]:

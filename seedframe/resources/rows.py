@@ -6,7 +6,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, get_args
 
 from seedframe.changes import Changes, Finding, Severity, rows_text
-from seedframe.database.catalog import is_of_ledger
+from seedframe.database.catalog import is_of_ledger, written_name
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode, Shape
 from seedframe.database.rowset import Rowset
@@ -404,8 +404,4 @@ def _table_name(table: Any) -> str:
         raise DeclarationError(
             f"Rows of a {type(table).__name__}", hint="give a table's name, a SQLAlchemy Table or a mapped class"
         )
-    return ".".join(_quoted(part) for part in (schema, name) if part is not None)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"' if "." in name or '"' in name else name
+    return written_name(schema, name)
