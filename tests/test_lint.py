@@ -326,6 +326,60 @@ def test_a_plugin_is_linted_in_its_own_folder(tmp_path: Path, layout: str) -> No
     assert not any(str(tmp_path) in entry for entry in sys.path)
 
 
+NOSY = "from pathlib import Path\nPath({trace!r}).write_text('')\nWRITES = []\ndef verify(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "own"),
+    [
+        ("nosy.seed", ()),
+        ("nosy:seed", ()),
+        ("nosy_ns.b.seed", ("nosy_ns/a/__init__.py",)),
+        ("nosy_ns.b.seed", ("nosy_ns/b/more.py",)),
+        ("nosy.seed", ("nosy/seed.py",)),  # Python takes the package, wherever it is, and not the folder
+        ("this", ()),
+        ("antigravity.seed", ("antigravity/__init__.py",)),
+        ("seedframe.cli.main", ()),
+    ],
+)
+@pytest.mark.parametrize("point", ["10_pl", "pl"])
+def test_of_a_plugins_folder_nothing_is_imported_but_its_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, own: tuple[str, ...], point: str
+) -> None:
+    folder, trace = tmp_path / "plugin", tmp_path / "trace"
+    installed = folder / ".venv" / "lib" / "site-packages"
+    nosy = NOSY.format(trace=str(trace))
+    files: dict[str, str | None] = {"nosy/__init__.py": nosy, "nosy/seed.py": nosy, "nosy_ns/b/__init__.py": nosy,
+        "nosy_ns/b/seed.py": nosy, "seedframe.toml": None}  # fmt: skip
+    write(installed, files)
+    monkeypatch.syspath_prepend(str(installed))
+    pyproject = f'[project]\nname = "seedframe-pl"\n\n[project.entry-points.seedframe]\n"{point}" = "{value}"\n'
+    before = dict(sys.modules)
+    lines = lint_files(
+        folder, {"seedframe.toml": None, "pyproject.toml": pyproject, **{f"src/{name}": VERIFY for name in own}}
+    )
+    (line,) = [line for line in lines if "pyproject.toml" in line]
+    assert line.startswith("pyproject.toml:5:1 SF002 ")
+    assert f"entry point {point} names {value}, which is in none of the Python files of this folder" in line
+    assert not trace.exists()
+    assert {name: module for name, module in sys.modules.items() if name in before} == before
+
+
+@pytest.mark.parametrize("layout", ["python/", "src/"])
+def test_a_plugin_in_a_namespace_or_an_unusual_folder_is_linted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path / layout))  # as `pip install -e` leaves it
+    files = {
+        "seedframe.toml": None,
+        "pyproject.toml": PYPROJECT.replace("seedframe_x.seed", "spread.deep.x.seed"),
+        f"{layout}spread/deep/x/seed.py": "def verify(database): pass\nWRITES = []\n",
+    }
+    assert [line.split()[:2] for line in lint_files(tmp_path, files)] == [
+        [f"{layout}spread/deep/x/seed.py:1:12", "SF102"],
+    ]
+
+
 def test_a_plugin_that_is_a_project_as_well_is_both(tmp_path: Path) -> None:
     files = {
         "pyproject.toml": PYPROJECT,

@@ -172,7 +172,9 @@ class _Linting:
             elif kind == "environment-name":
                 self._check_environment(problem)
             else:
-                place = place_of(problem.where, self._bases, self._in_config("plugins", "allow"))
+                entry_point = self._target.entry_points.get(problem.about or "")
+                otherwise = self._in_config("plugins", "allow") if entry_point is None else self._at_key(entry_point)
+                place = place_of(problem.where, self._bases, otherwise)
                 self._collector.report(kind, place, problem.message, problem.hint)
 
     def _check_environment(self, problem: Problem) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import invalidate_caches
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from packaging.utils import canonicalize_name
 
 from seedframe.config import DEFAULT_ENV, Config, DatabaseConfig
 from seedframe.discovery import Discovery, discover_source
@@ -18,6 +21,8 @@ from seedframe.errors import ConfigError, DiscoveryError, NoSeeds
 from seedframe.known_secrets import hide_declared
 from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.ordering import arrange
+from seedframe.plugins.entry_values import ForeignEntryPoint, module_of
+from seedframe.plugins.locked_import import release
 from seedframe.project import Project
 from seedframe.seed import Seed
 from seedframe.written_settings import settings_of_files
@@ -31,6 +36,7 @@ _GROUP: Final = "seedframe"
 # Poetry's own name for entry points, and the standard's (PEP 621).
 _TABLES: Final = (("project", "entry-points", _GROUP), ("tool", "poetry", "plugins", _GROUP))
 _MODULE: Final = re.compile(r"\w+(?:\.\w+)*")
+_INSTALLED: Final = ("site-packages", "dist-packages")
 
 Identity: TypeAlias = tuple[str, str]
 
@@ -181,24 +187,31 @@ def plugin_target(plugin: PluginFolder, sources: PythonSources) -> Iterator[Targ
     """A plugin as it lies in its folder, installed or not; its modules can be imported meanwhile."""
     root = plugin.root
     bases = tuple(folder for folder in (root / "src", root) if folder.is_dir())
-    points = [EntryPoint(path[-1], value, _GROUP) for path, value in plugin.points.items()]
-    with _importable(bases, {value.strip().partition(":")[0].partition(".")[0] for value in plugin.points.values()}):
-        hide_declared(settings_of_files(source.path for source in _sources(plugin, bases, sources)))
-        with undisturbed():
-            found = discover_source(plugin.name, points, root)
-        yield _plugin_target(plugin, points, bases, found, sources)
+    named = [EntryPoint(path[-1], value, _GROUP) for path, value in plugin.points.items()]
+    release(canonicalize_name(plugin.name))  # a lock is of what is installed
+    with _first_on_path(bases):
+        modules = {point.name: _own_file(module_of(point) or "", root) for point in named}
+        points = [
+            point if modules[point.name] is not None else ForeignEntryPoint(point.name, point.value, _GROUP)
+            for point in named
+        ]
+        own = [module_of(point) or "" for point in points if not isinstance(point, ForeignEntryPoint)]
+        with _imported_anew({module.partition(".")[0] for module in own}):
+            hide_declared(settings_of_files(source.path for source in _sources(plugin, bases, sources)))
+            with undisturbed():
+                found = discover_source(plugin.name, points, root)
+            yield _plugin_target(plugin, modules, bases, found, sources)
 
 
 def _plugin_target(
     plugin: PluginFolder,
-    points: Sequence[EntryPoint],
+    modules: Mapping[str, Path | None],
     bases: tuple[Path, ...],
     found: Discovery,
     sources: PythonSources,
 ) -> Target:
     root = plugin.root
-    modules = {point.name: _file_of(point.value, bases) for point in points}
-    tops = {_top(point.value, bases) for point in points} - {None}
+    tops = {_top(value, bases) for value in plugin.points.values()} - {None}
     files = _sources(plugin, bases, sources)
     hooks = set(modules.values())
     owned = {}
@@ -236,32 +249,63 @@ def _sources(plugin: PluginFolder, bases: tuple[Path, ...], sources: PythonSourc
 
 
 @contextmanager
-def _importable(folders: Sequence[Path], packages: Collection[str]) -> Iterator[None]:
-    """Have these packages imported from these folders, and not as they are installed, which may be another version."""
+def _first_on_path(folders: Sequence[Path]) -> Iterator[None]:
+    """Have modules found in these folders, and not where they are installed, which may be another version."""
     path = list(sys.path)
-    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in packages}
-    for name in aside:
-        del sys.modules[name]
     sys.path[:0] = [str(folder) for folder in folders]
     invalidate_caches()
     try:
         yield
     finally:
         sys.path[:] = path
+
+
+@contextmanager
+def _imported_anew(packages: Collection[str]) -> Iterator[None]:
+    """Have these packages imported once more, and forgotten afterwards."""
+    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in packages}
+    for name in aside:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
         for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
             del sys.modules[name]
         sys.modules.update(aside)
 
 
-def _file_of(value: str, bases: Sequence[Path]) -> Path | None:
-    """The file of the module that an entry point names."""
-    match = _MODULE.match(value.strip())
-    parts = match[0].split(".") if match is not None else []
-    for base in bases if parts else ():
-        for path in (base.joinpath(*parts[:-1], f"{parts[-1]}.py"), base.joinpath(*parts, "__init__.py")):
-            if path.is_file():
-                return path
-    return None
+def _own_file(module: str, root: Path) -> Path | None:
+    """The file that a module would be imported from, if that, like all the packages it is in, is one of the folder's:
+    nothing of anybody else is run. Nothing is imported to find out."""
+    top, *rest = module.split(".")
+    spec = next((spec for finder in sys.meta_path if (spec := _found(finder, top)) is not None), None)
+    if spec is None:
+        return None
+    file = Path(spec.origin) if spec.has_location and spec.origin is not None else None
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    for part in rest:
+        if file is not None and not _is_own(file, root):
+            return None
+        inside = [folder / part for folder in folders]
+        files = [path for base in inside for path in (base / "__init__.py", base.with_name(f"{part}.py"))]
+        file = next((path for path in files if path.is_file()), None)
+        # Without an `__init__.py`, a package is all the folders of its name.
+        folders = [base for base in inside if base.is_dir()] if file is None else [file.parent]
+    return file if file is not None and _is_own(file, root) else None
+
+
+def _found(finder: Any, module: str) -> ModuleSpec | None:
+    find = getattr(finder, "find_spec", None)
+    spec = find(module, None) if find is not None else None
+    return spec if isinstance(spec, ModuleSpec) else None
+
+
+def _is_own(file: Path, root: Path) -> bool:
+    """True for a file of the folder, which may have an environment in it, with what is installed there."""
+    if not file.resolve().is_relative_to(root.resolve()):
+        return False
+    parts = file.resolve().relative_to(root.resolve()).parts
+    return file.suffix == ".py" and not any(part.startswith(".") or part in _INSTALLED for part in parts)
 
 
 def _top(value: str, bases: Sequence[Path]) -> Path | None:

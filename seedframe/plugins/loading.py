@@ -18,7 +18,7 @@ from seedframe.errors import (
 from seedframe.known_secrets import hide_declared
 from seedframe.log import logger
 from seedframe.plugins.contributions import guarded, unknown
-from seedframe.plugins.entry_values import module_of, not_a_module
+from seedframe.plugins.entry_values import why_not_imported
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
 from seedframe.seed import Seed
 from seedframe.seed_loading import import_code, loaded, looked_at
@@ -122,8 +122,9 @@ def _unknown_backend(manager: SeedManager, config: Config) -> Iterator[Discovery
 
 def load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager) -> None:
     """Import one extension and register it. Errors: DiscoveryError."""
-    if module_of(entry_point) is None:
-        raise _not_a_module(entry_point, origin)
+    refused = _not_imported(entry_point, origin)
+    if refused is not None:
+        raise refused
     plugin = import_code(entry_point.load, origin, None)
     try:
         looked_at(lambda: manager.add_extension(entry_point.name, plugin, origin), origin, None)
@@ -133,9 +134,9 @@ def load_extension(origin: str, entry_point: "EntryPoint", manager: SeedManager)
         raise HookMistake.of(problems) from error
 
 
-def _not_a_module(entry_point: "EntryPoint", origin: str) -> SeedImportFailed:
-    hint = 'its author names one: "40_icd10" = "seedframe_icd10.seed"'
-    return SeedImportFailed(not_a_module(entry_point), hint=hint, where=origin)
+def _not_imported(entry_point: "EntryPoint", origin: str) -> SeedImportFailed | None:
+    why = why_not_imported(entry_point)
+    return None if why is None else SeedImportFailed(why[0], hint=why[1], where=origin, about=entry_point.name)
 
 
 def plugin_seeds(distributions: "Iterable[Distribution]") -> list[Seed]:
@@ -154,8 +155,9 @@ def _plugin_seed(dist: "Distribution", entry_point: "EntryPoint", number: int, n
         files=None,
         distribution=dist.name,
     )
-    if module_of(entry_point) is None:
-        return replace(found, broken=_not_a_module(entry_point, dist.origin))
+    refused = _not_imported(entry_point, dist.origin)
+    if refused is not None:
+        return replace(found, broken=refused)
     seed = loaded(found, entry_point.load, None)
     if seed.plugin is None:
         return seed
