@@ -70,18 +70,21 @@ def discover(config: Config, trace: Trace | None = None) -> Discovery:
     return Discovery(tuple(seeds), tuple(problems), manager, distributions)
 
 
-def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path) -> Discovery:
+def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path, trace: Trace | None = None) -> Discovery:
     """The seeds and extensions of a plugin as it lies in its own folder, which need not be installed.
 
     Args:
         name: of its distribution.
         points: its entry points, whose modules can be imported.
         root: the folder.
+        trace: is told of each call of a hook.
     """
     from seedframe.plugins.installed import Distribution
 
     points = tuple(points)
     manager = build_manager(root)
+    if trace is not None:
+        manager.trace_calls(trace)
     dist = Distribution(name=name, version=None, entry_points=points, state="allowed", reason="it is being written")
     problems: list[DiscoveryError] = []
     for point in points:

@@ -25,6 +25,7 @@ def masked_outcome(outcome: SeedOutcome) -> SeedOutcome:
     return replace(
         outcome,
         resources=tuple(masked_resource(resource) for resource in outcome.resources),
+        writes=None if outcome.writes is None else tuple(map(masked, outcome.writes)),
         findings=tuple(_finding(finding) for finding in outcome.findings),
         error=None if outcome.error is None else masked_problem(outcome.error),
     )
@@ -34,7 +35,7 @@ def masked_row(row: ChangedRow) -> ChangedRow:
     """A changed row without them."""
     columns = None if row.columns is None else tuple(masked(name) for name in row.columns)
     key = None if row.key is None else {masked(name): _optional(cell) for name, cell in row.key.items()}
-    return replace(row, key=key, columns=columns)
+    return replace(row, resource=masked(row.resource), key=key, columns=columns)
 
 
 def _optional(text: str | None) -> str | None:
@@ -49,7 +50,8 @@ def masked_resource(outcome: ResourceOutcome) -> ResourceOutcome:
     """What became of a resource, without them."""
     changes: Changes = outcome.changes
     sample = tuple(_change(change) for change in changes.sample)
-    return replace(outcome, changes=replace(changes, sample=sample, skipped_reason=_optional(changes.skipped_reason)))
+    changes = replace(changes, sample=sample, skipped_reason=_optional(changes.skipped_reason))
+    return replace(outcome, resource=masked(outcome.resource), changes=changes)
 
 
 def _change(change: Change) -> Change:

@@ -1,6 +1,8 @@
 """Imports the module of one seed, or of an extension, and reads what it says of itself, or what is wrong with it."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -24,13 +26,35 @@ T = TypeVar("T")
 
 
 def import_code(load: Callable[[], object], origin: str, own: OwnFiles | None) -> Any:
-    """What `load` imports. Errors: SeedImportFailed, whatever its code raises."""
+    """What `load` imports. Errors: SeedImportFailed, whatever its code raises, and where it changes the directory."""
+    here = _working_folder()
     try:
-        return load()
+        found = load()
     except KeyboardInterrupt:
         raise  # somebody wants the command to stop
     except BaseException as error:
+        _go_back(here)
         raise _import_failed(error, origin, own) from error
+    if _go_back(here):
+        message = "changes the working directory while it is imported"
+        raise SeedImportFailed(message, hint="start paths at the module's own `__file__`", where=origin)
+    return found
+
+
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text, as it comes
+    except OSError:  # it was deleted
+        return None
+
+
+def _go_back(here: str | None) -> bool:
+    """Whether we had to: what is relative on the command line starts at the folder that the command was called in."""
+    if here is None or _working_folder() == here:
+        return False
+    with suppress(OSError):
+        os.chdir(here)
+    return True
 
 
 def looked_at(look: Callable[[], T], origin: str, own: OwnFiles | None) -> T:

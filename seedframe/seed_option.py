@@ -148,7 +148,10 @@ def _item_type(kind: "type | GenericAlias") -> "type":
 def _typed(kind: "type", value: object) -> Any:
     """A value of TOML as one of the type; None where it is none."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # of more digits than any number with a point has
+            return None
     if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value

@@ -73,7 +73,10 @@ class Setting:
         if self.type is Secret and isinstance(value, str):
             return Secret(value)
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                return None
         return value if type(value) is self.type else None
 
     def _checked_choices(self, choices: object) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedError, SeedframeError, TransactionEnded
 from seedframe.hooks import blamed
 from seedframe.masked_report import masked_outcome, masked_problem, masked_row
+from seedframe.masking import masked
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.revision import revision_of
@@ -343,7 +344,11 @@ class Writing:
         assert self._run.id is not None  # noqa: S101 - the caller looked
         outcome = masked_outcome(outcome)
         if audited is not None:
-            audited = replace(audited, rows=tuple(map(masked_row, audited.rows)))
+            audited = replace(
+                audited,
+                rows=tuple(map(masked_row, audited.rows)),
+                resources=tuple(replace(each, resource=masked(each.resource)) for each in audited.resources),
+            )
         self._log.record(
             self._run.id,
             seed=outcome.seed,

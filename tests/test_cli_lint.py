@@ -1,11 +1,13 @@
 """`seedframe lint` as a person, a program and GitHub see it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seedframe.cli.main import main
 from seedframe.linting.rules import RULES
 from tests.conftest import Cli
 from tests.linted import write
@@ -205,3 +207,9 @@ def test_the_example_has_no_mistake(cli: Cli) -> None:
     assert done.stdout.endswith(
         "\nNothing was found; what 1 seed would declare is not known (3 seeds, 2 data files).\n"
     )
+
+
+def test_calls_of_hooks_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"seeds/10_shop.py": "def resources():\n    return []\n"})
+    assert main(["lint", "--config", str(tmp_path), "--trace-hooks"]) == 0
+    assert re.fullmatch(r"hook +[0-9.]+ ms  resources  seed shop\n", capsys.readouterr().err)

@@ -553,3 +553,24 @@ def test_no_seeds_is_not_told_where_something_else_is_why(folder: Write, install
         Project.load(folder({}, name="other")).choose()
     assert none.value.hint is not None
     assert "`seedframe plugins` shows those of plugins" in none.value.hint
+
+
+def test_a_module_that_changes_the_working_directory_is_told_and_put_right(
+    folder: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder(
+        {
+            "seeds/10_goes.py": "import os\nos.chdir('/')\ndef verify(db): pass\n",
+            "seeds/20_fails.py": "import os\nos.chdir('/')\n1 / 0\n",
+            "seeds/30_stays.py": "import os\nhere = os.getcwd()\nos.chdir('/')\nos.chdir(here)\ndef verify(db): pass\n",
+        }
+    )
+    monkeypatch.chdir(root)
+    goes, fails, stays = Project.load().seeds
+    assert Path.cwd() == root.resolve()
+    assert str(goes.broken) == (
+        "seeds/10_goes.py: changes the working directory while it is imported"
+        " (start paths at the module's own `__file__`)"
+    )
+    assert "ZeroDivisionError" in str(fails.broken)
+    assert stays.broken is None

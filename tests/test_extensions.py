@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedframe import Project
+from seedframe.cli.main import main
 from seedframe.plugins.extension_contract import EXTENSION_ARGUMENTS
 from tests.conftest import Folder, Install, ProjectFactory, Result, Sql
 from tests.running import apply, error, verify
@@ -857,3 +858,43 @@ def test_of_two_extensions_in_one_package_the_right_one_is_named(project: Projec
     assert done.stderr.startswith(
         "error: pack/helper.py:1: plugin seedframe-ext 1.0, extension 'second': the command 'broken' failed: Zero"
     )
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ("return None", 0),
+        ("return 255", 255),
+        ("sys.exit()", 0),
+        ("sys.exit(255)", 255),
+        ("sys.exit('it failed')", 1),
+        ("click.get_current_context().exit(4)", 4),
+        ("return 256", "256"),
+        ("return -1", "-1"),
+        ("return True", "True"),
+        ("return 'error'", "a str"),
+        ("return 1.0", "a float"),
+        ("sys.exit(256)", "256"),
+        ("click.get_current_context().exit(256)", "256"),
+    ],
+)
+def test_what_a_command_ends_with_is_an_exit_code(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    extension: Extension,
+    ends: str,
+    told: int | str,
+) -> None:
+    extension(
+        f"import click, sys\n@click.command('bye')\ndef bye():\n    {ends}\ndef seedframe_commands(): return [bye]\n"
+    )
+    (tmp_path / "seedframe.toml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    code, printed = main(["bye"]), capsys.readouterr().err
+    if isinstance(told, int):
+        assert (code, printed) == (told, "it failed\n" if "failed" in ends else "")
+        return
+    message = f"the command 'bye' returned {told}, which is no exit code"
+    hint = " hint: return None or an int from 0 to 255\n"
+    assert (code, printed) == (3, f"error: plugin seedframe-ext 1.0, extension 'ext': {message}\n{hint}")

@@ -62,6 +62,7 @@ def test_values_are_read_and_defaults_filled_in() -> None:
         ({"depth": 2.0}, "'depth' is not a whole number"),
         ({"leaves_only": "yes"}, "'leaves_only' is not true or false"),
         ({"share": float("nan")}, "'share' is not a number"),
+        ({"share": 10**400}, "'share' is not a number"),
         ({"table": " "}, "'table' is blank (write the table's name)"),
     ],
 )

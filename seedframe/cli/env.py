@@ -13,6 +13,7 @@ from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, UsageError
 from seedframe.exposure import exposures
+from seedframe.masking import masked
 from seedframe.project import Project
 from seedframe.reporting.cells import visible
 from seedframe.reporting.json import encode
@@ -171,7 +172,7 @@ def lines(found: Overview, page: Page) -> Iterator[Line]:
     )
     for mark, problems in marks:
         for problem in problems:
-            text = visible(str(problem), ascii_only=not page.unicode)
+            text = visible(masked(str(problem)), ascii_only=not page.unicode)
             yield from folded([*mark, (text, "plain")], page, indent=2)
     yield []
     yield from folded([(_summary(found), "plain")], page, indent=2)

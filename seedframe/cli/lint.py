@@ -63,6 +63,7 @@ def command(
             only=only,
             select=select,
             ignore=ignore,
+            trace=context.trace,
         )
     )
     found, files = linted.found, len(linted.files)

@@ -118,7 +118,7 @@ def _seed_lines(seed: Seed, declared: _Declared, env: str, columns: int, page: P
         yield from _indented(told, page)
         notes = []
     if seed.doc is not None and seed.broken is None:
-        yield from _indented(visible(seed.doc), page)
+        yield from _indented(visible(masked(seed.doc)), page)
     for note in notes:
         yield from _indented(note, page, hang=2)
     for problem in declared.problems:
@@ -152,7 +152,7 @@ def _notes(seed: Seed, env: str) -> list[str]:
     if seed.environments is not None:
         where = ", ".join(sorted(seed.environments))
         notes.append(f"only in {where}" + ("" if env in seed.environments else f", not in {env}"))
-    return [visible(note) for note in notes]
+    return [visible(masked(note)) for note in notes]
 
 
 def _mention_plugins(project: "Project", page: Page) -> Iterator[Line]:
@@ -190,14 +190,14 @@ def _seed_document(seed: Seed, declared: _Declared, env: str) -> dict[str, Any]:
         "name": seed.name,
         "number": seed.number,
         "origin": seed.origin,
-        "description": seed.doc,
-        "requires": list(seed.requires),
-        "tags": sorted(seed.tags),
-        "environments": sorted(seed.environments) if seed.environments is not None else None,
+        "description": None if seed.doc is None else masked(seed.doc),
+        "requires": list(map(masked, seed.requires)),
+        "tags": sorted(map(masked, seed.tags)),
+        "environments": sorted(map(masked, seed.environments)) if seed.environments is not None else None,
         "enabled": seed.enabled,
         "runs": seed.broken is None and seed.runs_in(env),
         "critical": seed.critical,
-        "writes": list(seed.writes),
+        "writes": list(map(masked, seed.writes)),
         "settings": [setting.name for setting in seed.settings],
         "resources": [{"resource": name, "description": text} for name, text in declared.resources] if known else None,
         "broken": seed.broken is not None,

@@ -1,4 +1,4 @@
-"""Standard error without secrets: whatever a seed's own code prints, warns of or logs there, and however."""
+"""Standard streams without secrets: whatever code of seeds and plugins prints, warns of or logs, and however."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -64,3 +64,16 @@ def masked_stderr() -> Iterator[None]:
     finally:
         if sys.stderr is ours:
             sys.stderr = before
+
+
+@contextmanager
+def masked_stdout() -> Iterator[None]:
+    """Meanwhile, what is written to `sys.stdout` is masked."""
+    before = sys.stdout
+    ours: Any = MaskedStream(before)
+    sys.stdout = ours
+    try:
+        yield
+    finally:
+        if sys.stdout is ours:
+            sys.stdout = before

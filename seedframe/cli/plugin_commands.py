@@ -11,14 +11,16 @@ import click
 
 from seedframe.cli.apart import Apart
 from seedframe.cli.command_context import CommandContext
+from seedframe.cli.masked_stream import masked_stdout
 from seedframe.cli.options import context_of, global_parameters
-from seedframe.errors import ConfigError
+from seedframe.errors import ConfigError, HookFailed
 from seedframe.known_secrets import before_import
 from seedframe.plugins.loading import load_extensions
 from seedframe.plugins.manager import SeedManager
 
 _LOADED: Final = "commands of plugins"
 _CHOSEN: Final = "command of a plugin"
+_LARGEST_CODE: Final = 255
 
 
 def plugin_commands(ctx: click.Context) -> Mapping[str, click.Command]:
@@ -55,12 +57,44 @@ def choose(ctx: click.Context, name: str) -> click.Command | None:
     ctx.meta[_CHOSEN] = name
     if (apart := ctx.find_object(Apart)) is not None:
         apart.give_back()  # what it prints, and its children do, is its own affair
+    ctx.with_resource(masked_stdout())
     ctx.obj = CommandContext(ctx)
     own = {word for parameter in found.params for word in (*parameter.opts, *parameter.secondary_opts)}
     more = [parameter for parameter in global_parameters() if own.isdisjoint(parameter.opts)]
     command = copy(found)
     command.params = [*found.params, *more]
+    # Of this copy alone.
+    setattr(command, "invoke", lambda inner: _exit_code(found, inner, ctx))  # noqa: B010 - a method, for a type checker
     return command
+
+
+def _exit_code(command: click.Command, inner: click.Context, ctx: click.Context) -> int:
+    """Run it; the code that it returned, or ended with. Errors: HookFailed for what is none."""
+    try:
+        ended = command.invoke(inner)
+    except click.exceptions.Exit as stop:
+        ended = stop.exit_code
+    except SystemExit as stop:
+        ended = stop.code
+        if isinstance(ended, str):  # as Python has it; and masked, which it would not be after our end
+            click.echo(ended, err=True)
+            return 1
+    if ended is None:
+        return 0
+    if type(ended) is int and 0 <= ended <= _LARGEST_CODE:
+        return ended
+    told = ended if isinstance(ended, int) else f"a {type(ended).__name__}"
+    raise HookFailed(
+        f"{_who(ctx)}: the command {command.name!r} returned {told}, which is no exit code",
+        hint="return None or an int from 0 to 255",
+    )
+
+
+def _who(ctx: click.Context) -> str:
+    command = chosen(ctx)
+    assert command is not None  # noqa: S101 - it was run
+    owner = command.plugins.contributions.owner("command", command.name)
+    return "the plugin" if owner is None else command.plugins.called(owner)
 
 
 @dataclass(frozen=True, slots=True)

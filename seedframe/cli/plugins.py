@@ -14,6 +14,7 @@ from seedframe.cli.problems import print_problems, problem_document
 from seedframe.config_file import place_of
 from seedframe.config_schema import SEEDS
 from seedframe.errors import DiscoveryError, NoSeeds, Problem
+from seedframe.masking import masked
 from seedframe.reporting.cells import visible
 from seedframe.reporting.changes import INDENT
 from seedframe.reporting.json import encode
@@ -124,13 +125,14 @@ def _loaded(dist: "Distribution", name: str, project: "Project") -> dict[str, An
     for seed in project.seeds:
         if seed.label == name and seed.origin == dist.origin:
             hooks = [hook for hook in ARGUMENTS if has_hook(seed, hook)]
-            return {"hooks": hooks, "writes": list(seed.writes), "adds": None, "errors": _errors(seed)}
+            return {"hooks": hooks, "writes": list(map(masked, seed.writes)), "adds": None, "errors": _errors(seed)}
     if project.plugins.extensions.get(f"extension:{name}") == dist.origin:
         callers = project.plugins.get_hookcallers(project.plugins.get_plugin(f"extension:{name}"))
         hooks = sorted(caller.name for caller in callers or ())
         try:
             adds = {
-                what: list(names) for what, names in project.plugins.contributions.added_by(f"extension:{name}").items()
+                what: list(map(masked, names))
+                for what, names in project.plugins.contributions.added_by(f"extension:{name}").items()
             }
         except DiscoveryError:  # which is one of the project's problems
             adds = {}

@@ -15,6 +15,7 @@ from seedframe.cli.options import Context
 from seedframe.durations import Misfit, parse_duration
 from seedframe.errors import ReportNotWritten, UsageError
 from seedframe.log import logger
+from seedframe.masking import masked
 from seedframe.plugins.contributions import unknown
 from seedframe.plugins.manager import SeedManager
 from seedframe.project import Project
@@ -64,7 +65,12 @@ def _guarded(reporter: Reporter, plugins: SeedManager) -> Callable[[Report, Page
             raise UsageError(f"{who}: reporter {reporter.name!r} {what}", where=where) from error
         if not isinstance(text, str):
             raise UsageError(f"{who}: reporter {reporter.name!r} returned {type(text).__name__}, not a text")
-        return text
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            what = f"returned half of a surrogate pair, at character {error.start + 1}: not a text that UTF-8 has"
+            raise UsageError(f"{who}: reporter {reporter.name!r} {what}") from None
+        return masked(text)  # the report has no secret, but what else it knows may
 
     return document
 
@@ -92,6 +98,7 @@ def report_options(function: Callable[..., int]) -> Callable[..., int]:
     def run(*args: Any, format_: str, output: Path | None, **kwargs: Any) -> int:
         if output is not None:
             check_writable(output)
+            output = output.absolute()  # a hook may change the working directory
         return function(*args, to=Destination(format_, output), **kwargs)
 
     run = update_wrapper(run, function)

@@ -16,6 +16,7 @@ from seedframe.linting.python_source import PythonSources
 from seedframe.linting.rules import chosen
 from seedframe.linting.targets import PluginFolder, plugin_folder, plugin_target, project_target
 from seedframe.masking import hide
+from seedframe.plugins.manager import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class LintOptions:
         named: plugins to load although SEEDFRAME_DISABLE_PLUGIN_AUTOLOAD is set.
         only: names of seeds, files or folders; empty: everything.
         select, ignore: rules; None leaves it to the configuration.
+        trace: is told of each call of a hook.
     """
 
     config_path: Path | None = None
@@ -38,6 +40,7 @@ class LintOptions:
     only: tuple[str, ...] = ()
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
+    trace: Trace | None = None
 
 
 def lint(options: LintOptions) -> Linted:
@@ -63,12 +66,12 @@ def lint(options: LintOptions) -> Linted:
                 others = [_config(options, env) for env in sorted(config.environments - {config.env})]
                 for each in (config, *others):
                     hide(*configured_secrets(each))
-                parts.append(lint_target(project_target(config, sources, others), sources))
+                parts.append(lint_target(project_target(config, sources, others, trace=options.trace), sources))
             except NoSeeds:
                 if plugin is None:
                     raise
         if plugin is not None:
-            with plugin_target(plugin, sources) as target:
+            with plugin_target(plugin, sources, trace=options.trace) as target:
                 parts.append(lint_target(target, sources))
     linted = _together(parts)
     found = [each for each in linted.found if each.rule.code in codes and not _silenced(each, sources)]

@@ -29,7 +29,7 @@ from seedframe.written_settings import settings_of_files
 
 if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution
-    from seedframe.plugins.manager import SeedManager
+    from seedframe.plugins.manager import SeedManager, Trace
 
 _PYPROJECT: Final = "pyproject.toml"
 _GROUP: Final = "seedframe"
@@ -99,10 +99,15 @@ def undisturbed() -> Iterator[None]:
 # -------------------------------------------------------------------------
 
 
-def project_target(config: Config, sources: PythonSources, others: Sequence[Config] = ()) -> Target:
-    """A project, and its configuration in other environments. Errors: NoSeeds where there is nothing to look at."""
+def project_target(
+    config: Config, sources: PythonSources, others: Sequence[Config] = (), *, trace: "Trace | None" = None
+) -> Target:
+    """A project, and its configuration in other environments; `trace` is told of each call of a hook.
+
+    Errors: NoSeeds where there is nothing to look at.
+    """
     with undisturbed():
-        project = Project.of(config)
+        project = Project.of(config, trace=trace)
     folder = config.seeds_dir
     files = tuple(sources.below(folder)) if folder.is_dir() else ()
     nothing = next((problem for problem in project.problems if isinstance(problem, NoSeeds)), None)
@@ -183,8 +188,11 @@ def plugin_folder(folder: Path) -> PluginFolder | None:
 
 
 @contextmanager
-def plugin_target(plugin: PluginFolder, sources: PythonSources) -> Iterator[Target]:
-    """A plugin as it lies in its folder, installed or not; its modules can be imported meanwhile."""
+def plugin_target(plugin: PluginFolder, sources: PythonSources, *, trace: "Trace | None" = None) -> Iterator[Target]:
+    """A plugin as it lies in its folder, installed or not; its modules can be imported meanwhile.
+
+    `trace` is told of each call of a hook.
+    """
     root = plugin.root
     bases = tuple(folder for folder in (root / "src", root) if folder.is_dir())
     named = [EntryPoint(path[-1], value, _GROUP) for path, value in plugin.points.items()]
@@ -199,7 +207,7 @@ def plugin_target(plugin: PluginFolder, sources: PythonSources) -> Iterator[Targ
         with _imported_anew({module.partition(".")[0] for module in own}):
             hide_declared(settings_of_files(source.path for source in _sources(plugin, bases, sources)))
             with undisturbed():
-                found = discover_source(plugin.name, points, root)
+                found = discover_source(plugin.name, points, root, trace)
             yield _plugin_target(plugin, modules, bases, found, sources)
 
 
