@@ -45,7 +45,8 @@ class ColumnClaims:
 
     What a seed writes is known when it is compared. Of one that was not yet, or is not chosen, it is known where its
     `resources` asks for neither `db` nor `settings`; else the ledger has what it wrote last. A seed with an `apply`, or
-    with resources of a kind that is not built in, writes all of each table of its WRITES that no resource has.
+    with resources of a kind that is not built in, writes all of each table of its WRITES that no resource has. What
+    may delete rows of a table writes all of them: it is alone with it, unless both hold parts that are apart.
     """
 
     def __init__(self, seeds: Iterable[Seed], plugins: SeedManager, env: str, shared: Sequence[str]) -> None:
