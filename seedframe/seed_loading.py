@@ -16,6 +16,7 @@ from seedframe.errors import (
     SeedImportFailed,
 )
 from seedframe.known_secrets import hide_declared
+from seedframe.local_modules import PREFIX
 from seedframe.log import logger
 from seedframe.own_files import OwnFiles
 from seedframe.seed import Seed
@@ -73,14 +74,22 @@ def _import_failed(error: BaseException, origin: str, own: OwnFiles | None) -> S
     trace = render(error, since=own.owns if own is not None else _outside_import_system)
     logger.bind(origin=origin, traceback=trace).info("a module raised while it was imported")
     where = own.raised_at(error) if own is not None else _innermost(error)
-    hint = None
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        hint = f"is {error.name.partition('.')[0]!r} installed in this environment?"
+    hint = _of_missing(error.name) if isinstance(error, ModuleNotFoundError) and error.name else None
     who = "" if own is not None or where is None else f"plugin {origin} "
     if isinstance(error, SystemExit):
         return SeedImportFailed(f"{who}calls sys.exit() while it is imported", where=where or origin)
     hint = hint or "run with -v for the traceback"
     return SeedImportFailed(f"{who}cannot be imported: {describe(error)}", hint=hint, where=where or origin)
+
+
+def _of_missing(module: str) -> str:
+    """What to do about a module that is not there. Of a name with dots, all before the last one was imported."""
+    package, _, last = str(module).rpartition(".")
+    if not package:
+        return f"is {last!r} installed in this environment?"
+    if package.startswith(PREFIX):
+        return f"the seeds folder has no {'/'.join(str(module).split('.')[1:])}.py"
+    return f"{package!r} is there, and has no module {last!r}"
 
 
 def _innermost(error: BaseException) -> str | None:

@@ -12,6 +12,7 @@ from seedframe.own_files import OwnFiles
 from seedframe.plugins.manager import SEED_NAME
 from seedframe.seed import Seed
 from seedframe.seed_loading import loaded
+from seedframe.seed_names import nearest_seed_name
 
 
 def local_seeds(config: Config) -> tuple[list[Seed], list[DiscoveryError]]:
@@ -66,10 +67,7 @@ def _stray(entry: Path, own: OwnFiles) -> DiscoveryError:
     if entry.is_dir() and SEED_NAME.fullmatch(entry.name):
         message, hint = "a seed's folder without __init__.py", "add one with the hooks in it"
         return DiscoveryError(message, hint=hint, where=where, kind="stray-file")
-    word = "".join(character if character.isalnum() and character.isascii() else "_" for character in _stem(entry))
-    digits = word[: len(word) - len(word.lstrip("0123456789"))]
-    rest = word[len(digits) :].strip("_") or "name"
-    numbered = f"{digits or '10'}_{rest if rest[0].isalpha() else 'x' + rest}"
+    numbered, rest = nearest_seed_name(_stem(entry))
     ending = ".py" if entry.suffix == ".py" else ""
     return DiscoveryError(
         "neither a seed (NN_name) nor a helper (_name)",

@@ -426,7 +426,7 @@ def test_an_extension_that_does_not_fit_is_the_projects_problem(
 @pytest.mark.parametrize(
     ("function", "hint"),
     [
-        ("verify", "name a function seedframe_…, as docs/plugins.md has them"),
+        ("more", "name a function seedframe_…, as docs/plugins.md has them"),
         ("reporters", "did you mean 'seedframe_reporters'?"),
     ],
 )
@@ -436,6 +436,47 @@ def test_an_extension_has_a_hook(folder: Write, install: Install, function: str,
     (problem,) = Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO)).problems
     assert problem.message == "plugin seedframe-iso 1.0, extension 'report': has no hook"
     assert problem.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("point", "called"),
+    [("30_icd-10", "30_icd_10"), ("icd10", "10_icd10"), ("30_10", "30_x10"), ("30icd", "30_icd"), ("30_é", "30_name")],
+)
+def test_an_entry_point_that_is_nearly_a_seeds_says_what_a_seed_is_called(
+    folder: Write, install: Install, point: str, called: str
+) -> None:
+    install("seedframe-iso", "1.0", {point: "seedframe_ext"}, {"seedframe_ext.py": SEED})
+    (problem,) = Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO)).problems
+    assert problem.hint is not None
+    assert f"is a seed's hook: if this is a seed, call the entry point {called} (NN_name: " in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("seedframe_iso.gone", "'seedframe_iso' is there, and has no module 'gone'"),
+        ("seedframe_iso.deep.gone.more", "'seedframe_iso.deep' is there, and has no module 'gone'"),
+        ("seedframe_gone.seed", "is 'seedframe_gone' installed in this environment?"),
+    ],
+)
+def test_a_module_that_is_missing_in_a_package_that_is_not(
+    folder: Write, install: Install, value: str, hint: str
+) -> None:
+    files = {"seedframe_iso/__init__.py": "", "seedframe_iso/deep/__init__.py": ""}
+    install("seedframe-iso", "1.0", {"40_iso": value}, files)
+    project = Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO))
+    (broken,) = [seed.broken for seed in project.seeds if seed.broken is not None]
+    assert broken.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("file", "missing"), [("seeds/00_core.py", "_words.py"), ("seeds/00_core/__init__.py", "00_core/_words.py")]
+)
+def test_a_helper_that_is_missing(folder: Write, file: str, missing: str) -> None:
+    project = Project.load(folder({file: f"from ._words import WORD\n{SEED}"}))
+    (seed,) = project.seeds
+    assert seed.broken is not None
+    assert seed.broken.hint == f"the seeds folder has no {missing}"
 
 
 # -------------------------------------------------------------------------
@@ -486,7 +527,10 @@ def test_a_line_that_is_no_name_with_versions(line: str) -> None:
 
 
 def test_a_name_twice_in_the_list_is_a_mistake() -> None:
-    assert len(parse_allow(["seedframe-iso>=1", "Seedframe_Iso<3"])[1]) == 1
+    wanted, _ = parse_allow(["seedframe-iso>=1", "Seedframe_Iso<3"])
+    for version in ("2.0", None):
+        found = judge("seedframe-iso", version, wanted, ())
+        assert found == ("blocked", "[plugins] allow names it twice", "keep one of the lines")
 
 
 @given(st.text(max_size=30))

@@ -69,7 +69,10 @@ def problems(folder: Folder) -> list[str]:
         ("async def seedframe_configure(config): pass", "'seedframe_configure' is async (a hook is a plain function: "),
         (
             "from seedframe import hookimpl\n@hookimpl\ndef resources(): pass",
-            "unknown hook 'resources' (that is a seed's hook: name the entry point NN_name if this is a seed)",
+            (
+                "unknown hook 'resources' (that is a seed's hook: if this is a seed, call the entry point 10_ext"
+                " (NN_name: a number, _ and a name of letters, digits and _))"
+            ),
         ),
     ],
 )

@@ -7,8 +7,9 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from seedframe import hookspecs
-from seedframe.contract import ARGUMENTS, Place, hook_options, members, signature_mistakes
+from seedframe.contract import ARGUMENTS, Place, hook_functions, hook_options, members, signature_mistakes
 from seedframe.errors import HookMistake, Problem
+from seedframe.seed_names import nearest_seed_name
 
 PREFIX: Final = "seedframe_"
 
@@ -47,18 +48,18 @@ def extension_hooks(plugin: object) -> dict[str, list[Callable[..., Any]]]:
     return found
 
 
-def extension_mistakes(plugin: object, place: Place) -> tuple[Problem, ...]:
-    """Everything about an extension's hooks that does not fit the contract."""
-    return tuple(_mistakes(plugin, place))
+def extension_mistakes(plugin: object, name: str, place: Place) -> tuple[Problem, ...]:
+    """Everything about an extension's hooks that does not fit the contract; `name` is its entry point's."""
+    return tuple(_mistakes(plugin, name, place))
 
 
-def _mistakes(plugin: object, place: Place) -> Iterator[Problem]:
+def _mistakes(plugin: object, point: str, place: Place) -> Iterator[Problem]:
     hooks = extension_hooks(plugin)
     for hook, functions in hooks.items():
         known = EXTENSION_ARGUMENTS.get(hook)
         for function in functions:
             if known is None:
-                hint = _hint(hook)
+                hint = _hint(hook, point)
                 yield Problem(HookMistake.code, f"unknown hook {hook!r}", hint, place(function), "unknown-hook")
             else:
                 yield from signature_mistakes(known, hook, function, place)
@@ -72,13 +73,27 @@ def _mistakes(plugin: object, place: Place) -> Iterator[Problem]:
                 yield Problem(HookMistake.code, what, f"write `def {name}(…): …`", place(name), "not-a-hook")
     if not hooks:
         near = next((name for name in vars(plugin) if PREFIX + name in EXTENSION_ARGUMENTS), None)
-        hint = f"did you mean {PREFIX + near!r}?" if near else f"name a function {PREFIX}…, as docs/plugins.md has them"
+        of_a_seed = next((hook for hook in ARGUMENTS if hook in hook_functions(plugin)), None)
+        if near is not None:
+            hint = f"did you mean {PREFIX + near!r}?"
+        elif of_a_seed is not None:
+            hint = f"`{of_a_seed}` is a seed's hook: {_as_a_seed(point)}"
+        else:
+            hint = f"name a function {PREFIX}…, as docs/plugins.md has them"
         yield Problem(HookMistake.code, "has no hook", hint, place(plugin), "no-hook")
 
 
-def _hint(hook: str) -> str:
+def _as_a_seed(point: str) -> str:
+    """How an entry point is called whose module is a seed."""
+    called = nearest_seed_name(point)[0]
+    return (
+        f"if this is a seed, call the entry point {called} (NN_name: a number, _ and a name of letters, digits and _)"
+    )
+
+
+def _hint(hook: str, point: str) -> str:
     if hook in ARGUMENTS:
-        return "that is a seed's hook: name the entry point NN_name if this is a seed"
+        return f"that is a seed's hook: {_as_a_seed(point)}"
     # All of them begin alike: what follows is what tells them apart.
     known = [name.removeprefix(PREFIX) for name in EXTENSION_ARGUMENTS]
     near = get_close_matches(hook.removeprefix(PREFIX), known, n=1)

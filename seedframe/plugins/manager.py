@@ -106,7 +106,7 @@ class SeedManager(pluggy.PluginManager):
 
         Errors: HookMistake, with everything that does not fit.
         """
-        problems = extension_mistakes(plugin, self.own_files(plugin).place)
+        problems = extension_mistakes(plugin, name, self.own_files(plugin).place)
         if problems:
             raise HookMistake.of(problems)
         self._require_new(plugin)
