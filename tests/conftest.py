@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql as compose
 from psycopg.conninfo import conninfo_to_dict
 
@@ -24,6 +25,10 @@ from tests.auth_server import AuthServer
 from tests.pgbouncer import NoPooler, Pooler, pooling, program
 from tests.required import missing
 from tests.servers import SUPERUSER, NoServer, Server, find_bindir, major_version, running, unprivileged
+
+# How fast the machine is decides nothing.
+settings.register_profile("seedframe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("seedframe")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
