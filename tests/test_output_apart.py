@@ -188,3 +188,15 @@ def test_clicks_runner(loud: Folder) -> None:
     (loud.path / "seeds" / "10_loud.py").write_text(QUIET)
     result = CliRunner().invoke(command, ["--format", "json", "--config", str(loud.path)])
     assert json.loads(result.stdout)["schema"] == 1
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+def test_standard_output_by_its_name_is_the_commands_too(name: str, project: ProjectFactory) -> None:
+    folder = project({"seeds/10_a.py": SEED})
+    code, out, err = run(folder, "verify", "--format", "json", "--output", name)
+    assert code == 0, err
+    assert json.loads(out)["status"] == "in_sync"
+    assert "child in verify" in err
+    _, out, _ = run(folder, "verify", "-v", "--log-file", name, "--output", os.devnull)
+    assert out
+    assert all(json.loads(line)["level"] for line in out.splitlines())

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from seedframe.account_options import PasswordOptions
-from seedframe.cli.options import Context, global_options, selection_options
+from seedframe.cli.options import Context, OutputPath, global_options, selection_options
 from seedframe.cli.passwords import addresses, password_screen
 from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
@@ -44,7 +44,7 @@ from seedframe.verdicts import OnConflict
 @click.option(
     "--out",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     help="With --dry-run: save the plan, for --plan to apply.",
 )
 @click.option(

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import click
 
 from seedframe.cli.env_example import deliver_example, example_text
-from seedframe.cli.options import Context, global_options
+from seedframe.cli.options import Context, OutputPath, global_options
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, UsageError
@@ -88,7 +88,7 @@ def overview(project: Project) -> Overview:
 @click.option(
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     help="Write the example there, if nothing else is there.",
 )
 @click.option(

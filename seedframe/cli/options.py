@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -103,6 +103,26 @@ def wants_color(stream: TextIO, choice: Color = "auto") -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+_STANDARD_OUTPUT: Final = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+
+
+class OutputPath(click.Path):
+    """A file to write. Standard output, by a name that the system has for it, is where the command writes: while it
+    runs, descriptor 1 is standard error."""
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; see above."""
+        if str(value) in _STANDARD_OUTPUT:
+            with suppress(OSError, ValueError):  # closed, or somebody else's stream
+                value = f"/dev/fd/{sys.stdout.fileno()}"
+        return super().convert(value, param, ctx)
+
+
 # -------------------------------------------------------------------------
 # Options of every command
 # -------------------------------------------------------------------------
@@ -155,7 +175,7 @@ _GLOBAL: Final = (
     click.option(
         "--log-file",
         metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=OutputPath(dir_okay=False),
         callback=_keep,
         expose_value=False,
         help="Append log records as JSON lines.",

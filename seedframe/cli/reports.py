@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from seedframe.cli.closed import ClosedOutput
-from seedframe.cli.options import Context
+from seedframe.cli.options import Context, OutputPath
 from seedframe.durations import Misfit, parse_duration
 from seedframe.errors import ReportNotWritten, UsageError
 from seedframe.log import logger
@@ -106,7 +106,7 @@ def report_options(function: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--output",
             metavar="FILE",
-            type=click.Path(path_type=Path),
+            type=OutputPath(),
             help="Write the report there, replacing the file as a whole.",
         ),
         click.option(

@@ -1,5 +1,6 @@
 """The engine: from a project's configuration to one open session, waiting for the server where asked to."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,10 @@ from seedframe.database.one_statement import OneStatementCursor
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed
 from seedframe.retrying import Pauses
+
+# The pool logs what is raised while a connection is closed, by a signal say, with a traceback, and Python shows that
+# where nobody handles it. It is raised as well, and told once.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
