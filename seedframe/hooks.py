@@ -61,15 +61,13 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
         raise
     except (KeyboardInterrupt, GeneratorExit):
         raise  # somebody wants the run to stop
-    except SystemExit as error:
-        raise _failed(seed, plugins, hook, error, "called sys.exit()") from error
     except BadWrapper as error:
         _, where = plugins.broken_wrapper(error)
         raise HookFailed(
             f"the wrapper of `{hook}` of seed {seed.label} {error.what}", hint=HINT, where=where
         ) from error
     except BaseException as error:  # a library's own kind, a cancelled task …
-        raise _failed(seed, plugins, hook, error, describe(error)) from error
+        raise _failed(seed, plugins, hook, error) from error
     if hook == "resources" and not results and has_hook(seed, hook):
         raise HookFailed(
             f"`resources` of seed {seed.label} returned None",
@@ -92,10 +90,8 @@ def guarded(seed: Seed, plugins: SeedManager, what: str) -> Iterator[None]:
         yield
     except (SeedframeError, KeyboardInterrupt, GeneratorExit):
         raise
-    except SystemExit as error:
-        raise _failed(seed, plugins, what, error, "called sys.exit()") from error
     except BaseException as error:
-        raise _failed(seed, plugins, what, error, describe(error)) from error
+        raise _failed(seed, plugins, what, error) from error
 
 
 @contextmanager
@@ -114,11 +110,10 @@ def blamed(seed: Seed, plugins: SeedManager) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, SystemExit) and plugins.own_files(seed.plugin).raised_at(error) is None:
             raise
-        what = "called sys.exit()" if isinstance(error, SystemExit) else describe(error)
-        raise _failed(seed, plugins, "resources", error, what) from error
+        raise _failed(seed, plugins, "resources", error) from error
 
 
-def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, what: str) -> HookFailed:
+def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException) -> HookFailed:
     own = plugins.own_files(seed.plugin)
     logger.bind(seed=seed.label, hook=hook, traceback=render(error, since=own.owns)).info("a hook raised")
     where, blamed = own.raised_at(error), ""
@@ -126,7 +121,7 @@ def _failed(seed: Seed, plugins: SeedManager, hook: str, error: BaseException, w
         who, where = found
         blamed = f"in {who}: "
     return HookFailed(
-        f"`{hook}` of seed {seed.label} failed: {blamed}{what}",
+        f"`{hook}` of seed {seed.label} failed: {blamed}{describe(error)}",
         hint="run with -v for the traceback",
         where=where or seed.origin,
     )

@@ -32,6 +32,8 @@ def describe(error: BaseException) -> str:
     name = one_line(type(error).__name__)
     if type(error).__module__.split(".")[0] in _DATABASE_MODULES:
         return _describe_database_error(error)
+    if isinstance(error, SystemExit):
+        return "called sys.exit()"
     if isinstance(error, SyntaxError):
         return f"{name}: {one_line(error.msg)}"
     if isinstance(error, KeyError):

@@ -901,3 +901,16 @@ def test_what_a_command_ends_with_is_an_exit_code(
     message = f"the command 'bye' returned {told}, which is no exit code"
     hint = " hint: return None or an int from 0 to 255\n"
     assert (code, printed) == (3, f"error: plugin seedframe-ext 1.0, extension 'ext': {message}\n{hint}")
+
+
+@pytest.mark.parametrize(("code", "ends"), [("5", 5), ("'no such place'", 1), ("256", 3)])
+def test_so_is_what_it_ends_with_while_its_options_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: Extension, code: str, ends: int
+) -> None:
+    extension(
+        f"import click, sys\n@click.command('bye')\n@click.option('--at', callback=lambda *given: sys.exit({code}))\n"
+        "def bye(at): pass\ndef seedframe_commands(): return [bye]\n"
+    )
+    (tmp_path / "seedframe.toml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    assert main(["bye", "--at", "x"]) == ends

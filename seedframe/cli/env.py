@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
 from seedframe.cli.env_example import deliver_example, example_text
-from seedframe.cli.options import Context, OutputPath, global_options
+from seedframe.cli.options import Context, OutputPath, format_option, global_options
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, UsageError
@@ -91,30 +91,21 @@ def overview(project: Project) -> Overview:
     type=OutputPath(),
     help="Write the example there, if nothing else is there.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the list.",
-)
+@format_option()
 @global_options
-def command(
-    context: Context, *, check: bool, example: bool, output: Path | None, format_: Literal["text", "json"]
-) -> int:
+def command(context: Context, *, check: bool, example: bool, output: Path | None, form: str) -> int:
     """List every variable the seeds read, and seedframe itself: type, default, whether it is set and from where.
 
     Values are never shown.
     """
-    if example and (check or format_ == "json"):
+    if example and (check or form == "json"):
         raise UsageError("--example cannot be combined with --check or --format json", hint="drop one of them")
     if output is not None and not example:
         raise UsageError("--output is for the example", hint="seedframe env --example --output FILE")
     found = overview(context.project())
     if example:
         deliver_example(example_text(found.project, found.own, found.variables), output)
-    elif format_ == "json":
+    elif form == "json":
         print_utf8(encode(as_dict(found)))
     else:
         print_lines(lines(found, page_of(context)), context)

@@ -1,11 +1,11 @@
 """`seedframe history`: what was applied, when, by whom, and with what outcome; and whether that was tampered with."""
 
 import sys
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import click
 
-from seedframe.cli.options import Context, global_options
+from seedframe.cli.options import Context, format_option, global_options
 from seedframe.errors import UsageError
 from seedframe.history import ChainHead
 from seedframe.reporting.chain import check_document, check_lines, head_line, parse_head
@@ -41,14 +41,7 @@ class _RunNumber(click.IntRange):
     help="With --check: what --export-head printed at some time, or - to read it from standard input.",
 )
 @click.option("--export-head", is_flag=True, help="Print the last entry's position and hash, to be kept elsewhere.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@format_option()
 @global_options
 def command(
     context: Context,
@@ -58,7 +51,7 @@ def command(
     check: bool,
     head: TextIO | None,
     export_head: bool,
-    format_: Literal["text", "json"],
+    form: str,
 ) -> int:
     """List past runs, newest first; with a RUN's number, that run, its seeds and the rows that it changed.
 
@@ -83,14 +76,14 @@ def command(
     if check:
         checked = project.check_history(_exported(head) if head is not None else None)
         code = 0 if checked.broken is None else 1
-        text = encode(check_document(checked)) if format_ == "json" else text_of(check_lines(checked, page), page)
+        text = encode(check_document(checked)) if form == "json" else text_of(check_lines(checked, page), page)
     elif run is not None:
         record = project.run_record(run, rows=None if context.verbosity > 0 else _SHOWN_ROWS)
-        text = encode(run_document(record)) if format_ == "json" else text_of(record_lines(record, page), page)
+        text = encode(run_document(record)) if form == "json" else text_of(record_lines(record, page), page)
     else:
         records = project.history(limit=limit or 20)
-        text = encode(runs_document(records)) if format_ == "json" else text_of(run_lines(records, page), page)
-    if format_ == "json":
+        text = encode(runs_document(records)) if form == "json" else text_of(run_lines(records, page), page)
+    if form == "json":
         print_utf8(text)
     else:
         print_text(text)

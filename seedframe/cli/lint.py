@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seedframe.cli.options import Context, global_options
+from seedframe.cli.options import Context, format_option, global_options
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import print_utf8
@@ -20,14 +20,7 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 
 @click.command("lint")
 @click.argument("only", nargs=-1, metavar="[SEED|FILE]...")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@format_option("github")
 @click.option("--select", metavar="CODES", multiple=True, callback=_codes, help="Look for these rules only: SF1,SF501.")
 @click.option("--ignore", metavar="CODES", multiple=True, callback=_codes, help="Leave these rules out.")
 @click.option("--explain", metavar="CODE", help="Explain a rule and end; `all` lists them, SF5 those below.")

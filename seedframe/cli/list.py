@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from seedframe.changes import CHECK_RESOURCE
-from seedframe.cli.options import COULD_NOT_RUN, Context, global_options, selection_options
+from seedframe.cli.options import COULD_NOT_RUN, Context, format_option, global_options, selection_options
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, SeedframeError
@@ -42,9 +42,7 @@ class _Declared:
 
 @click.command("list")
 @selection_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
-)
+@format_option()
 @global_options
 def command(context: Context, selection: Selection, form: str) -> int:
     """The seeds in run order: number, name, where from, what they declare, tags and requirements.

@@ -19,6 +19,7 @@ from seedframe.command_table import COMMANDS
 from seedframe.masking import masked, one_command
 
 if TYPE_CHECKING:
+    from seedframe.cli.plugin_commands import Chosen
     from seedframe.errors import Problem
 
 
@@ -120,19 +121,14 @@ def _run(arguments: list[str], apart: Apart) -> int:
         with stop_on_signals():
             ctx = _group.make_context("seedframe", arguments, obj=apart)
             with ctx:
-                result = _group.invoke(ctx)
-                _warn_of_unasked(ctx)
-            return result if isinstance(result, int) else 0
+                return _invoke(ctx)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except Stopped as stopped:
         return _stopped(f"stopped by {stopped}", stopped)
     except (KeyboardInterrupt, click.Abort) as stopped:
         return _stopped("stopped", stopped)
-    except BaseException as error:
-        # A plugin's command may end so; elsewhere it is no more than another exception.
-        if isinstance(error, SystemExit) and _runs_plugins_command(ctx):
-            raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the user gets a clear line and an exit code
         context = context_of(ctx) if ctx is not None else Context()
         problems = _explain(error, context, ctx)
         from seedframe.cli.unreported import tell_program
@@ -143,13 +139,27 @@ def _run(arguments: list[str], apart: Apart) -> int:
         return COULD_NOT_RUN
 
 
-def _runs_plugins_command(ctx: click.Context | None) -> bool:
-    return _PLUGIN_COMMANDS in sys.modules and sys.modules[_PLUGIN_COMMANDS].chosen(ctx) is not None
-
-
-def _warn_of_unasked(ctx: click.Context) -> None:
-    if _PLUGIN_COMMANDS in sys.modules and (told := sys.modules[_PLUGIN_COMMANDS].unasked(ctx)) is not None:
+def _invoke(ctx: click.Context) -> int:
+    """Run the command; a plugin's may end by `sys.exit()`, too, which elsewhere is an exception as any other."""
+    ended: object
+    try:
+        ended = _group.invoke(ctx)
+    except (click.exceptions.Exit, SystemExit) as stop:
+        if _plugins_command(ctx) is None:
+            raise
+        ended = stop
+    command = _plugins_command(ctx)
+    if command is None:
+        return ended if isinstance(ended, int) else 0
+    if not isinstance(ended, BaseException) and (told := sys.modules[_PLUGIN_COMMANDS].unasked(ctx)) is not None:
         click.echo(f"warning: {told}", err=True)
+    return command.exit_code(ended)
+
+
+def _plugins_command(ctx: click.Context) -> "Chosen | None":
+    """The plugin's command that was run; None for a built-in one, which need not load what knows of plugins'."""
+    found: Chosen | None = sys.modules[_PLUGIN_COMMANDS].chosen(ctx) if _PLUGIN_COMMANDS in sys.modules else None
+    return found
 
 
 # -------------------------------------------------------------------------

@@ -248,6 +248,18 @@ def context_of(ctx: click.Context) -> Context:
 # -------------------------------------------------------------------------
 
 
+def format_option(*more: str) -> Callable[[Callable[P, int]], Callable[P, int]]:
+    """For a command that prints text or JSON, or in `more` ways: --format, given to it as `form`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", *more]),
+        default="text",
+        show_default=True,
+        help="How to write it.",
+    )
+
+
 def selection_options(function: Callable[..., int]) -> Callable[..., int]:
     """For a command that works on some seeds: NAMES, --tag and --skip, given to it as `selection`."""
 

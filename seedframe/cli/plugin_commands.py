@@ -63,38 +63,7 @@ def choose(ctx: click.Context, name: str) -> click.Command | None:
     more = [parameter for parameter in global_parameters() if own.isdisjoint(parameter.opts)]
     command = copy(found)
     command.params = [*found.params, *more]
-    # Of this copy alone.
-    setattr(command, "invoke", lambda inner: _exit_code(found, inner, ctx))  # noqa: B010 - a method, for a type checker
     return command
-
-
-def _exit_code(command: click.Command, inner: click.Context, ctx: click.Context) -> int:
-    """Run it; the code that it returned, or ended with. Errors: HookFailed for what is none."""
-    try:
-        ended = command.invoke(inner)
-    except click.exceptions.Exit as stop:
-        ended = stop.exit_code
-    except SystemExit as stop:
-        ended = stop.code
-        if isinstance(ended, str):  # as Python has it; and masked, which it would not be after our end
-            click.echo(ended, err=True)
-            return 1
-    if ended is None:
-        return 0
-    if type(ended) is int and 0 <= ended <= _LARGEST_CODE:
-        return ended
-    told = ended if isinstance(ended, int) else f"a {type(ended).__name__}"
-    raise HookFailed(
-        f"{_who(ctx)}: the command {command.name!r} returned {told}, which is no exit code",
-        hint="return None or an int from 0 to 255",
-    )
-
-
-def _who(ctx: click.Context) -> str:
-    command = chosen(ctx)
-    assert command is not None  # noqa: S101 - it was run
-    owner = command.plugins.contributions.owner("command", command.name)
-    return "the plugin" if owner is None else command.plugins.called(owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +72,31 @@ class Chosen:
 
     name: str
     plugins: SeedManager
+
+    @property
+    def who(self) -> str:
+        """What its plugin is called in messages."""
+        owner = self.plugins.contributions.owner("command", self.name)
+        return "the plugin" if owner is None else self.plugins.called(owner)
+
+    def exit_code(self, ended: object) -> int:
+        """The code that it returned, or ended with by an exception. Errors: HookFailed for what is none."""
+        if isinstance(ended, click.exceptions.Exit):
+            ended = ended.exit_code
+        elif isinstance(ended, SystemExit):
+            ended = ended.code
+            if isinstance(ended, str):  # as Python has it; and masked, which it would not be after our end
+                click.echo(ended, err=True)
+                return 1
+        if ended is None:
+            return 0
+        if type(ended) is int and 0 <= ended <= _LARGEST_CODE:
+            return ended
+        told = ended if isinstance(ended, int) else f"a {type(ended).__name__}"
+        raise HookFailed(
+            f"{self.who}: the command {self.name!r} returned {told}, which is no exit code",
+            hint="return None or an int from 0 to 255",
+        )
 
 
 def chosen(ctx: click.Context | None) -> Chosen | None:
@@ -121,6 +115,4 @@ def unasked(ctx: click.Context) -> str | None:
     words = [word for word, value in told.items() if value]
     if command is None or not words or not isinstance(ctx.obj, CommandContext) or ctx.obj.asked:
         return None
-    owner = command.plugins.contributions.owner("command", command.name)
-    who = f" of {command.plugins.called(owner)}" if owner is not None else ""
-    return f"the command {command.name!r}{who} has not looked at {', '.join(words)}"
+    return f"the command {command.name!r} of {command.who} has not looked at {', '.join(words)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
+from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, format_option, global_options
 from seedframe.cli.plugins_lock import lock
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
@@ -34,9 +34,7 @@ _STYLES: Final[dict[str, Style]] = {"allowed": "good", "blocked": "warn", "disab
 
 
 @click.group("plugins", invoke_without_command=True)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
-)
+@format_option()
 @add_global_options
 @click.pass_context
 def command(ctx: click.Context, form: str) -> int:
