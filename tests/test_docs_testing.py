@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from seedframe import testing
 from tests.installing import Site
+from tests.plain_pytest import python
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
@@ -49,15 +48,10 @@ def test_the_samples_pass(tmp_path: Path) -> None:
     )
     write(application, APPLICATION)
     write(application, {f"test_{number}.py": sample for number, sample in enumerate(samples)})
-    outside = ("PYTEST", "COLUMNS", "COV")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", str(application)],
+    done = python(
+        *("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", application),
         cwd=application,
-        env={**environment, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
+        PYTHONPATH=f"{site}{os.pathsep}{ROOT}",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 passed" in done.stdout

@@ -12,6 +12,7 @@ import pytest
 from seedframe.errors import ConnectionFailed, UnknownSeed
 from seedframe.testing import Database, SeedRunner, Server, assert_converges, sql
 from seedframe.testing.databases import server_for_tests
+from tests.plain_pytest import python
 from tests.types_catalogue import FAMILIES, available, offered, preparation
 
 HEAVY = ("sqlalchemy", "psycopg", "click", "rich", "loguru", "tomli_w", "bcrypt")
@@ -25,14 +26,7 @@ def test_whoever_runs_pytest_loads_next_to_nothing(tmp_path: Path) -> None:
         "    ours = [name for name in sys.modules if name.partition('.')[0] == 'seedframe']\n"
         "    assert sorted(ours) == ['seedframe', 'seedframe.testing']\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "-v", "test_a.py"],
-        cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "-v", "test_a.py", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     # Where the interpreter is may have our name in it.
     others = [line for line in done.stdout.splitlines() if not line.startswith(("plugins: ", "platform ", "rootdir: "))]

@@ -1,8 +1,5 @@
 """What an application's tests are given: a seeded database, and connections of which nothing stays."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from seedframe.testing.seeded import (
     rolled_back,
     seed_for_tests,
 )
+from tests.plain_pytest import python
 
 MIGRATE = """
 import os, psycopg
@@ -90,15 +88,7 @@ def test_what_goes_wrong_is_told_once(application: Path) -> None:
         "def test_one(seedframe_clone):\n    pass\n\n\ndef test_two(seedframe_connection):\n    pass\n\n\n"
         "def test_none():\n    pass\n"
     )
-    outside = ("PYTEST", "COLUMNS")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"],
-        cwd=application,
-        env={name: value for name, value in os.environ.items() if not name.startswith(outside)} | {"PRICE": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-m", "pytest", "-p", "no:cacheprovider", "test_it.py", cwd=application, PRICE="-1")
     assert "1 passed, 2 errors" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count("plans_price_check refused a row") == 1
     again = "the database for the tests cannot be made: the error of test_it.py::test_one says why"

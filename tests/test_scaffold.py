@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from seedframe import __version__
 from seedframe.testing import CommandResult, Database, SeedRunner, assert_converges
 from seedframe.testing.databases import existing
+from tests.plain_pytest import python
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,16 +25,7 @@ class Scaffolds:
     site: Path
 
     def python(self, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-        outside = ("PYTEST", "COLUMNS", "MYPY")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=cwd,
-            env={**environment, "PYTHONPATH": f"{self.site}{os.pathsep}{ROOT}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return python(*arguments, cwd=cwd, PYTHONPATH=f"{self.site}{os.pathsep}{ROOT}")
 
 
 def new(folder: Path, *arguments: str) -> CommandResult:
