@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from seedframe.accounts.supabase import SupabaseAccounts
     from seedframe.changes import Change, Changes, Finding, Plan, Verdict
     from seedframe.cli.command_context import CommandContext
+    from seedframe.configuration.seed_option import Option
+    from seedframe.configuration.settings import Setting
     from seedframe.database.db import Db
     from seedframe.emails import normalise_email
     from seedframe.errors import SeedframeError
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from seedframe.resources.values import column, moved, ref, removed, sql
     from seedframe.secrets import Secret
     from seedframe.seed import Seed
-    from seedframe.seed_option import Option
-    from seedframe.settings import Setting
     from seedframe.sources.formats import FileFormat
 
 __version__ = "0.1.0"
@@ -44,7 +44,7 @@ _HOMES: Final = {
     "FileFormat": "seedframe.sources.formats",
     "Finding": "seedframe.changes",
     "LocalAccounts": "seedframe.accounts.local",
-    "Option": "seedframe.seed_option",
+    "Option": "seedframe.configuration.seed_option",
     "Page": "seedframe.reporting.page",
     "Plan": "seedframe.changes",
     "Project": "seedframe.project",
@@ -55,7 +55,7 @@ _HOMES: Final = {
     "Secret": "seedframe.secrets",
     "Seed": "seedframe.seed",
     "SeedframeError": "seedframe.errors",
-    "Setting": "seedframe.settings",
+    "Setting": "seedframe.configuration.settings",
     "SupabaseAccounts": "seedframe.accounts.supabase",
     "Tables": "seedframe.resources.tables",
     "Verdict": "seedframe.changes",

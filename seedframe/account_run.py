@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from seedframe.account_options import AccountsConfig, PasswordOptions
 from seedframe.changes import Finding
+from seedframe.configuration.account_options import AccountsConfig, PasswordOptions
 from seedframe.errors import Problem, UsageError
-from seedframe.handover import Handover
 from seedframe.report import Mode
+from seedframe.secrecy.handover import Handover
 
 
 @dataclass(slots=True, kw_only=True)

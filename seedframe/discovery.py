@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedframe.config import DEFAULT_ENV, Config
-from seedframe.config_file import place_of
-from seedframe.config_schema import SEEDS
+from seedframe.configuration.config import DEFAULT_ENV, Config
+from seedframe.configuration.config_file import place_of
+from seedframe.configuration.config_schema import SEEDS
+from seedframe.configuration.seed_option import RESERVED, read_options
 from seedframe.errors import (
     DiscoveryError,
     HookMistake,
@@ -15,12 +16,11 @@ from seedframe.errors import (
     Problem,
     did_you_mean,
 )
-from seedframe.known_secrets import before_import
-from seedframe.own_files import OwnFiles
+from seedframe.loading.own_files import OwnFiles
 from seedframe.plugins.loading import load_extension, load_extensions, plugin_seeds
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
+from seedframe.secrecy.known_secrets import before_import
 from seedframe.seed import Seed
-from seedframe.seed_option import RESERVED, read_options
 from seedframe.seeds_folder import local_seeds
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from seedframe.accounts.chosen import BackendFactory
     from seedframe.changes import Change, Finding, Plan
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.database.db import Db
     from seedframe.plugins.kinds import Kinds
     from seedframe.report import Report, ResourceOutcome, SeedOutcome

@@ -1,7 +1,7 @@
 """What a run tells those who watch it: progress bars, logs, extensions."""
 
-from seedframe.handover import Handed
 from seedframe.report import Report, ResourceOutcome, SeedOutcome
+from seedframe.secrecy.handover import Handed
 from seedframe.seed import Seed
 
 

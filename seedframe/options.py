@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from seedframe.account_options import PasswordOptions
+from seedframe.configuration.account_options import PasswordOptions
 from seedframe.errors import UsageError
 from seedframe.verdicts import OnConflict
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedframe.config import Config, load_config
+from seedframe.configuration.config import Config, load_config
 from seedframe.discovery import discover
 from seedframe.errors import (
     DiscoveryError,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from seedframe.database.environment_mark import Mark
     from seedframe.database.ledger import Ledger
     from seedframe.plugins.installed import Distribution
-    from seedframe.run import Job
+    from seedframe.running.run import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Project:
 
     def check_settings(self, chosen: Sequence[Seed]) -> None:
         """Read the variables of these seeds, and nothing else. Errors: ConfigError with all that do not fit."""
-        from seedframe.run import resolve_all
+        from seedframe.running.run import resolve_all
 
         resolve_all(self.config, chosen)
 
@@ -133,7 +133,7 @@ class Project:
         Errors: ConfigError, DiscoveryError, UsageError, for what can be told before anything runs; PlanRefused for a
         saved plan that cannot be made, or does not fit any more.
         """
-        from seedframe import runner  # here, as all that needs the database: `list` and `env` do not
+        from seedframe.running import runner  # here, as all that needs the database: `list` and `env` do not
 
         options.require_sensible()
         if options.out is not None:
@@ -159,7 +159,7 @@ class Project:
 
         It goes on where a plugin that is allowed is not installed: what the ledger knows of it is reported as missing.
         """
-        from seedframe import runner
+        from seedframe.running import runner
 
         missing = tuple(dist for dist in self.distributions if dist.expected and dist.state == "missing")
         if not missing:
@@ -236,13 +236,13 @@ class Project:
             raise UsageError(
                 f"seed {declared.label} is still declared in {declared.origin}", hint="remove it first, then forget it"
             )
-        from seedframe import forgetting
+        from seedframe.operations import forgetting
 
         return forgetting.forget(self.config, name)
 
     def mark(self) -> "Mark | None":
         """What environment the database is marked as; None where it is not marked. Errors: as `history`."""
-        from seedframe import marking
+        from seedframe.operations import marking
 
         return marking.mark_of(self.config)
 
@@ -251,7 +251,7 @@ class Project:
 
         Errors: ConfigError, LockTimeout, PermissionDenied; as `history`.
         """
-        from seedframe import marking
+        from seedframe.operations import marking
 
         return marking.mark_as(self.config, env)
 
@@ -277,7 +277,7 @@ class Project:
         return observed(self.plugins, observer or Observer(), self.config.env)
 
     def _job(self, chosen: tuple[Seed, ...]) -> "Job":
-        from seedframe.run import Job
+        from seedframe.running.run import Job
 
         return Job(
             config=self.config,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from seedframe.errors import DiscoveryError
 
 if TYPE_CHECKING:
-    from seedframe.seed_option import Option
-    from seedframe.settings import Setting
+    from seedframe.configuration.seed_option import Option
+    from seedframe.configuration.settings import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from seedframe.config import Config
+from seedframe.configuration.config import Config
 from seedframe.errors import (
     DiscoveryError,
 )
-from seedframe.local_modules import import_seed, open_folder
-from seedframe.own_files import OwnFiles
+from seedframe.loading.local_modules import import_seed, open_folder
+from seedframe.loading.own_files import OwnFiles
+from seedframe.loading.seed_loading import loaded
+from seedframe.loading.seed_names import nearest_seed_name
 from seedframe.plugins.manager import SEED_NAME
 from seedframe.seed import Seed
-from seedframe.seed_loading import loaded
-from seedframe.seed_names import nearest_seed_name
 
 
 def local_seeds(config: Config) -> tuple[list[Seed], list[DiscoveryError]]:

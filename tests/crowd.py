@@ -18,9 +18,10 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy.dialects.postgresql import psycopg as dialect
 
-from seedframe import Project, runner
+from seedframe import Project
 from seedframe.database import embedded, engine
 from seedframe.options import ApplyOptions
+from seedframe.running import runner
 
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])

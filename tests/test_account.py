@@ -28,7 +28,7 @@ from seedframe.accounts.passwords import (
 )
 from seedframe.emails import normalise_email
 from seedframe.errors import BadData, DeclarationError, SeedError
-from seedframe.handover import keep_password
+from seedframe.secrecy.handover import keep_password
 from seedframe.secrets import Secret
 from tests.conftest import Folder, ProjectFactory, Result, Sql
 from tests.servers import find_bindir, running

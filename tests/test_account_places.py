@@ -15,8 +15,8 @@ import bcrypt
 import pytest
 
 from seedframe import Project
-from seedframe.account_options import PasswordOptions
-from seedframe.config import load_config
+from seedframe.configuration.account_options import PasswordOptions
+from seedframe.configuration.config import load_config
 from seedframe.options import ApplyOptions, VerifyOptions
 from tests.auth_server import AuthServer
 from tests.conftest import Folder, ProjectFactory, Result, Sql

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import make_url
 
-from seedframe.config import DatabaseConfig
+from seedframe.configuration.config import DatabaseConfig
 from seedframe.database.address import Address, configured_address, parse_address
 from seedframe.database.connection_problems import connection_problem
 from seedframe.errors import ConfigError, ConnectionFailed

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedframe import Project, __version__
-from seedframe.audit_chain import ENTRY_FACTS, canonical
 from seedframe.database import audit_trail
+from seedframe.database.audit_chain import ENTRY_FACTS, canonical
 from seedframe.history import Broken
 from seedframe.reporting.chain import head_line, parse_head
-from seedframe.revision import revision_of
+from seedframe.running.revision import revision_of
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.crowd import Task, crowd
 from tests.figures import Figures

@@ -31,7 +31,7 @@ from seedframe.accounts.auth_answers import Answer, answer_of
 from seedframe.accounts.auth_service import AuthService, account_id
 from seedframe.errors import AuthRefused, AuthUnreachable, ConfigError, SeedframeError
 from seedframe.log import logger
-from seedframe.masking import masked, one_command
+from seedframe.secrecy.masking import masked, one_command
 from seedframe.secrets import Secret
 from tests.auth_server import AuthServer, shown, signed
 

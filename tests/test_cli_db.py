@@ -19,7 +19,7 @@ from seedframe.database import embedded
 from seedframe.database.address import parse_address
 from seedframe.database.migrating import Outline, difference
 from seedframe.errors import MigrationFailed
-from seedframe.migrations import run_migrations
+from seedframe.operations.migrations import run_migrations
 from seedframe.secrets import Secret
 from tests.conftest import Cli, Folder, OrdinaryUser, ProjectFactory, Result, Sql, clean_variables
 from tests.servers import find_bindir

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seedframe.dotenv import parse_dotenv
+from seedframe.configuration.dotenv import parse_dotenv
 from tests.conftest import Cli, Folder
 
 CANARY = "canary-7f3a"

@@ -29,7 +29,7 @@ def wrong_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: tzinfo | None = None) -> "Wrong":
             return cls.fromtimestamp(next(seconds), UTC)
 
-    monkeypatch.setattr("seedframe.runner.datetime", Wrong)
+    monkeypatch.setattr("seedframe.running.runner.datetime", Wrong)
 
 
 @pytest.mark.promise(

@@ -11,17 +11,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg import pq
 
-from seedframe import config as config_module
-from seedframe.config import Config, load_config
-from seedframe.config_file import ConfigFile
-from seedframe.config_schema import SEED_KEYS
-from seedframe.config_schema import TABLES as TABLES_AND_KEYS
-from seedframe.dotenv import dotenv_value, parse_dotenv, read_dotenv
-from seedframe.durations import LONGEST_S, Misfit, parse_duration
+from seedframe.configuration import config as config_module
+from seedframe.configuration.config import Config, load_config
+from seedframe.configuration.config_file import ConfigFile
+from seedframe.configuration.config_schema import SEED_KEYS
+from seedframe.configuration.config_schema import TABLES as TABLES_AND_KEYS
+from seedframe.configuration.dotenv import dotenv_value, parse_dotenv, read_dotenv
+from seedframe.configuration.durations import LONGEST_S, Misfit, parse_duration
+from seedframe.configuration.toml_lines import key_lines, line_of
+from seedframe.configuration.variables import Variable, find_variable
 from seedframe.errors import ConfigError
 from seedframe.secrets import MASK
-from seedframe.toml_lines import key_lines, line_of
-from seedframe.variables import Variable, find_variable
 from tests.conftest import Cli, Folder
 
 CANARY = "canary-7f3a"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from seedframe.errors import DiscoveryError, HookMistake, NoSeeds, RequirementMissing, SeedImportFailed
-from seedframe.hooks import call
 from seedframe.options import Selection
 from seedframe.plugins.installed import judge, parse_allow
 from seedframe.project import Project
+from seedframe.seeding.hooks import call
 from tests.conftest import Cli, Install
 
 CONFIG = '[project]\nname = "shop"\n'

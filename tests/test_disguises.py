@@ -19,9 +19,9 @@ from loguru import logger
 
 from seedframe.cli import logs
 from seedframe.cli.masked_stream import masked_stderr
-from seedframe.masking import hide, hiding, masked, one_command, tells
+from seedframe.secrecy.masking import hide, hiding, masked, one_command, tells
+from seedframe.secrecy.tracebacks import describe, one_line, render
 from seedframe.secrets import MASK, Secret
-from seedframe.tracebacks import describe, one_line, render
 from tests.canary import forms
 
 _SECRETS: Final = st.text(

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from seedframe.contract import ARGUMENTS, CONSTANTS, hook_functions
+from seedframe.loading.contract import ARGUMENTS, CONSTANTS, hook_functions
 from tests.conftest import Folder, ProjectFactory, Sql
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "seeds.md").read_text(encoding="utf-8")

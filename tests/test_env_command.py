@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seedframe.cli.env import overview
-from seedframe.dotenv import parse_dotenv
+from seedframe.configuration.dotenv import parse_dotenv
 from seedframe.project import Project
 from tests.conftest import Cli, Folder
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from seedframe import hookimpl
 from seedframe.changes import Change, Finding
-from seedframe.contract import ARGUMENTS, CONSTANTS, one_slip_apart
 from seedframe.errors import BadData, HookFailed
-from seedframe.hooks import asks_for, call, has_hook
+from seedframe.loading.contract import ARGUMENTS, CONSTANTS, one_slip_apart
 from seedframe.project import Project
 from seedframe.seed import Seed
+from seedframe.seeding.hooks import asks_for, call, has_hook
 from tests.servers import Server
 
 Write = Callable[..., Project]

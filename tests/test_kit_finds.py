@@ -282,7 +282,7 @@ def test_two_that_do_not_wait_for_each_other(items: SeedRunner, monkeypatch: pyt
     def begin(session: Session, *_: object, **__: object) -> None:
         session.begin(write=True)
 
-    monkeypatch.setattr("seedframe.transactions.begin_locked", begin)
+    monkeypatch.setattr("seedframe.running.transactions.begin_locked", begin)
     assert broken(items, SEED).promise == "two applies at once are safe"
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedframe.durations import Misfit
-from seedframe.limits import Limit, Limits, parse_limit
+from seedframe.configuration.durations import Misfit
+from seedframe.configuration.limits import Limit, Limits, parse_limit
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
 

@@ -125,7 +125,7 @@ def test_forget_survives_a_cut_round_commit(direction: Direction, when: Moment, 
 
 
 def test_forget_without_an_answer_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedframe.forgetting.RECONNECT_S", 0.2)
+    monkeypatch.setattr("seedframe.operations.forgetting.RECONNECT_S", 0.2)
     rig.undisturbed(empty=True)
     (rig.folder.path / "seeds/20_second.py").unlink()
     rig.proxy.break_at(Break("to client", 1, "before", rig.proxy.vanish, "COMMIT"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seedframe.masking import hiding, masked
+from seedframe.secrecy.masking import hiding, masked
 from tests.conftest import Folder, ProjectFactory, Sql
 
 _CANARY = "canary-zq'xw"

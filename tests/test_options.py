@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedframe import Option, Project
-from seedframe.seed_option import read_options
+from seedframe.configuration.seed_option import read_options
 from tests.conftest import Install, ProjectFactory, Sql
 from tests.running import apply, dry_run, error, verify
 

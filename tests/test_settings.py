@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seedframe import Secret, Setting
+from seedframe.configuration.settings import Settings, declaration_problems, describe, resolve
 from seedframe.errors import ConfigError, SeedframeError
 from seedframe.secrets import MASK
-from seedframe.settings import Settings, declaration_problems, describe, resolve
 
 CANARY = "canary-7f3a"
 

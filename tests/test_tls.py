@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from seedframe.config import DatabaseConfig, load_config
+from seedframe.configuration.config import DatabaseConfig, load_config
 from seedframe.database.address import configured_address, configured_url
 from seedframe.errors import ConfigError
 from seedframe.secrets import Secret

@@ -21,13 +21,13 @@ from packaging.version import Version
 from seedframe import Project
 from seedframe.cli.main import main
 from seedframe.cli.plugins import plugin_lines
-from seedframe.config import load_config
+from seedframe.configuration.config import load_config
 from seedframe.errors import ConfigError, SeedImportFailed
-from seedframe.hooks import call
 from seedframe.plugins.installed import judge
 from seedframe.plugins.lockfile import LOCK_NAME, Lock, LockedDependency, LockedPlugin, read_lock
 from seedframe.reporting.page import Page, line_text
-from seedframe.tracebacks import describe
+from seedframe.secrecy.tracebacks import describe
+from seedframe.seeding.hooks import call
 from tests.installing import Site, on_path
 
 POINT = {"40_acme": "acme.seed"}

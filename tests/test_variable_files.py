@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seedframe import Secret, Setting
+from seedframe.configuration.settings import resolve
 from seedframe.errors import ConfigError
-from seedframe.settings import resolve
 from tests.conftest import Cli, Folder
 
 CANARY = "canary-7f3a"

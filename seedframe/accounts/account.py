@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from seedframe.account_options import ADMINISTRATORS
 from seedframe.accounts.passwords import check_password, generate_password
 from seedframe.accounts.places import FIELDS, AccountBackend, Field, FoundAccount, Identity, Place
 from seedframe.accounts.roles import check_role
 from seedframe.changes import Cell, Change, Changes, Finding, Marker, Verdict
+from seedframe.configuration.account_options import ADMINISTRATORS
 from seedframe.database.db import Db
 from seedframe.database.users import database_and_time
 from seedframe.emails import normalise_email

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from seedframe.accounts.auth_address import AuthAddress, expiry, is_secret_key
 from seedframe.errors import AuthRefused, AuthUnreachable, SeedError
+from seedframe.secrecy.tracebacks import one_line
 from seedframe.secrets import Secret
-from seedframe.tracebacks import one_line
 
 # A gateway that has no answer of the service: the last ones are Cloudflare's, before hosted projects.
 _NO_SERVICE: Final = frozenset({502, 503, 504, 520, 521, 522, 523, 524, 530})

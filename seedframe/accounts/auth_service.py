@@ -19,7 +19,7 @@ from seedframe.accounts.auth_user import AuthUser, account_id, folded, is_of, is
 from seedframe.accounts.passwords import HASH_PATTERN
 from seedframe.errors import AuthRefused, BadData, ConfigError, SeedError
 from seedframe.log import logger
-from seedframe.masking import hiding
+from seedframe.secrecy.masking import hiding
 from seedframe.secrets import Secret
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final
 
-from seedframe.account_options import MAX_ROUNDS, ROUNDS
+from seedframe.configuration.account_options import MAX_ROUNDS, ROUNDS
 from seedframe.errors import BadData, DeclarationError
-from seedframe.masking import hide
+from seedframe.secrecy.masking import hide
 from seedframe.secrets import Secret
 
 MAX_BYTES: Final = 72

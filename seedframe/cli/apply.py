@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from seedframe.account_options import PasswordOptions
 from seedframe.cli.options import Context, OutputPath, global_options, selection_options
 from seedframe.cli.passwords import addresses, password_screen
 from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
+from seedframe.configuration.account_options import PasswordOptions
 from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
 from seedframe.reporting.cells import visible

@@ -7,7 +7,7 @@ import click
 from seedframe.cli.options import context_of
 
 if TYPE_CHECKING:
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.project import Project
 
 

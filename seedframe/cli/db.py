@@ -10,7 +10,7 @@ from seedframe.cli.db_init import init
 from seedframe.cli.db_mark import mark
 from seedframe.cli.db_shell import shell
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, global_options
-from seedframe.config import Config
+from seedframe.configuration.config import Config
 from seedframe.errors import UsageError
 from seedframe.secrets import MASK
 

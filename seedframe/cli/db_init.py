@@ -14,7 +14,7 @@ from seedframe.cli.options import Context, global_options
 from seedframe.errors import MigrationFailed
 
 if TYPE_CHECKING:
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.database.address import Address
     from seedframe.report import Report
     from seedframe.reporting.page import Line, Style
@@ -67,7 +67,7 @@ def _migrate(config: "Config", held: ExitStack, steps: "Steps", context: Context
     """The steps `database` and `migrate`; the embedded PostgreSQL is kept until `held` is closed."""
     from seedframe.cli.progress import watching
     from seedframe.database.migrating import migrating
-    from seedframe.marking import require_environment
+    from seedframe.operations.marking import require_environment
 
     with ExitStack() as alone:
         with steps.step("database") as step:
@@ -115,7 +115,7 @@ def _reach(config: "Config", held: ExitStack) -> "tuple[Address, str]":
 
 def _run(config: "Config", address: "Address") -> str:
     from seedframe.database.address import configured_url
-    from seedframe.migrations import run_migrations
+    from seedframe.operations.migrations import run_migrations
 
     return run_migrations(
         config.migrations,

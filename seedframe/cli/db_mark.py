@@ -8,7 +8,7 @@ from seedframe.cli.options import Context, global_options
 from seedframe.errors import UsageError
 
 if TYPE_CHECKING:
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.database.environment_mark import Mark
 
 
@@ -21,7 +21,7 @@ def mark(context: Context, *, name: str | None, yes: bool) -> int:
 
     The first apply marks a database; every run compares, and refuses where another environment is chosen.
     """
-    from seedframe.marking import mark_as, mark_of, require_name
+    from seedframe.operations.marking import mark_as, mark_of, require_name
     from seedframe.reporting.cells import visible
     from seedframe.reporting.output import print_text
 

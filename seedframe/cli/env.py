@@ -8,12 +8,13 @@ from typing import Any, Final
 import click
 
 from seedframe.cli.env_example import deliver_example, example_text
+from seedframe.cli.exposure import exposures
 from seedframe.cli.options import Context, OutputPath, format_option, global_options
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
+from seedframe.cli.seedframe_settings import address_problems, describe_own
+from seedframe.configuration.settings import Described, State, declaration_problems, describe
 from seedframe.errors import Problem, UsageError
-from seedframe.exposure import exposures
-from seedframe.masking import masked
 from seedframe.project import Project
 from seedframe.reporting.cells import visible
 from seedframe.reporting.json import encode
@@ -22,8 +23,7 @@ from seedframe.reporting.page import Line, Page, Style, Whole, folded
 from seedframe.reporting.signs import signs_for
 from seedframe.reporting.table import Column, table_lines
 from seedframe.reporting.words import one_of, plural
-from seedframe.seedframe_settings import address_problems, describe_own
-from seedframe.settings import Described, State, declaration_problems, describe
+from seedframe.secrecy.masking import masked
 
 SCHEMA_VERSION: Final = 1
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from seedframe.dotenv import dotenv_value
+from seedframe.configuration.dotenv import dotenv_value
+from seedframe.configuration.settings import Described
 from seedframe.errors import UsageError
 from seedframe.reporting.cells import visible
 from seedframe.reporting.output import check_writable, print_utf8, write_file
 from seedframe.reporting.words import one_of
-from seedframe.settings import Described
 
 
 def example_text(project: str, own: tuple[Described, ...], variables: tuple[Described, ...]) -> str:

@@ -13,8 +13,6 @@ from seedframe.cli.options import COULD_NOT_RUN, Context, format_option, global_
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
 from seedframe.errors import Problem, SeedframeError
-from seedframe.masked_report import masked_problem
-from seedframe.masking import masked
 from seedframe.options import Selection
 from seedframe.ordering import matching
 from seedframe.reporting.cells import text_width, visible
@@ -23,6 +21,8 @@ from seedframe.reporting.json import encode
 from seedframe.reporting.output import print_utf8
 from seedframe.reporting.page import Line, Page, Span, Whole, folded, line_width
 from seedframe.reporting.text import problem_lines
+from seedframe.secrecy.masked_report import masked_problem
+from seedframe.secrecy.masking import masked
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def command(context: Context, selection: Selection, form: str) -> int:
 def _declared(seed: Seed, project: "Project") -> _Declared:
     """The seed's resources, where its `resources` asks for nothing that listing does not have."""
     # Here, so that --help need not load what hooks may return.
-    from seedframe.hooks import asks_for, call, has_hook
+    from seedframe.seeding.hooks import asks_for, call, has_hook
 
     if seed.broken is not None:
         return _Declared(problems=seed.broken.problems)

@@ -12,12 +12,12 @@ import click
 from seedframe.errors import Problem, UsageError
 from seedframe.json_text import json_text
 from seedframe.log import NAMESPACE, logger
-from seedframe.masking import masked, masked_document
 from seedframe.observer import Observer
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
 from seedframe.reporting.cells import visible
+from seedframe.secrecy.masking import masked, masked_document
+from seedframe.secrecy.tracebacks import describe
 from seedframe.seed import Seed
-from seedframe.tracebacks import describe
 
 if TYPE_CHECKING:
     from loguru import Message, Record

@@ -16,7 +16,7 @@ from seedframe.cli.masked_stream import masked_stderr
 from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, context_of
 from seedframe.cli.signals import Stopped, stop_on_signals
 from seedframe.command_table import COMMANDS
-from seedframe.masking import masked, one_command
+from seedframe.secrecy.masking import masked, one_command
 
 if TYPE_CHECKING:
     from seedframe.cli.plugin_commands import Chosen

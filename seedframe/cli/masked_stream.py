@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from seedframe.masking import masked
+from seedframe.secrecy.masking import masked
 
 
 class MaskedStream:

@@ -82,7 +82,7 @@ def _example(made: "Project") -> str:
 
 
 def _tell(made: "Made", context: Context) -> None:
-    from seedframe.config_file import shown_path
+    from seedframe.configuration.config_file import shown_path
     from seedframe.reporting.cells import visible
 
     if context.verbosity < 0:

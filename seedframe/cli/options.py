@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, T
 
 import click
 
-from seedframe.masking import hide
+from seedframe.secrecy.masking import hide
 
 if TYPE_CHECKING:
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.observer import Observer
     from seedframe.plugins.manager import Trace
     from seedframe.project import Project
@@ -54,8 +54,8 @@ class Context:
 
     def config(self) -> "Config":
         """The project's configuration; seeds are not looked for. Errors: ConfigError."""
-        from seedframe.config import load_config
-        from seedframe.known_secrets import configured_secrets
+        from seedframe.configuration.config import load_config
+        from seedframe.secrecy.known_secrets import configured_secrets
 
         config = load_config(self.config_path, env=self.env, disabled=self.disabled, named=self.named)
         hide(*configured_secrets(config))
@@ -63,8 +63,8 @@ class Context:
 
     def project(self) -> "Project":
         """The project with its seeds; what they print while they are imported goes to stderr. Errors: ConfigError."""
-        from seedframe.known_secrets import setting_secrets
         from seedframe.project import Project
+        from seedframe.secrecy.known_secrets import setting_secrets
 
         config = self.config()
         with redirect_stdout(sys.stderr):

@@ -11,9 +11,9 @@ import click
 
 from seedframe.emails import normalise_email
 from seedframe.errors import DeclarationError
-from seedframe.handover import Handed
 from seedframe.observer import Observer
 from seedframe.reporting.cells import visible
+from seedframe.secrecy.handover import Handed
 
 
 class PasswordScreen(Observer):

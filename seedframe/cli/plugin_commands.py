@@ -14,9 +14,9 @@ from seedframe.cli.command_context import CommandContext
 from seedframe.cli.masked_stream import masked_stdout
 from seedframe.cli.options import context_of, global_parameters
 from seedframe.errors import ConfigError, HookFailed
-from seedframe.known_secrets import before_import
 from seedframe.plugins.loading import load_extensions
 from seedframe.plugins.manager import SeedManager
+from seedframe.secrecy.known_secrets import before_import
 
 _LOADED: Final = "commands of plugins"
 _CHOSEN: Final = "command of a plugin"

@@ -11,22 +11,22 @@ from seedframe.cli.options import COULD_NOT_RUN, Context, add_global_options, fo
 from seedframe.cli.plugins_lock import lock
 from seedframe.cli.printing import page_of, print_lines
 from seedframe.cli.problems import print_problems, problem_document
-from seedframe.config_file import place_of
-from seedframe.config_schema import SEEDS
+from seedframe.configuration.config_file import place_of
+from seedframe.configuration.config_schema import SEEDS
 from seedframe.errors import DiscoveryError, NoSeeds, Problem
-from seedframe.masking import masked
 from seedframe.reporting.cells import visible
 from seedframe.reporting.changes import INDENT
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import print_utf8
 from seedframe.reporting.page import Line, Page, Style, Whole, folded, line_width
 from seedframe.reporting.text import problem_lines
+from seedframe.secrecy.masking import masked
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.plugins.installed import Distribution
     from seedframe.project import Project
 
@@ -117,8 +117,8 @@ def _unheeded(dist: "Distribution", entry_point: "EntryPoint", project: "Project
 
 def _loaded(dist: "Distribution", name: str, project: "Project") -> dict[str, Any]:
     """What an entry point has that was imported, and what is wrong with it; nothing of one that was not."""
-    from seedframe.contract import ARGUMENTS
-    from seedframe.hooks import has_hook
+    from seedframe.loading.contract import ARGUMENTS
+    from seedframe.seeding.hooks import has_hook
 
     for seed in project.seeds:
         if seed.label == name and seed.origin == dist.origin:

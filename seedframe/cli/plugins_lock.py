@@ -12,7 +12,7 @@ from seedframe.plugins.lockfile import LOCK_NAME, Lock, read_lock
 from seedframe.reporting.cells import visible
 
 if TYPE_CHECKING:
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.plugins.installed import Distribution
 
 

@@ -11,11 +11,11 @@ import click
 from seedframe.cli.options import Context
 from seedframe.cli.printing import page_of
 from seedframe.errors import HookFailed, Problem, SeedframeError
-from seedframe.masked_report import masked_problem
 from seedframe.reporting.cells import visible
 from seedframe.reporting.output import print_text
 from seedframe.reporting.text import problem_lines, text_of
-from seedframe.tracebacks import deepest, describe, render
+from seedframe.secrecy.masked_report import masked_problem
+from seedframe.secrecy.tracebacks import deepest, describe, render
 
 if TYPE_CHECKING:
     from seedframe.cli.plugin_commands import Chosen

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from seedframe.cli.options import Context
 from seedframe.cli.signals import require_going
-from seedframe.handover import Handed
-from seedframe.masking import masked
 from seedframe.observer import Observer
 from seedframe.report import Mode, Report, ResourceOutcome, SeedOutcome
 from seedframe.reporting.cells import visible
 from seedframe.reporting.changes import resource_text
 from seedframe.reporting.words import counts_text, number
+from seedframe.secrecy.handover import Handed
+from seedframe.secrecy.masking import masked
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ import click
 
 from seedframe.cli.closed import ClosedOutput
 from seedframe.cli.options import Context, OutputPath
-from seedframe.durations import Misfit, parse_duration
+from seedframe.configuration.durations import Misfit, parse_duration
 from seedframe.errors import ReportNotWritten, UsageError
 from seedframe.log import logger
-from seedframe.masking import masked
 from seedframe.plugins.contributions import unknown
 from seedframe.plugins.manager import SeedManager
 from seedframe.project import Project
@@ -23,7 +22,8 @@ from seedframe.report import Report
 from seedframe.reporting.formats import BUILT_IN, Reporter
 from seedframe.reporting.output import check_writable, page_for, print_text, print_utf8, write_file
 from seedframe.reporting.page import Page
-from seedframe.tracebacks import describe, render
+from seedframe.secrecy.masking import masked
+from seedframe.secrecy.tracebacks import describe, render
 
 _CANNOT: Final = "cannot write it: "
 _FORMATS: Final = {reporter.name: reporter for reporter in BUILT_IN}

@@ -2,10 +2,10 @@
 
 import click
 
-from seedframe.account_options import PasswordOptions
 from seedframe.cli.options import Context, global_options, selection_options
 from seedframe.cli.progress import watching
 from seedframe.cli.reports import Destination, deliver, report_options
+from seedframe.configuration.account_options import PasswordOptions
 from seedframe.options import Selection, VerifyOptions
 
 

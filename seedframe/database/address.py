@@ -12,7 +12,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from seedframe.config import DatabaseConfig
+from seedframe.configuration.config import DatabaseConfig
 from seedframe.database.tls import verified
 from seedframe.errors import ConfigError, did_you_mean
 from seedframe.secrets import Secret

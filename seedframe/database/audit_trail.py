@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from seedframe.audit_chain import FORM, Inspection, Link, RowsDigest, entry_hash, run_digest
+from seedframe.database.audit_chain import FORM, Inspection, Link, RowsDigest, entry_hash, run_digest
 from seedframe.database.ledger import Ledger
 from seedframe.errors import LedgerError
 from seedframe.history import Broken, ChainCheck, ChainHead, ChangedRow

@@ -10,6 +10,7 @@ import psycopg
 
 from seedframe.account_run import AccountRun
 from seedframe.changes import Finding, Severity
+from seedframe.configuration.limits import Limits
 from seedframe.database.account_versions import keep_password_version, password_version
 from seedframe.database.baselines import Baselines, BaselineStore
 from seedframe.database.catalog import LEDGER_SCHEMA, Catalog, is_of_ledger
@@ -25,9 +26,8 @@ from seedframe.database.table import Table
 from seedframe.database.validation import Validation
 from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed, SeedframeError
-from seedframe.limits import Limits
-from seedframe.masking import tells
 from seedframe.recorder import Recorder
+from seedframe.secrecy.masking import tells
 from seedframe.sources.files import BUILT_IN
 from seedframe.verdicts import Baseline, OnConflict
 

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from seedframe.config import Config
+from seedframe.configuration.config import Config
 from seedframe.database.address import Address, configured_address, parse_address
 from seedframe.database.connection_problems import connection_problem
 from seedframe.database.one_statement import OneStatementCursor

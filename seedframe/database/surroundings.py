@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from seedframe.changes import Finding, Severity
+from seedframe.configuration.limits import Limits
 from seedframe.database.baselines import BaselineStore
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowids import RowIds
-from seedframe.limits import Limits
 from seedframe.recorder import ResourceDigests
 from seedframe.verdicts import OnConflict
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from psycopg import sql
 
 from seedframe.changes import Finding, rows_text
+from seedframe.configuration.limits import Limit
 from seedframe.database.cascades import Effect, effects_of
 from seedframe.database.column_sql import equals
 from seedframe.database.declared import Shape
@@ -14,7 +15,6 @@ from seedframe.database.source import Source
 from seedframe.database.surroundings import Surroundings
 from seedframe.database.table import Table
 from seedframe.errors import ConstraintViolated, DeclarationError, TooManyChanges
-from seedframe.limits import Limit
 
 
 def effects_on_others(session: Session, table: Table, rows: RowIds, around: Surroundings) -> list[Effect]:

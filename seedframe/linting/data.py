@@ -17,7 +17,7 @@ from seedframe.linting.texts import field_column, hidden_in, may_hide
 from seedframe.repeats import Repeats
 from seedframe.resources.names import absent_fields, misnamed
 from seedframe.resources.values import Column, Ref, Sql
-from seedframe.tracebacks import describe
+from seedframe.secrecy.tracebacks import describe
 
 if TYPE_CHECKING:
     from seedframe.resources.rows_spec import RowsSpec

@@ -6,16 +6,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from seedframe.errors import BadData, DeclarationError, Problem, SeedframeError
-from seedframe.hooks import asks_for, call, has_hook
 from seedframe.linting.calls import Call, NotWritten, call_of, calls_in
 from seedframe.linting.found import Collector, Place
 from seedframe.linting.modules import kind_of, place_of
 from seedframe.linting.python_source import PythonSource
-from seedframe.own_files import OwnFiles
+from seedframe.loading.own_files import OwnFiles
 from seedframe.plugins.manager import SeedManager
 from seedframe.resources.repeated import declared_twice
+from seedframe.secrecy.tracebacks import describe
 from seedframe.seed import Seed
-from seedframe.tracebacks import describe
+from seedframe.seeding.hooks import asks_for, call, has_hook
 
 if TYPE_CHECKING:
     from seedframe.resources.protocol import Resource

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from seedframe.contract import hook_mistakes, read_constants
 from seedframe.errors import Problem
 from seedframe.linting.found import Collector, Place
 from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.linting.rules import BY_NAME
 from seedframe.linting.stand_in import stand_in
+from seedframe.loading.contract import hook_mistakes, read_constants
 
 _WHERE: Final = re.compile(r"(?P<file>.*?)(?::(?P<line>\d+))?(?::(?P<column>\d+))?(?:, (?!.*[/\\]).*)?", re.DOTALL)
 

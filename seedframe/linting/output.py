@@ -8,9 +8,9 @@ from typing import Any
 from seedframe import __version__
 from seedframe.linting.found import Found, files_of
 from seedframe.linting.rules import BY_NAME, Rule
-from seedframe.masking import masked
 from seedframe.reporting.cells import visible
 from seedframe.reporting.page import Line, Page, Span, Whole, folded, line_width
+from seedframe.secrecy.masking import masked
 
 SCHEMA_VERSION = 1
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from seedframe.config import Config
+from seedframe.configuration.config import Config
+from seedframe.configuration.seed_option import RESERVED, read_options
+from seedframe.configuration.settings import declaration_problems
+from seedframe.configuration.toml_lines import key_lines, line_of
 from seedframe.discovery import unknown_tables
 from seedframe.errors import DiscoveryError, NoSeeds, Problem, SeedImportFailed
 from seedframe.linting.data import RowsCheck
@@ -20,10 +23,7 @@ from seedframe.linting.targets import Target, undisturbed
 from seedframe.ordering import is_about_order, requirement_problems
 from seedframe.resources.environments import limited_to
 from seedframe.seed import Seed
-from seedframe.seed_option import RESERVED, read_options
-from seedframe.settings import declaration_problems
 from seedframe.sources.files import BUILT_IN
-from seedframe.toml_lines import key_lines, line_of
 
 _DATA: Final = re.compile(r"\.(?:csv|tsv|json|jsonl|ndjson|toml|ya?ml|parquet)(?:\.(?:gz|bz2|xz))?$", re.IGNORECASE)
 # What a plugin is to blame for, or whoever installs it.

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from seedframe.errors import did_you_mean
-from seedframe.hooks import has_hook
 from seedframe.linting.calls import called
 from seedframe.linting.data import RowsCheck, key_text
 from seedframe.linting.declared import Declared, Looked
 from seedframe.linting.found import Collector, Place
 from seedframe.resources.values import Column, Ref
+from seedframe.seeding.hooks import has_hook
 
 if TYPE_CHECKING:
     from seedframe.sources.records import Block

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seedframe.config import DEFAULT_ENV, DOTENV, NO_AUTOLOAD, Config, load_config
-from seedframe.config_file import PYPROJECT, has_config
-from seedframe.dotenv import read_dotenv
+from seedframe.configuration.config import DEFAULT_ENV, DOTENV, NO_AUTOLOAD, Config, load_config
+from seedframe.configuration.config_file import PYPROJECT, has_config
+from seedframe.configuration.dotenv import read_dotenv
 from seedframe.errors import NoSeeds, UnknownSeed, did_you_mean
-from seedframe.known_secrets import configured_secrets, looking_in, variable_secrets
 from seedframe.linting.found import Found
 from seedframe.linting.project import Linted, lint_target
 from seedframe.linting.python_source import PythonSources
 from seedframe.linting.rules import chosen
 from seedframe.linting.targets import PluginFolder, plugin_folder, plugin_target, project_target
-from seedframe.masking import hide
 from seedframe.plugins.manager import Trace
+from seedframe.secrecy.known_secrets import configured_secrets, looking_in, variable_secrets
+from seedframe.secrecy.masking import hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ import ast
 from types import ModuleType
 from typing import Any
 
-from seedframe.contract import CONSTANTS
 from seedframe.linting.python_source import PythonSource
+from seedframe.loading.contract import CONSTANTS
 
 
 def stand_in(source: PythonSource) -> ModuleType | None:

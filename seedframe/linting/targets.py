@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from packaging.utils import canonicalize_name
 
-from seedframe.config import DEFAULT_ENV, Config, DatabaseConfig
+from seedframe.configuration.config import DEFAULT_ENV, Config, DatabaseConfig
 from seedframe.discovery import Discovery, discover_source
 from seedframe.errors import ConfigError, DiscoveryError, NoSeeds
-from seedframe.known_secrets import hide_declared
 from seedframe.linting.python_source import PythonSource, PythonSources
 from seedframe.ordering import arrange
 from seedframe.plugins.entry_values import ForeignEntryPoint, module_of
 from seedframe.plugins.locked_import import release
 from seedframe.project import Project
+from seedframe.secrecy.known_secrets import hide_declared
+from seedframe.secrecy.written_settings import settings_of_files
 from seedframe.seed import Seed
-from seedframe.written_settings import settings_of_files
 
 if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution

@@ -10,7 +10,7 @@ from seedframe.errors import DiscoveryError, SeedframeError, did_you_mean
 from seedframe.log import logger
 from seedframe.plugins.kinds import Kinds
 from seedframe.plugins.wrappers import HINT, BadWrapper
-from seedframe.tracebacks import describe, render
+from seedframe.secrecy.tracebacks import describe, render
 
 if TYPE_CHECKING:
     import click

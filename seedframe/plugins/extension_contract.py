@@ -7,9 +7,9 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from seedframe import hookspecs
-from seedframe.contract import ARGUMENTS, Place, hook_functions, hook_options, members, signature_mistakes
 from seedframe.errors import HookMistake, Problem
-from seedframe.seed_names import nearest_seed_name
+from seedframe.loading.contract import ARGUMENTS, Place, hook_functions, hook_options, members, signature_mistakes
+from seedframe.loading.seed_names import nearest_seed_name
 
 PREFIX: Final = "seedframe_"
 

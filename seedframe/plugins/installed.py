@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from seedframe.config import NO_AUTOLOAD, Config
+from seedframe.configuration.config import NO_AUTOLOAD, Config
 from seedframe.errors import DiscoveryError, PluginMissing
 from seedframe.plugins.lockfile import Lock, LockedPlugin, read_lock
 from seedframe.plugins.locking import what_to_do, why_not

@@ -8,21 +8,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from seedframe.config import Config
+from seedframe.configuration.config import Config
 from seedframe.errors import (
     DiscoveryError,
     HookMistake,
     SeedframeError,
     SeedImportFailed,
 )
-from seedframe.known_secrets import hide_declared
+from seedframe.loading.seed_loading import import_code, loaded, looked_at
 from seedframe.log import logger
 from seedframe.plugins.contributions import guarded, unknown
 from seedframe.plugins.entry_values import why_not_imported
 from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
+from seedframe.secrecy.known_secrets import hide_declared
+from seedframe.secrecy.written_settings import settings_of_files
 from seedframe.seed import Seed
-from seedframe.seed_loading import import_code, loaded, looked_at
-from seedframe.written_settings import settings_of_files
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from seedframe.config_file import shown_path
+from seedframe.configuration.config_file import shown_path
 from seedframe.errors import ConfigError
 
 LOCK_NAME: Final = "seedframe.lock"

@@ -11,17 +11,17 @@ import pluggy
 
 from seedframe import hookspecs
 from seedframe.accounts import backends
-from seedframe.contract import hook_options, is_unmarked_hook
 from seedframe.errors import HookMistake
+from seedframe.loading.contract import hook_options, is_unmarked_hook
+from seedframe.loading.own_files import OwnFiles
 from seedframe.markers import PROJECT, hookimpl
-from seedframe.own_files import OwnFiles
 from seedframe.plugins import kinds
 from seedframe.plugins.contributions import Contributions
 from seedframe.plugins.extension_contract import extension_mistakes, is_extension_hook
 from seedframe.plugins.wrappers import BadWrapper, watched
 from seedframe.reporting import formats as report_formats
+from seedframe.secrecy.tracebacks import deepest
 from seedframe.sources import formats as file_formats
-from seedframe.tracebacks import deepest
 
 Trace: TypeAlias = Callable[[str, tuple[str, ...], float], None]
 """Is told of a call of a hook: its name, the seeds ("seed:core") and extensions it reached, and the seconds it took."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seedframe.config import Config
+from seedframe.configuration.config import Config
 from seedframe.errors import DiscoveryError, SeedframeError
 from seedframe.plugins.contributions import guarded
 from seedframe.plugins.manager import SeedManager

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from seedframe.handover import Handed
 from seedframe.log import logger
 from seedframe.observer import Observer
 from seedframe.plugins.manager import SeedManager
 from seedframe.plugins.wrappers import HINT, BadWrapper
 from seedframe.report import Report, ResourceOutcome, SeedOutcome
+from seedframe.secrecy.handover import Handed
+from seedframe.secrecy.tracebacks import describe, render
 from seedframe.seed import Seed
-from seedframe.tracebacks import describe, render
 
 
 def observed(plugins: SeedManager, observer: Observer, env: str) -> Observer:

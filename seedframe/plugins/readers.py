@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seedframe.errors import BadData, SeedframeError
 from seedframe.log import logger
+from seedframe.secrecy.tracebacks import describe, one_line, render
 from seedframe.sources.formats import FileFormat, HowToRead, Read, Row
 from seedframe.sources.records import Records
 from seedframe.sources.texts import TextFile
-from seedframe.tracebacks import describe, one_line, render
 
 if TYPE_CHECKING:
     from seedframe.plugins.manager import SeedManager

@@ -10,7 +10,7 @@ from seedframe.report import SeedOutcome, Status
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
-    from seedframe.config import Config
+    from seedframe.configuration.config import Config
     from seedframe.plugins.installed import Distribution
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from functools import partial, wraps
 from typing import Any, Final, TypeAlias
 
-from seedframe.contract import ARGUMENTS
+from seedframe.loading.contract import ARGUMENTS
 
 Results: TypeAlias = list[Any]
 

@@ -16,7 +16,7 @@ from psycopg.adapt import PyFormat
 from psycopg.types.json import Json, Jsonb
 
 from seedframe.database.table import TableColumn
-from seedframe.masking import hide
+from seedframe.secrecy.masking import hide
 from seedframe.secrets import Secret
 from seedframe.sources.records import JsonLiteral
 

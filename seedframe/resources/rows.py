@@ -6,14 +6,14 @@ from importlib.resources.abc import Traversable
 from typing import Any, get_args
 
 from seedframe.changes import Changes, Finding, Severity, rows_text
+from seedframe.configuration.durations import Misfit
+from seedframe.configuration.limits import Limit, Limits, parse_limit
 from seedframe.database.catalog import is_of_ledger, written_name
 from seedframe.database.db import Db
 from seedframe.database.declared import Mode, Shape
 from seedframe.database.rowset import Rowset
 from seedframe.database.statements import unfit_expression, unreadable_sql
-from seedframe.durations import Misfit
 from seedframe.errors import DeclarationError, MissingTable, did_you_mean
-from seedframe.limits import Limit, Limits, parse_limit
 from seedframe.resources.binding import Binding, without_rows
 from seedframe.resources.environments import environments_of, only_in
 from seedframe.resources.rows_spec import RowsSpec

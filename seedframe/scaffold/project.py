@@ -8,7 +8,7 @@ from typing import Final
 
 import tomli_w
 
-from seedframe.config import load_config
+from seedframe.configuration.config import load_config
 from seedframe.errors import UsageError
 from seedframe.project import Project
 from seedframe.scaffold.files import render, require_free, write_new

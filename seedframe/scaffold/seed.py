@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seedframe.config import Config
+from seedframe.configuration.config import Config
 from seedframe.errors import UsageError
 from seedframe.plugins.manager import SEED_NAME
 from seedframe.scaffold.files import render, write_new

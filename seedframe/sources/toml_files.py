@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from seedframe.configuration.toml_lines import key_lines, table_lines
 from seedframe.errors import BadData
 from seedframe.sources.records import Records, Report, keyed_records, refuse
 from seedframe.sources.texts import TextFile
-from seedframe.toml_lines import key_lines, table_lines
 
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 

@@ -9,9 +9,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from seedframe.config_file import has_config
+from seedframe.configuration.config_file import has_config
 from seedframe.errors import ConfigError, UnknownSeed, UsageError, did_you_mean
-from seedframe.migrations import run_migrations
+from seedframe.operations.migrations import run_migrations
 from seedframe.plugins.manager import SEED_NAME
 from seedframe.secrets import Secret
 from seedframe.testing.databases import Database, existing, server_for_tests

@@ -11,13 +11,13 @@ from psycopg import Error as ServerError
 from seedframe.changes import Change, Marker, key_text
 from seedframe.markers import hookimpl
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
-from seedframe.own_code import is_built_in
 from seedframe.project import Project
 from seedframe.report import Report, ResourceOutcome
 from seedframe.resources.extension import Extension
 from seedframe.resources.rows import Rows
 from seedframe.resources.tables import Tables
 from seedframe.seed import Seed
+from seedframe.seeding.own_code import is_built_in
 from seedframe.testing import sql
 from seedframe.testing.at_once import OVERLAP_S, at_once
 from seedframe.testing.databases import Database

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from seedframe.observer import Observer
 
 if TYPE_CHECKING:
-    from seedframe.handover import Handed
+    from seedframe.secrecy.handover import Handed
 
 
 class Quietly(Observer):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import tomli_w
 
-from seedframe.config import load_config
-from seedframe.config_file import FILE_NAME
-from seedframe.config_schema import merge
+from seedframe.configuration.config import load_config
+from seedframe.configuration.config_file import FILE_NAME
+from seedframe.configuration.config_schema import merge
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.project import Project

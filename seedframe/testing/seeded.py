@@ -11,9 +11,9 @@ import psycopg
 import sqlalchemy
 from sqlalchemy.pool import StaticPool
 
-from seedframe.config import Config, load_config
+from seedframe.configuration.config import Config, load_config
 from seedframe.errors import MigrationFailed, SeedframeError
-from seedframe.migrations import run_migrations
+from seedframe.operations.migrations import run_migrations
 from seedframe.project import Project
 from seedframe.secrets import Secret
 from seedframe.testing.databases import Database

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 from psycopg import Error as ServerError
 
 from seedframe.changes import CHECK_RESOURCE, Change, Marker, key_text
-from seedframe.hooks import has_hook
 from seedframe.report import Report
 from seedframe.seed import Seed
+from seedframe.seeding.hooks import has_hook
 from seedframe.testing import sql
 from seedframe.testing.databases import Database
 from seedframe.testing.outcome import DETECTED, MISSED, REPAIRED, ConvergenceError, LeftOut, Mutation

@@ -1,0 +1,1 @@
+"""The modules of seeds and plugins, imported and held against the contract."""

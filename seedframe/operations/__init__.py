@@ -1,0 +1,1 @@
+"""What a project does to its database beside runs: migrating, marking, forgetting."""

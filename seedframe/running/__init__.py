@@ -1,0 +1,1 @@
+"""One run over one target: reading, writing, in transactions, by a saved plan or not."""
