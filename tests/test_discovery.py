@@ -577,6 +577,16 @@ def test_plugins_says_what_is_allowed_and_what_would_allow_it(folder: Write, ins
     assert "seedframe-x  disabled: -p no:seedframe-x" in left_out.stdout
 
 
+@pytest.mark.parametrize("package", ["metadata", "loading"])
+def test_the_line_of_a_plugin_is_named_whatever_its_folder_is_called(
+    folder: Write, install: Install, package: str
+) -> None:
+    files = {f"{package}/__init__.py": "", f"{package}/seed.py": "\n\nraise RuntimeError('at once')\n"}
+    site = install("seedframe-iso", "1.2.0", {"40_iso": f"{package}.seed"}, files)
+    (problem,) = broken(Project.load(folder({"seeds/00_core.py": SEED}, config=ALLOW_ISO))).values()
+    assert f"{site / package / 'seed.py'}:3: " in problem
+
+
 def test_without_plugins_the_metadata_of_what_is_installed_is_not_read(folder: Write, cli: Cli) -> None:
     root = folder(
         {
