@@ -17,8 +17,10 @@ from seedframe.errors import (
     did_you_mean,
 )
 from seedframe.loading.own_files import OwnFiles
+from seedframe.loading.seed_names import SEED_NAME
+from seedframe.plugins.extension_manager import Trace
 from seedframe.plugins.loading import load_extension, load_extensions, plugin_seeds
-from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
+from seedframe.plugins.manager import SeedManager, build_manager
 from seedframe.secrecy.known_secrets import before_import
 from seedframe.seed import Seed
 from seedframe.seeds_folder import local_seeds

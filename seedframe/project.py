@@ -23,7 +23,8 @@ from seedframe.history import ChainCheck, ChainHead, RunRecord
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.ordering import broken, in_order, is_about_order, select, with_requirements
-from seedframe.plugins.manager import SeedManager, Trace
+from seedframe.plugins.extension_manager import Trace
+from seedframe.plugins.manager import SeedManager
 from seedframe.plugins.modified_order import modified_order
 from seedframe.plugins.observing import observed
 from seedframe.report import Report

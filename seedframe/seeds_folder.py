@@ -10,8 +10,7 @@ from seedframe.errors import (
 from seedframe.loading.local_modules import import_seed, open_folder
 from seedframe.loading.own_files import OwnFiles
 from seedframe.loading.seed_loading import loaded
-from seedframe.loading.seed_names import nearest_seed_name
-from seedframe.plugins.manager import SEED_NAME
+from seedframe.loading.seed_names import SEED_NAME, nearest_seed_name
 from seedframe.seed import Seed
 
 

@@ -16,7 +16,7 @@ from seedframe.secrecy.masking import hide
 if TYPE_CHECKING:
     from seedframe.configuration.config import Config
     from seedframe.observer import Observer
-    from seedframe.plugins.manager import Trace
+    from seedframe.plugins.extension_manager import Trace
     from seedframe.project import Project
 
 P = ParamSpec("P")

@@ -14,7 +14,7 @@ from seedframe.linting.project import Linted, lint_target
 from seedframe.linting.python_source import PythonSources
 from seedframe.linting.rules import chosen
 from seedframe.linting.targets import PluginFolder, plugin_folder, plugin_target, project_target
-from seedframe.plugins.manager import Trace
+from seedframe.plugins.extension_manager import Trace
 from seedframe.secrecy.known_secrets import configured_secrets, looking_in, variable_secrets
 from seedframe.secrecy.masking import hide
 

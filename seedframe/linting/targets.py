@@ -28,8 +28,9 @@ from seedframe.secrecy.written_settings import settings_of_files
 from seedframe.seed import Seed
 
 if TYPE_CHECKING:
+    from seedframe.plugins.extension_manager import Trace
     from seedframe.plugins.installed import Distribution
-    from seedframe.plugins.manager import SeedManager, Trace
+    from seedframe.plugins.manager import SeedManager
 
 _PYPROJECT: Final = "pyproject.toml"
 _GROUP: Final = "seedframe"

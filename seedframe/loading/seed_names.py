@@ -1,4 +1,9 @@
-"""The name of a seed as files and entry points have it, made of what is nearly one."""
+"""The name of a seed as files and entry points have it: what it must be, and what is nearly one."""
+
+import re
+from typing import Final
+
+SEED_NAME: Final = re.compile(r"(?P<number>[0-9]+)_(?P<name>[A-Za-z][A-Za-z0-9_]*)")
 
 
 def nearest_seed_name(word: str) -> tuple[str, str]:

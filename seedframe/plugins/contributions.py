@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import click
 
     from seedframe.accounts.chosen import BackendFactory
-    from seedframe.plugins.manager import SeedManager
+    from seedframe.plugins.extension_manager import ExtensionManager
     from seedframe.reporting.formats import Reporter
     from seedframe.resources.protocol import Resource
     from seedframe.sources.formats import FileFormat
@@ -30,7 +30,7 @@ _METHODS: Final = ("describe", "diff", "delete", "write")
 class Contributions:
     """What the extensions of one project add to it, asked for when it is needed. Each raises DiscoveryError."""
 
-    def __init__(self, plugins: "SeedManager") -> None:
+    def __init__(self, plugins: "ExtensionManager") -> None:
         self._plugins = plugins
         self._owners: dict[tuple[str, str], str] = {}
 
@@ -154,7 +154,7 @@ class Contributions:
                 yield key, who, result
 
 
-def guarded(plugins: "SeedManager", name: str, hook: str, **arguments: Any) -> list[Any]:
+def guarded(plugins: "ExtensionManager", name: str, hook: str, **arguments: Any) -> list[Any]:
     """Call one extension's hook; what it raises is one line that names it.
 
     Errors: DiscoveryError; SeedframeError as raised, with the extension named.

@@ -13,9 +13,9 @@ from packaging.version import InvalidVersion, Version
 
 from seedframe.configuration.config import NO_AUTOLOAD, Config
 from seedframe.errors import DiscoveryError, PluginMissing
+from seedframe.loading.seed_names import SEED_NAME
 from seedframe.plugins.lockfile import Lock, LockedPlugin, read_lock
 from seedframe.plugins.locking import what_to_do, why_not
-from seedframe.plugins.manager import SEED_NAME
 from seedframe.plugins.offered import Offer, offers
 
 _PREFIX: Final = "seedframe-"

@@ -16,10 +16,12 @@ from seedframe.errors import (
     SeedImportFailed,
 )
 from seedframe.loading.seed_loading import import_code, loaded, looked_at
+from seedframe.loading.seed_names import SEED_NAME
 from seedframe.log import logger
 from seedframe.plugins.contributions import guarded, unknown
 from seedframe.plugins.entry_values import why_not_imported
-from seedframe.plugins.manager import SEED_NAME, SeedManager, Trace, build_manager
+from seedframe.plugins.extension_manager import Trace
+from seedframe.plugins.manager import SeedManager, build_manager
 from seedframe.secrecy.known_secrets import hide_declared
 from seedframe.secrecy.written_settings import settings_of_files
 from seedframe.seed import Seed

@@ -12,13 +12,13 @@ from seedframe.sources.records import Records
 from seedframe.sources.texts import TextFile
 
 if TYPE_CHECKING:
-    from seedframe.plugins.manager import SeedManager
+    from seedframe.plugins.extension_manager import ExtensionManager
 
 _END: Final = object()
 _SHAPE: Final = 'yield the number of the line and the fields by name: yield 7, {"code": "A"}'
 
 
-def blamed(entry: FileFormat, plugins: "SeedManager", key: str) -> FileFormat:
+def blamed(entry: FileFormat, plugins: "ExtensionManager", key: str) -> FileFormat:
     """The format of an extension, read so that each mistake is a BadData with the file, the line and whose it is.
 
     Args:
@@ -31,7 +31,7 @@ def blamed(entry: FileFormat, plugins: "SeedManager", key: str) -> FileFormat:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    plugins: "SeedManager"
+    plugins: "ExtensionManager"
     key: str
     read: Read
 

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 from seedframe.errors import UsageError
-from seedframe.plugins.manager import SEED_NAME
+from seedframe.loading.seed_names import SEED_NAME
 from seedframe.scaffold.made import HIGHEST_NUMBER
 
 _SEED: Final = re.compile(r"[a-z][a-z0-9_]*")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from seedframe.configuration.config import Config
 from seedframe.errors import UsageError
-from seedframe.plugins.manager import SEED_NAME
+from seedframe.loading.seed_names import SEED_NAME
 from seedframe.scaffold.files import render, write_new
 from seedframe.scaffold.made import Made
 from seedframe.scaffold.names import seed_name

@@ -11,8 +11,8 @@ from typing import Any
 
 from seedframe.configuration.config_file import has_config
 from seedframe.errors import ConfigError, UnknownSeed, UsageError, did_you_mean
+from seedframe.loading.seed_names import SEED_NAME
 from seedframe.operations.migrations import run_migrations
-from seedframe.plugins.manager import SEED_NAME
 from seedframe.secrets import Secret
 from seedframe.testing.databases import Database, existing, server_for_tests
 from seedframe.testing.outcome import Convergence
