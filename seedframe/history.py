@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from seedframe.changes import Counts
 from seedframe.errors import Problem
+
+FORGOTTEN: Final = "forgotten"
+"""The status of a seed, and of the run, by which the ledger forgot what it knew of the seed."""
+MARKED: Final = "marked"
+"""The status of a run that marked the database as that of an environment; it has no seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class SeedRecord:
 
     Attributes:
         seed: the seed's name.
-        status: the status the seed ended with, as the report had it: "in_sync", "changed", "failed" …
+        status: the status the seed ended with, as the report had it: "in_sync", "changed", "failed" …; or "forgotten".
         counts: rows (or other things) created, updated, deleted, and found as declared.
         duration_s: seconds by a monotonic clock.
         error: why it failed; None where it did not.
@@ -86,11 +91,11 @@ class RunRecord:
         id: the run's number, rising.
         started_at: by the database's clock.
         finished_at: by the database's clock; None where the run never got to its end.
-        command: "apply".
-        mode: "apply"; dry runs and rehearsals leave nothing in the ledger.
+        command: "apply", "forget" or "db mark".
+        mode: "apply", "forget" or "mark"; dry runs and rehearsals leave nothing in the ledger.
         env: the name of the environment.
-        status: the worst of its seeds, as the report had it; or "running", "interrupted" (by a signal), or "lost": it
-            has no end, and nobody is at work on it any more.
+        status: the worst of its seeds, as the report had it; "forgotten"; "marked"; or "running", "interrupted" (by a
+            signal), or "lost": it has no end, and nobody is at work on it any more.
         version: seedframe's version.
         who: the operating system's user.
         host: the machine seedframe ran on.

@@ -622,3 +622,41 @@ def test_forget_drops_what_the_ledger_keeps_and_nothing_else(applied: Folder, sq
     assert done.stdout == "reference: 1 baseline dropped; its rows stay in the database\n"
     assert sql("select count(*) from medications") == [(2,)]
     assert applied.run("verify").returncode == 0
+
+
+def test_what_was_forgotten_is_an_entry_of_the_trail(applied: Folder, sql: Sql) -> None:
+    (applied.path / "seeds" / "20_reference.py").rename(applied.path / "seeds" / "30_other.py")
+    assert applied.run("forget", "reference").returncode == 0
+    listed = applied.run("history").stdout.splitlines()
+    assert re.search(r" forget +forgotten .*  reference: no longer known$", listed[1])
+    shown = applied.run("history", "2").stdout
+    assert re.search(
+        r"\n✓ reference  forgotten +[0-9.]+s  1 baseline dropped; its rows stay\n    entry 2  hash ", shown
+    )
+    assert shown.endswith("\n\nreference: no longer known\n")
+    record = json.loads(applied.run("history", "2", "--format", "json").stdout)["run"]
+    assert (record["command"], record["status"], record["arguments"]) == (
+        "forget",
+        "forgotten",
+        {"seeds": ["reference"], "baselines": 1},
+    )
+    assert record["seeds"][0]["origin"] == "seeds/20_reference.py"
+    whole = applied.run("history", "--check")
+    assert (whole.returncode, "2 entries" in whole.stdout) == (0, True), whole
+
+
+@pytest.mark.parametrize(
+    ("tampering", "told"),
+    [
+        ("update seedframe.outcome set origin = 'x' where status = 'forgotten'", "entry 2 (run 2, seed reference)"),
+        ("update seedframe.outcome set position = null where status = 'forgotten'", "run 2, seed reference, has an"),
+        ("update seedframe.run set status = 'in_sync' where status = 'forgotten'", "run 2 is entered as in_sync"),
+        ("update seedframe.run set arguments = '{}' where status = 'forgotten'", "run 2"),
+    ],
+)
+def test_what_was_forgotten_cannot_be_edited_unseen(applied: Folder, sql: Sql, tampering: str, told: str) -> None:
+    (applied.path / "seeds" / "20_reference.py").rename(applied.path / "seeds" / "30_other.py")
+    assert applied.run("forget", "reference").returncode == 0
+    sql(f"set session_replication_role = replica; {tampering}")
+    checked = applied.run("history", "--check")
+    assert (checked.returncode, told in checked.stdout) == (1, True), checked

@@ -105,12 +105,15 @@ def test_reading_needs_no_upgrade_and_makes_none(folder: Folder, sql: Sql, earli
     assert version(sql) == earlier
 
 
-def test_forget_works_before_the_upgrade(folder: Folder, sql: Sql, earlier: int) -> None:
+@pytest.mark.usefixtures("earlier")
+def test_forget_upgrades_as_it_is_entered(folder: Folder, sql: Sql) -> None:
     (folder.path / "seeds/10_a.py").unlink()
     folder.write({"seeds/20_b.py": "def verify():\n    return ()\n"})
     assert folder.run("forget", "a").returncode == 0
     assert sql("select count(*) from seedframe.applied_seed") == [(0,)]
-    assert version(sql) == earlier
+    assert version(sql) == _NEWEST
+    assert sql("select seed from seedframe.outcome where status = 'forgotten' and position is not null") == [("a",)]
+    assert folder.run("history", "--check").returncode == 0
 
 
 def test_several_upgrade_at_once(folder: Folder, sql: Sql, database: str) -> None:

@@ -293,6 +293,10 @@ def test_the_mark_is_shown_and_changed_on_purpose(folder: Folder, sql: Sql) -> N
     assert is_refused(apply(folder, env="production"))
     again = folder.run("db", "mark", "development", "--yes")
     assert (again.returncode, "before" in again.stdout) == (0, False)
+    listed = [line.split("  ")[-1] for line in folder.run("history").stdout.splitlines()]
+    assert listed[1] == "marked as development"
+    assert "marked as development, before production" in listed
+    assert folder.run("history", "--check").returncode == 0
 
 
 def test_a_database_may_be_marked_before_anything_is_applied(folder: Folder, sql: Sql) -> None:

@@ -63,7 +63,7 @@ SELECT o.run_id, o.seed, o.status
   FROM seedframe.outcome o LEFT JOIN seedframe.run r ON r.id = o.run_id
  WHERE coalesce(r.project, o.project) = $1 AND coalesce(r.target_schema, o.target_schema) = $2 AND o.position IS NULL
    AND (coalesce(o.hash, o.previous_hash, o.run_digest, o.rows_digest) IS NOT NULL
-        OR ((o.created > 0 OR o.updated > 0 OR o.deleted > 0 OR o.status IN ('changed', 'failed'))
+        OR ((o.created > 0 OR o.updated > 0 OR o.deleted > 0 OR o.status IN ('changed', 'failed', 'forgotten'))
             AND NOT (o.resources IS NULL AND r.backend_pid IS NULL
                      AND NOT EXISTS (SELECT FROM seedframe.outcome e WHERE e.position IS NOT NULL AND e.id < o.id))))
  ORDER BY o.id LIMIT 1
@@ -73,8 +73,8 @@ SELECT o.run_id, o.seed, o.status
 _ENDED_OTHERWISE: Final[LiteralString] = """
 SELECT r.id, o.seed, o.status, r.status
   FROM seedframe.run r JOIN seedframe.outcome o ON o.run_id = r.id
- WHERE r.project = $1 AND r.target_schema = $2 AND r.status IN ('changed', 'in_sync', 'skipped')
-   AND (o.status = 'failed' OR o.status = 'changed' AND r.status <> 'changed')
+ WHERE r.project = $1 AND r.target_schema = $2 AND r.status IN ('changed', 'in_sync', 'skipped', 'forgotten')
+   AND (o.status = 'failed' OR o.status IN ('changed', 'forgotten') AND r.status <> o.status)
  ORDER BY o.id LIMIT 1
 """
 

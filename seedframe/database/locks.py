@@ -32,6 +32,11 @@ def _key(text: str) -> int:
     return int.from_bytes(sha256(f"seedframe\0{text}".encode()).digest()[:8], "big", signed=True)
 
 
+def lock_too(session: Session, key: int) -> None:
+    """Take another lock in a transaction that has one; waits until it is free. Whoever has it must want no other."""
+    session.execute("SELECT pg_advisory_xact_lock($1)", [key])
+
+
 def begin_locked(
     session: Session,
     key: int,

@@ -14,7 +14,7 @@ from seedframe.database.audit_trail import AuditTrail
 from seedframe.database.ledger import Ledger
 from seedframe.database.locks import run_lock
 from seedframe.errors import ConstraintViolated, LedgerError, Problem, SeedframeError
-from seedframe.history import ChangedRow, ResourceRecord, RunRecord, SeedRecord
+from seedframe.history import FORGOTTEN, ChangedRow, ResourceRecord, RunRecord, SeedRecord
 from seedframe.report import Status
 
 _SHOWN_ROWS: Final = 20
@@ -156,7 +156,8 @@ class RunLog:
     ) -> None:
         """Enter the outcome of one seed, in the transaction of its changes (or, when it failed, after the rollback).
 
-        One that changed something, or failed, becomes the next entry of the chain: the caller holds the run's lock.
+        One that changed something, failed, or was forgotten, becomes the next entry of the chain: the
+        caller holds the run's lock.
         """
         facts: dict[str, Any] = {
             "seed": seed,
@@ -172,7 +173,7 @@ class RunLog:
             "resources": [_resource_facts(resource) for resource in audited.resources],
             "error": _problem(error),
         }
-        chained = counts.changed > 0 or status == Status.FAILED
+        chained = counts.changed > 0 or status in (Status.FAILED, FORGOTTEN)
         link = self._trail.link(run, facts, audited.rows) if chained else {}
         stored = {**facts, **link, "resources": Jsonb(facts["resources"]), "error": _jsonb(facts["error"])}
         statement = sql.SQL(

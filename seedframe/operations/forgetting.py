@@ -1,10 +1,14 @@
 """Drops what the ledger knows of a seed that is gone, once, also when the connection is lost on the way."""
 
+import time
+
+from seedframe.changes import Counts
 from seedframe.configuration.config import Config
 from seedframe.database.engine import open_target
 from seedframe.database.environment_mark import require_environment
 from seedframe.database.ledger import Ledger
-from seedframe.database.locks import begin_locked, run_lock
+from seedframe.database.locks import begin_locked, ledger_lock, lock_too, run_lock
+from seedframe.database.run_log import Audited, RunLog
 from seedframe.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -14,11 +18,13 @@ from seedframe.errors import (
     UnknownSeed,
     did_you_mean,
 )
+from seedframe.history import FORGOTTEN
 from seedframe.retrying import RECONNECT_S, is_lost, run_again
+from seedframe.running.run_start import run_start
 
 
 def forget(config: Config, name: str) -> int:
-    """Drop a seed's baselines; how many there were.
+    """Drop a seed's baselines, and enter that in the ledger; how many there were.
 
     Errors: UnknownSeed when the ledger does not know it, LedgerError, WrongEnvironment, LockTimeout, ConnectionFailed;
     OutcomeUnknown.
@@ -26,6 +32,7 @@ def forget(config: Config, name: str) -> int:
     with open_target(config) as target:
         session = target.session
         ledger = Ledger(session, project=config.project, baseline_rows=config.baseline_rows)
+        log = RunLog(ledger)
         sent: list[int] = []
 
         def work(_attempt: int) -> int:
@@ -37,7 +44,7 @@ def forget(config: Config, name: str) -> int:
                     return sent[-1]
                 hint = did_you_mean(name, ledger.applied()) or "see seedframe verify"
                 raise UnknownSeed(f"the ledger knows no seed {name!r}", hint=hint)
-            sent.append(ledger.forget(seed))
+            sent.append(_forget(ledger, log, config, seed))
             try:
                 session.commit()
             except OutcomeUnknown as error:
@@ -60,6 +67,26 @@ def forget(config: Config, name: str) -> int:
                 ) from why
 
         return run_again(work, recover=recover)
+
+
+def _forget(ledger: Ledger, log: RunLog, config: Config, seed: str) -> int:
+    """Drop the baselines, and enter that it was done: an entry of the audit trail. Errors: PermissionDenied …"""
+    started = time.monotonic()
+    if not ledger.current:
+        lock_too(ledger.session, ledger_lock())
+        ledger.make_current()
+    origin = ledger.applied()[seed]
+    baselines = ledger.forget(seed)
+    run = log.start(
+        run_start(config, command="forget", mode="forget", arguments={"seeds": [seed], "baselines": baselines})
+    )
+    took = time.monotonic() - started
+    nothing = Audited()
+    log.record(
+        run, seed=seed, origin=origin, status=FORGOTTEN, counts=Counts(), duration_s=took, error=None, audited=nothing
+    )
+    log.finish(run, status=FORGOTTEN, duration_s=took, error=None)
+    return baselines
 
 
 def _known(ledger: Ledger, name: str, env: str) -> str | None:

@@ -9,7 +9,10 @@ from seedframe.database.environment_mark import Mark, change_mark, read_mark
 from seedframe.database.environment_mark import require_environment as require_mark
 from seedframe.database.ledger import Ledger
 from seedframe.database.locks import begin_locked, ledger_lock
+from seedframe.database.run_log import RunLog
 from seedframe.errors import ConfigError
+from seedframe.history import MARKED
+from seedframe.running.run_start import run_start
 
 
 def mark_of(config: Config) -> Mark | None:
@@ -40,8 +43,16 @@ def mark_as(config: Config, env: str) -> Mark | None:
         ledger.make_current()
         before = read_mark(ledger)
         change_mark(ledger, env)
+        _enter(RunLog(ledger), config, before, env)
         ledger.session.commit()
         return before
+
+
+def _enter(log: RunLog, config: Config, before: Mark | None, env: str) -> None:
+    """Enter that it was marked: a run of no seed, in the environment that it is marked as by then."""
+    arguments = {"before": before.env if before is not None else None}
+    run = log.start(run_start(config, command="db mark", mode="mark", arguments=arguments, env=env))
+    log.finish(run, status=MARKED, duration_s=0.0, error=None)
 
 
 def require_name(config: Config, env: str) -> None:

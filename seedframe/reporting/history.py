@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
 from seedframe.changes import Counts
-from seedframe.history import ChangedRow, RunRecord, SeedRecord
+from seedframe.history import FORGOTTEN, MARKED, ChangedRow, RunRecord, SeedRecord
 from seedframe.report import SCHEMA_VERSION, Mode, Status, counts_dict, problem_dict, utc_text
 from seedframe.reporting.cells import key_text, pad, text_width, visible
 from seedframe.reporting.page import Line, Page, Span, Style, Whole, folded, line_width
@@ -27,6 +27,8 @@ _STATUS_STYLES: Final[dict[str, Style]] = {
     Status.CHANGED.value: "good",
     Status.SKIPPED.value: "dim",
     Status.FAILED.value: "bad",
+    FORGOTTEN: "good",
+    MARKED: "good",
 }
 
 
@@ -56,7 +58,7 @@ def _columns(records: Sequence[RunRecord], page: Page) -> list[Column]:
         ),
         column("took", map(_took, records), right=True),
         column("who", (f"{record.who}@{record.host}" for record in records), narrow="left out"),
-        column("changes", (_counts_words(record.counts, record.mode) for record in records)),
+        column("changes", (_changes_words(record) for record in records)),
     ]
 
 
@@ -98,7 +100,8 @@ def record_lines(record: RunRecord, page: Page) -> Iterator[Line]:
         yield from _audit_lines(seed, record, page)
     if record.seeds:
         yield []
-    summary = f"{plural(len(record.seeds), 'seed')}: {_counts_words(record.counts, record.mode)}"
+    seeds = "" if record.status in (FORGOTTEN, MARKED) else f"{plural(len(record.seeds), 'seed')}: "
+    summary = f"{seeds}{_changes_words(record)}"
     yield from folded([(summary, "plain")], page, indent=2)
 
 
@@ -226,7 +229,7 @@ def _seed_dict(seed: SeedRecord) -> dict[str, Any]:
 
 def _mark(seed: SeedRecord, page: Page) -> str:
     signs = signs_for(page)
-    good = seed.status in {Status.IN_SYNC.value, Status.CHANGED.value}
+    good = seed.status in {Status.IN_SYNC.value, Status.CHANGED.value, FORGOTTEN}
     return signs.good if good else signs.skipped if seed.status == Status.SKIPPED.value else signs.bad
 
 
@@ -241,7 +244,19 @@ def _status_words(status: str) -> str:
 def _seed_words(seed: SeedRecord, record: RunRecord) -> str:
     if seed.status == Status.SKIPPED.value:
         return ""
+    if seed.status == FORGOTTEN:
+        return f"{plural(record.arguments.get('baselines', 0), 'baseline')} dropped; its rows stay"
     return "rolled back" if seed.status == Status.FAILED.value else _counts_words(seed.counts, record.mode)
+
+
+def _changes_words(record: RunRecord) -> str:
+    """What a run did, in a few words."""
+    if record.status == FORGOTTEN:
+        return f"{', '.join(record.arguments.get('seeds', ()))}: no longer known"
+    if record.status == MARKED:
+        before = record.arguments.get("before")
+        return f"marked as {record.env}" + (f", before {before}" if before and before != record.env else "")
+    return _counts_words(record.counts, record.mode)
 
 
 def _counts_words(counts: Counts, mode: str) -> str:

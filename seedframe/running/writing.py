@@ -1,7 +1,5 @@
 """A run that writes: apply and rehearsal, each seed in a transaction of its own, or all of them in one."""
 
-import getpass
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +8,6 @@ from typing import Final
 
 import psycopg
 
-from seedframe import __version__
 from seedframe.changes import Finding
 from seedframe.database.environment_mark import mark_first, require_environment
 from seedframe.database.guard import Guard
@@ -18,13 +15,13 @@ from seedframe.database.ledger import Ledger
 from seedframe.database.lock_holders import named
 from seedframe.database.locks import ledger_lock
 from seedframe.database.planned import PlannedRows
-from seedframe.database.run_log import Audited, RunLog, RunStart
+from seedframe.database.run_log import Audited, RunLog
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedError, SeedframeError, TransactionEnded
 from seedframe.report import SeedOutcome, Status, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
-from seedframe.running.revision import revision_of
 from seedframe.running.run import Run
+from seedframe.running.run_start import run_start
 from seedframe.running.transactions import Commit, Transactions
 from seedframe.secrecy.masked_report import masked_outcome, masked_problem, masked_row
 from seedframe.secrecy.masking import masked
@@ -107,14 +104,10 @@ class Writing:
             mark_first(self._ledger, env)
         options = self._run.options
         self._run.id = run = self._log.start(
-            RunStart(
-                env=env,
+            run_start(
+                self._run.config,
                 command=self._run.command,
                 mode=self._run.mode,
-                version=__version__,
-                os_user=_os_user(),
-                host=socket.gethostname(),
-                revision=revision_of(self._run.config.root),
                 arguments={
                     "seeds": list(options.selection.names),
                     "tags": list(options.selection.tags),
@@ -400,10 +393,3 @@ def _is_of_the_run(error: SeedframeError) -> bool:
 
 def _error_finding(outcome: SeedOutcome) -> Problem | None:
     return next((Problem("finding", finding.text) for finding in outcome.findings if finding.severity == "error"), None)
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
