@@ -204,6 +204,14 @@ def case_blind(sql: Sql) -> str:
     return "blind"
 
 
+@pytest.fixture
+def nulls(server: Server) -> str:
+    """What makes NULL equal to NULL in a unique index."""
+    if server.major < 15:
+        pytest.skip("NULLS NOT DISTINCT came with PostgreSQL 15")
+    return "nulls not distinct"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a command left: its exit code and what it printed."""

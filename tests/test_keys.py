@@ -8,7 +8,6 @@ from seedframe.changes import Verdict
 from seedframe.report import Report
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
-from tests.servers import Server
 
 Run = Callable[[Folder], Report]
 RUNS = pytest.mark.parametrize("run", [dry_run, verify, apply])
@@ -16,14 +15,6 @@ RUNS = pytest.mark.parametrize("run", [dry_run, verify, apply])
 
 def seed(body: str, helpers: str = "") -> str:
     return f"from seedframe import Rows, Setting, column, ref, sql\n\n{helpers}\n\ndef resources():\n    {body}\n"
-
-
-@pytest.fixture
-def nulls(server: Server) -> str:
-    """What makes NULL equal to NULL in a unique index."""
-    if server.major < 15:
-        pytest.skip("NULLS NOT DISTINCT came with PostgreSQL 15")
-    return "nulls not distinct"
 
 
 # NULL in a key

@@ -8,7 +8,6 @@ from seedframe.changes import Verdict
 from seedframe.report import Report
 from tests.conftest import Folder, ProjectFactory, Sql
 from tests.running import applied, apply, counts, dry_run, error, only, verify
-from tests.test_keys import nulls as nulls
 
 Run = Callable[[Folder], Report]
 RUNS = pytest.mark.parametrize("run", [dry_run, verify, apply])

@@ -471,9 +471,9 @@ def test_rows_that_refer_to_each_other(project: ProjectFactory, sql: Sql) -> Non
     quiet(made)
 
 
-def test_keys_with_nulls_and_hostile_names(project: ProjectFactory, sql: Sql) -> None:
+def test_keys_with_nulls_and_hostile_names(nulls: str, project: ProjectFactory, sql: Sql) -> None:
     sql('create schema "s %s"; create table "s %s"."t ""x" ("k 1" text, "k:2" int, "v%" text, "line" text)')
-    sql('create unique index on "s %s"."t ""x" ("k 1", "k:2") nulls not distinct')
+    sql(f'create unique index on "s %s"."t ""x" ("k 1", "k:2") {nulls}')
     body = """
 from seedframe import Rows
 

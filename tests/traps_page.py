@@ -17,7 +17,8 @@ _HEAD: Final = """\
 
 What may go wrong between "apply" and "nothing left to do", and what seedframe does about it. This page is made from the
 tests by `python -m tests.traps_page`, and a test fails when it is not what they say. They run on PostgreSQL 15 (3,000
-generated tables) and 17 (300); those of types, rows, keys and deletes on 18 too (300).
+generated tables) and 17 (300); those of types, rows, keys and deletes on 14 and 18 too (300 each), and those of types,
+rows and keys on 16.
 
 ## Types
 
