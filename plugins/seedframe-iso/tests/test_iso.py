@@ -3,9 +3,10 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import pycountry
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from seedframe.report import Report
 from seedframe.resources.values import Ref
 from seedframe.testing import Database, SeedRunner, assert_converges
-from seedframe_iso.groups import GROUPS
+from seedframe_iso.groups import GROUPS, Group
 from seedframe_iso.seed import OPTIONS
 
 HERE = Path(__file__).resolve().parent.parent
@@ -171,6 +172,65 @@ def test_without_prune_what_is_left_out_later_stays(say: Say, database: Database
     applied(say('include = ["countries"]\ncountries = ["US", "CA"]'))
     applied(say('include = ["countries"]\ncountries = ["CA"]'))
     assert database.rows("select count(*) from countries") == [(2,)]
+
+
+@pytest.fixture
+def retired(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[str, str]]:
+    """Give a group the data of an ISO before today's: one row has another key, and all that is its successor's today.
+    Both keys, the retired one first."""
+
+    def retire(name: str) -> tuple[str, str]:
+        group = GROUPS[name]
+        fullest = max(group.rows(CONFIG), key=lambda row: sum(value is not None for value in row.values()))
+        old = {"countries": "QQ", "subdivisions": "QQ-X", "currencies": "QQQ", "languages": "qqq"}.get(name, "QQQQ")
+
+        def before(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+            for row in group.rows(config):
+                yield {**row, group.key: old} if row == fullest else row
+
+        monkeypatch.setitem(cast("dict[str, Group]", GROUPS), name, replace(group, rows=before))
+        return old, str(fullest[group.key])
+
+    return retire
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_what_iso_retires_stays_beside_its_successor(
+    name: str,
+    say: Say,
+    database: Database,
+    retired: Callable[[str], tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database.execute(TABLES)
+    key = GROUPS[name].key
+    old, new = retired(name)
+    said = f"include = {['countries', name] if name == 'subdivisions' else [name]}\ntwo_letter_languages = true"
+    project = say(said)
+    applied(project)
+    monkeypatch.undo()
+    upgraded = applied(project)
+    assert (upgraded.summary.create, upgraded.summary.changed) == (1, 1)
+    assert "1 row that was declared at the last apply is declared no more" in str(upgraded.as_dict())
+    assert database.rows(f"select {key} from {name} where {key} in ('{old}', '{new}') order by 1") == sorted(
+        [(old,), (new,)]
+    )
+
+
+def test_with_prune_what_iso_retires_makes_room_for_its_successor(
+    say: Say,
+    database: Database,
+    retired: Callable[[str], tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database.execute(f"{TABLES}; alter table currencies add unique (numeric_code)")
+    old, _ = retired("currencies")
+    project = say('include = ["currencies"]\nprune = true')
+    applied(project)
+    monkeypatch.undo()
+    upgraded = applied(project).summary
+    assert (upgraded.create, upgraded.update, upgraded.delete) == (1, 0, 1)
+    assert database.rows(f"select from currencies where alpha_3 = '{old}'") == []
 
 
 def test_initial_columns_are_the_operators(say: Say, database: Database) -> None:

@@ -1,8 +1,8 @@
 create table if not exists countries ( -- ISO 3166-1
     id integer generated always as identity primary key,
     alpha_2 char(2) not null unique,
-    alpha_3 char(3) not null unique,
-    numeric_code char(3) not null unique,
+    alpha_3 char(3) not null, -- the key alone is unique: a retired row keeps codes that ISO gives to its successor
+    numeric_code char(3) not null,
     name text not null,
     common_name text, -- where it differs: Bolivia
     official_name text,
@@ -23,15 +23,15 @@ create index if not exists subdivisions_parent_id on subdivisions (parent_id);
 create table if not exists currencies ( -- ISO 4217
     id integer generated always as identity primary key,
     alpha_3 char(3) not null unique,
-    numeric_code char(3) not null unique,
+    numeric_code char(3) not null, -- ANG had that of XCG
     name text not null
 );
 
 create table if not exists languages ( -- ISO 639-3
     id integer generated always as identity primary key,
     alpha_3 char(3) not null unique,
-    alpha_2 char(2) unique, -- ISO 639-1, of the 184 languages that have one
-    bibliographic char(3) unique, -- ISO 639-2/B, where it differs
+    alpha_2 char(2), -- ISO 639-1, of the 184 languages that have one
+    bibliographic char(3), -- ISO 639-2/B, where it differs
     name text not null,
     common_name text,
     inverted_name text,
