@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from seedframe.database.environment_mark import Mark
     from seedframe.database.ledger import Ledger
     from seedframe.plugins.installed import Distribution
+    from seedframe.plugins.uninstalled import GoneSeed
     from seedframe.running.run import Job
 
 
@@ -142,7 +143,11 @@ class Project:
 
             check_out(options.out)
         if options.plan is None:
-            return runner.apply(self._job(self.choose(options.selection)), options, self._observed(observer))
+            try:
+                chosen = self.choose(options.selection)
+            except NoSeeds as error:
+                raise self._and_what_was_applied(error, options.selection) from None
+            return runner.apply(self._job(chosen), options, self._observed(observer))
         from seedframe.saved_plan import read_plan
 
         plan = read_plan(options.plan)
@@ -158,14 +163,12 @@ class Project:
     def verify(self, options: VerifyOptions = VerifyOptions(), observer: Observer | None = None) -> Report:  # noqa: B008
         """Prove that it still holds; never writes. Returns and raises as `apply`.
 
-        It goes on where a plugin that is allowed is not installed: what the ledger knows of it is reported as missing.
+        It goes on where a plugin that is allowed is not installed, and where no seed is left: what the ledger knows
+        and is not there is reported as missing.
         """
-        from seedframe.running import runner
-
         missing = tuple(dist for dist in self.distributions if dist.expected and dist.state == "missing")
         if not missing:
-            chosen = self.choose(options.selection, all_usable=True)
-            return runner.verify(self._job(chosen), options, self._observed(observer))
+            return self._verified(options, observer)
         from seedframe.plugins.uninstalled import problem_of, without_absent_requirements
 
         there = replace(
@@ -174,21 +177,66 @@ class Project:
             problems=tuple(error for error in self.problems if not isinstance(error, PluginMissing | NoSeeds)),
         )
         try:
-            if there.seeds or not options.selection.everything:
-                chosen = there.choose(options.selection, all_usable=True)
-            else:
-                chosen = ()
-            job = replace(there._job(chosen), missing=missing)  # noqa: SLF001 - of the same class
-            return runner.verify(job, options, self._observed(observer))
+            return there._verified(options, observer, missing)  # noqa: SLF001 - of the same class
         except DiscoveryError as error:
             raise DiscoveryError.of([*map(problem_of, missing), *error.problems]) from error
 
+    def _verified(
+        self, options: VerifyOptions, observer: Observer | None, missing: "tuple[Distribution, ...]" = ()
+    ) -> Report:
+        from seedframe.running import runner
+
+        nothing: NoSeeds | None = None
+        try:
+            chosen = self.choose(options.selection, all_usable=True)
+        except NoSeeds as error:
+            if not (options.selection.everything and (missing or self._may_have_a_ledger)):
+                raise
+            chosen, nothing = (), error
+        # Where a plugin is missing, that is what there is to say.
+        job = replace(self._job(chosen), missing=missing, nothing=None if missing else nothing)
+        return runner.verify(job, options, self._observed(observer))
+
+    def _and_what_was_applied(self, error: NoSeeds, selection: Selection) -> NoSeeds:
+        """That there are no seeds, and which ones were applied before, where the ledger can be asked."""
+        if not (selection.everything and self._may_have_a_ledger):
+            return error
+        try:
+            with self._ledger() as ledger:
+                gone = self._gone(ledger)
+        except SeedframeError:
+            return error
+        return NoSeeds.of([*error.problems, *(seed.problem for seed in gone)])
+
+    @property
+    def _may_have_a_ledger(self) -> bool:
+        """False where there is no database yet, and looking would make one."""
+        if not self.config.database.embedded:
+            return True
+        from seedframe.database.placement import is_known
+
+        return is_known(self.config.root)
+
+    def _gone(self, ledger: "Ledger") -> "tuple[GoneSeed, ...]":
+        from seedframe.plugins.uninstalled import gone_seeds
+
+        return gone_seeds(ledger.applied(), self.seeds, self.distributions)
+
     def history(self, *, limit: int = 20) -> list[RunRecord]:
         """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""
+        return self.past(limit=limit)[0]
+
+    def past(self, *, limit: int = 20) -> "tuple[list[RunRecord], tuple[GoneSeed, ...]]":
+        """As `history`, and the seeds that were applied and that nobody declares any more.
+
+        Where something is wrong with the project, so that it is not known what it declares, none of these. Errors: as
+        `history`.
+        """
         from seedframe.database.run_log import RunLog
 
+        known = all(isinstance(error, PluginMissing | NoSeeds) for error in self.problems)
         with self._ledger() as ledger:
-            return RunLog(ledger).runs(limit=limit)
+            return RunLog(ledger).runs(limit=limit), self._gone(ledger) if known else ()
 
     def check_history(self, head: ChainHead | None = None) -> ChainCheck:
         """Compute every hash of the audit trail again, and compare it with a head that was exported, if one is given.

@@ -92,6 +92,7 @@ class Report:
 
     Attributes:
         more_errors: where several mistakes were found at once, those after `error`.
+        findings: what is to be told of the run rather than of a seed that took part in it.
     """
 
     command: Literal["apply", "verify"]
@@ -108,6 +109,7 @@ class Report:
     error: Problem | None = None
     more_errors: tuple[Problem, ...] = ()
     plan: str | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -143,8 +145,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The JSON document that docs/report.md describes.
 
-        `plan` is added only where a plan was saved or applied, `error` only where the run itself failed, and `errors`
-        where several mistakes were found at once.
+        `plan` is added only where a plan was saved or applied, `findings` where there are any of the run itself,
+        `error` only where it failed, and `errors` where several mistakes were found at once.
         """
         document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
@@ -169,6 +171,8 @@ class Report:
         }
         if self.plan is not None:
             document["plan"] = self.plan
+        if self.findings:
+            document["findings"] = _findings(self.findings)
         if self.error is not None:
             document["error"] = problem_dict(self.error)
         if self.error is not None and self.more_errors:
@@ -326,6 +330,10 @@ def resource_document(outcome: ResourceOutcome) -> dict[str, Any]:
     }
 
 
+def _findings(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    return [{"severity": finding.severity, "text": finding.text} for finding in findings]
+
+
 def _seed_dict(outcome: SeedOutcome) -> dict[str, Any]:
     return {
         "seed": outcome.seed,
@@ -336,6 +344,6 @@ def _seed_dict(outcome: SeedOutcome) -> dict[str, Any]:
         "duration_s": round(outcome.duration_s, 6),
         "counts": counts_dict(outcome.counts),
         "resources": [resource_document(resource) for resource in outcome.resources],
-        "findings": [{"severity": finding.severity, "text": finding.text} for finding in outcome.findings],
+        "findings": _findings(outcome.findings),
         "error": problem_dict(outcome.error) if outcome.error is not None else None,
     }

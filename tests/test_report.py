@@ -216,7 +216,9 @@ def full_report() -> Report:
         error=Problem("bad_data", "not a date", "write YYYY-MM-DD", "seeds/data/x.csv:12"),
     )
     lost, more = Problem("connection", "the connection was lost"), Problem("os", "and the disk is full")
-    return report("dry_run", seed, run=7, plan="7f00", error=lost, more_errors=(more,))
+    return report(
+        "dry_run", seed, run=7, plan="7f00", findings=(Finding("x", "info"),), error=lost, more_errors=(more,)
+    )
 
 
 def test_the_document_whole() -> None:
@@ -291,6 +293,7 @@ def test_the_document_whole() -> None:
             }
         ],
         "plan": "7f00",
+        "findings": [{"severity": "info", "text": "x"}],
         "error": {"code": "connection", "message": "the connection was lost", "hint": None, "where": None},
         "errors": [
             {"code": "connection", "message": "the connection was lost", "hint": None, "where": None},
@@ -431,7 +434,9 @@ def test_the_example_is_a_report() -> None:
     example = re.search(r"```json\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert example
     document = json.loads(example[1])
-    assert list(document) == [key for key in full_report().as_dict() if key not in ("plan", "error", "errors")]
+    assert list(document) == [
+        key for key in full_report().as_dict() if key not in ("plan", "findings", "error", "errors")
+    ]
     seed = document["seeds"][0]
     assert list(seed) == list(full_report().as_dict()["seeds"][0])
     assert document["summary"] == seed["counts"] == seed["resources"][0]["counts"]

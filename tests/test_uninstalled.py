@@ -136,6 +136,161 @@ def test_where_all_seeds_were_the_plugins(shop: Folder, site: Site, sql: Sql) ->
     assert (report.exit_code, statuses(report)) == (3, [])
 
 
+Change = Callable[[Folder, Site], None]
+
+
+def allow(text: str) -> Change:
+    """seedframe.toml with nothing else."""
+    return lambda shop, _: shop.write({"seedframe.toml": f'[project]\nname = "shop"\n{text}'})
+
+
+def another(points: dict[str, str]) -> Change:
+    """Another version of the plugin."""
+
+    def change(_: Folder, site: Site) -> None:
+        site.uninstall("seedframe-acme")
+        site.install(
+            "seedframe-acme", "1.3.0", points, {"acme_later.py": "def seedframe_configure(config):\n    pass\n"}
+        )
+
+    return change
+
+
+def uninstalled(_: Folder, site: Site) -> None:
+    site.uninstall("seedframe-acme")
+
+
+def nothing_else(_: Folder, __: Site) -> None:
+    pass
+
+
+# Why no seed is left: what becomes of the project and of the plugin, options, and what is said of the plugin's seed.
+NONE_LEFT: dict[str, tuple[list[Change], list[str], str]] = {
+    "uninstalled": ([uninstalled], [], "which is not installed any more: install it again"),
+    "uninstalled, and allowed no more": ([uninstalled, allow("")], [], "which is not allowed any more: put it back"),
+    "allowed no more": ([allow("[plugins]\nallow = []\n")], [], "which is not allowed any more: put it back"),
+    "left out": ([nothing_else], ["-p", "no:seedframe-acme"], "which takes no part (-p no:seedframe-acme): let it"),
+    "its seed left out": ([nothing_else], ["-p", "no:acme"], "of which it was left out (-p): let it take part"),
+    "another seed's name": ([another({"more": "acme_later"})], [], "and seedframe-acme 1.3.0 has it no more: install"),
+    "no entry point": ([another({})], [], "and seedframe-acme 1.3.0 offers nothing: install that version again"),
+}
+
+
+def without_its_own(shop: Folder, sql: Sql) -> None:
+    """The project with no seed but the plugin's, as if it never had one."""
+    (shop.path / "seeds" / "10_shops.py").unlink()
+    sql("delete from seedframe.applied_seed where seed = 'shops'")
+
+
+@pytest.mark.parametrize(("changes", "options", "why"), NONE_LEFT.values(), ids=NONE_LEFT)
+def test_where_no_seed_is_left_those_that_were_applied_are_named(
+    changes: list[Change], options: list[str], why: str, shop: Folder, site: Site, say: Say, sql: Sql
+) -> None:
+    without_its_own(shop, sql)
+    for change in changes:
+        change(shop, site)
+    code, out, err = say("verify", *options)
+    assert code == 2, err
+    assert f"seed acme was applied from seedframe-acme 1.2.0, {why}" in out
+    assert "`seedframe forget acme`; its rows stay" in out
+    document = json.loads(say("verify", *options, "--format", "json")[1])
+    assert (document["exit_code"], document["status"], document.get("error")) == (2, "orphan", None)
+    assert [seed["seed"] for seed in document["seeds"]] == ["acme"]
+    code, out, _ = say("history", *options)
+    assert code == 0
+    assert f"warning: seed acme was applied from seedframe-acme 1.2.0, {why}" in out
+    for mode in ([], ["--dry-run"], ["--rehearse"]):
+        code, out, err = say("apply", *mode, *options)
+        assert (code, out) == (3, "")
+        what, _, hint = why.partition(": ")
+        missing = "plugin seedframe-acme: [plugins] allow names seedframe-acme>=1,<2, and it is not installed or offers"
+        assert missing in err or f"error: seed acme was applied from seedframe-acme 1.2.0, {what}\n hint: {hint}" in err
+
+
+def test_where_nothing_was_applied_there_are_no_seeds(shop: Folder, say: Say, sql: Sql) -> None:
+    (shop.path / "seeds" / "10_shops.py").unlink()
+    allow("")(shop, Site(shop.path / "none"))
+    sql("delete from seedframe.applied_seed")
+    for arrange in ("select 1", "drop schema seedframe cascade"):
+        sql(arrange)
+        code, out, err = say("verify")
+        assert (code, out) == (3, "")
+        assert err.startswith("error: no seeds found: seeds/ has no seeds\n hint: `seedframe new seed NAME` writes one")
+        assert err.count("error: ") == 1
+        assert say("apply") == (3, "", err)
+
+
+def test_where_the_ledger_cannot_be_asked_there_are_no_seeds(
+    shop: Folder, site: Site, say: Say, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_its_own(shop, sql)
+    allow("")(shop, site)
+    nothing = "error: no seeds found: seeds/ has no seeds\n hint: `seedframe new seed NAME` writes one"
+    assert say("verify", "--skip", "acme")[2].count("error: ") == 1  # something else was asked
+    sql("update seedframe.ledger set version = 10000")
+    code, _, err = say("verify")
+    assert code == 3
+    assert err.startswith(nothing)
+    assert "error: the ledger" in err
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/nowhere")
+    code, _, err = say("verify")
+    assert code == 3
+    assert err.startswith(nothing)
+    assert "error: no PostgreSQL server answers at 127.0.0.1:1" in err
+    document = json.loads(say("verify", "--format", "json")[1])
+    assert [error["code"] for error in document["errors"]] == ["no_seeds", "connection"]
+    code, _, err = say("apply")
+    assert code == 3
+    assert err.startswith(nothing)
+    assert err.count("error: ") == 1
+
+
+def test_to_find_no_seeds_no_database_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    (tmp_path / "seedframe.toml").write_text('[database]\nurl = "embedded"\n')
+    for command in (["verify"], ["apply", "--dry-run"]):
+        assert main([*command, "--config", str(tmp_path)]) == 3
+        assert "no seeds found" in capsys.readouterr().err
+    assert not (tmp_path / ".seedframe").exists()
+
+
+def test_where_none_of_the_seeds_runs_here_those_that_are_gone_are_named(shop: Folder, site: Site, say: Say) -> None:
+    shop.write({"seeds/10_shops.py": "ENVIRONMENTS = ['production']\n" + LOCAL})
+    assert say("verify")[0] == 0
+    for change in (uninstalled, allow("")):
+        change(shop, site)
+    code, out, _ = say("verify")
+    assert code == 2
+    assert "seed acme was applied from seedframe-acme 1.2.0" in out
+    assert "shops" not in out.replace("shop ·", "")
+
+
+def test_apply_of_the_others_says_which_are_gone(shop: Folder, site: Site, say: Say) -> None:
+    for change in (uninstalled, allow("")):
+        change(shop, site)
+    why = "seed acme was applied from seedframe-acme 1.2.0, which is not allowed any more: put it back"
+    for mode in ([], ["--dry-run"], ["--dry-run", "--detailed-exitcode"], ["--rehearse"], ["--strict"]):
+        code, out, _ = say("apply", *mode)
+        assert code == 0
+        assert f"\nwarning: {why}" in out
+        document = json.loads(say("apply", *mode, "--format", "json")[1])
+        assert document["status"] == "in_sync"
+        (finding,) = document["findings"]
+        assert finding["severity"] == "warning"
+        assert finding["text"].startswith(why)
+        assert [seed["seed"] for seed in document["seeds"]] == ["10_shops"]
+    assert "acme" not in say("apply", "shops")[1]
+    (finding,) = json.loads(say("history", "--format", "json")[1])["findings"]
+    assert finding["text"].startswith(why)
+    assert say("forget", "acme")[0] == 0
+    for command in ("apply", "history", "verify"):
+        code, out, _ = say(command)
+        assert (code, "seed acme was applied" in out) == (0, False)
+    assert "findings" not in json.loads(say("history", "--format", "json")[1])
+
+
 def test_one_that_is_named_is_not_found(shop: Folder, site: Site) -> None:
     site.uninstall("seedframe-acme")
     with pytest.raises(DiscoveryError, match="plugin seedframe-acme: ") as caught:

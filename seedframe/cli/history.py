@@ -9,10 +9,11 @@ from seedframe.cli.options import Context, format_option, global_options
 from seedframe.errors import UsageError
 from seedframe.history import ChainHead
 from seedframe.reporting.chain import check_document, check_lines, head_line, parse_head
-from seedframe.reporting.history import record_lines, run_document, run_lines, runs_document
+from seedframe.reporting.history import note_lines, record_lines, run_document, run_lines, runs_document
 from seedframe.reporting.json import encode
 from seedframe.reporting.output import page_for, print_text, print_utf8
 from seedframe.reporting.text import text_of
+from seedframe.secrecy.masking import masked
 
 _SHOWN_ROWS = 20
 _LONGEST_HEAD = 100_000
@@ -81,8 +82,12 @@ def command(
         record = project.run_record(run, rows=None if context.verbosity > 0 else _SHOWN_ROWS)
         text = encode(run_document(record)) if form == "json" else text_of(record_lines(record, page), page)
     else:
-        records = project.history(limit=limit or 20)
-        text = encode(runs_document(records)) if form == "json" else text_of(run_lines(records, page), page)
+        records, gone = project.past(limit=limit or 20)
+        notes = [masked(seed.text) for seed in gone]
+        if form == "json":
+            text = encode(runs_document(records, notes))
+        else:
+            text = text_of((*run_lines(records, page), *note_lines(notes, page)), page)
     if form == "json":
         print_utf8(text)
     else:

@@ -1,10 +1,10 @@
-"""Seeds of plugins that take no part: what is said of them, and `verify` without a plugin that is not installed."""
+"""Seeds that take no part any more: what is said of them, and `verify` without a plugin that is not installed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from seedframe.errors import PluginMissing, Problem, RequirementMissing
+from seedframe.errors import NoSeeds, PluginMissing, Problem, RequirementMissing
 from seedframe.ordering import requirement_problems
 from seedframe.report import SeedOutcome, Status
 from seedframe.seed import Seed
@@ -14,31 +14,68 @@ if TYPE_CHECKING:
     from seedframe.plugins.installed import Distribution
 
 
-def gone(name: str, origin: str, distributions: "Iterable[Distribution]") -> str:
-    """What is said of a seed that the ledger knows and nobody declares any more.
+@dataclass(frozen=True, slots=True)
+class GoneSeed:
+    """A seed that the ledger knows and nobody declares any more.
 
-    Args:
+    Attributes:
         name: the seed's.
         origin: where it was applied from: a file, or a plugin with its version.
+        what: that it was applied, and why it is not there, one line.
+        hint: what to do.
+    """
+
+    name: str
+    origin: str
+    what: str
+    hint: str
+
+    @property
+    def text(self) -> str:
+        """What it is and what to do, in one line."""
+        return f"{self.what}: {self.hint}"
+
+    @property
+    def problem(self) -> Problem:
+        """The same, beside the error that there are no seeds."""
+        return Problem(NoSeeds.code, self.what, self.hint)
+
+
+def gone_seeds(
+    applied: Mapping[str, str], declared: Iterable[Seed], distributions: "Sequence[Distribution]"
+) -> tuple[GoneSeed, ...]:
+    """The seeds that were applied and that nobody declares any more, by name.
+
+    Args:
+        applied: by its name, where each was applied from.
+        declared: every seed of the project, broken ones included.
         distributions: the installed plugins, and those that are allowed.
     """
+    there = {seed.name for seed in declared}
+    return tuple(_gone(name, origin, distributions) for name, origin in applied.items() if name not in there)
+
+
+def _gone(name: str, origin: str, distributions: "Sequence[Distribution]") -> GoneSeed:
     told = f"seed {name} was applied from {origin}"
     give_up = f"`seedframe forget {name}`; its rows stay"
     plugin = plugin_of(origin)
     if plugin is None:
-        return f"{told} and is gone: put it back, or {give_up}"
+        return GoneSeed(name, origin, f"{told} and is gone", f"put it back, or {give_up}")
     dist = next((dist for dist in distributions if _same(dist.name, plugin)), None)
     if dist is None:
-        return f"{told}, which is not allowed any more: put it back into [plugins] allow, or {give_up}"
-    if dist.state == "missing":
-        return (
-            f"{told}, which is not installed any more: install it again, or take it from [plugins] allow and {give_up}"
-        )
-    if dist.state != "allowed":
-        return f"{told}, which takes no part ({dist.reason}): let it, or {give_up}"
-    if any(point.name in dist.left_out and point.name.partition("_")[2] == name for point in dist.entry_points):
-        return f"{told}, of which it was left out (-p): let it take part, or {give_up}"
-    return f"{told}, and {dist.origin} has it no more: install that version again, or {give_up}"
+        why, hint = "which is not allowed any more", "put it back into [plugins] allow"
+    elif dist.state == "missing":
+        offers_nothing = _installed(plugin)
+        why = "which is not installed any more" if offers_nothing is None else f"and {offers_nothing} offers nothing"
+        hint = "install it again" if offers_nothing is None else "install that version again"
+        return GoneSeed(name, origin, f"{told}, {why}", f"{hint}, or take it from [plugins] allow and {give_up}")
+    elif dist.state != "allowed":
+        why, hint = f"which takes no part ({dist.reason})", "let it"
+    elif any(point.name in dist.left_out and point.name.partition("_")[2] == name for point in dist.entry_points):
+        why, hint = "of which it was left out (-p)", "let it take part"
+    else:
+        why, hint = f"and {dist.origin} has it no more", "install that version again"
+    return GoneSeed(name, origin, f"{told}, {why}", f"{hint}, or {give_up}")
 
 
 def plugin_of(origin: str) -> str | None:
@@ -104,6 +141,16 @@ def _without_absent(seed: Seed, seeds: Sequence[Seed]) -> Seed:
     names = {other.name for other in seeds}
     there = replace(seed, requires=tuple(name for name in seed.requires if name in names))
     return seed if requirement_problems(there, seeds) else replace(seed, broken=None)
+
+
+def _installed(plugin: str) -> str | None:
+    """What is installed of that name; None for nothing."""
+    from importlib import metadata
+
+    try:
+        return f"{plugin} {metadata.version(plugin)}"
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _same(left: str, right: str) -> bool:

@@ -43,6 +43,12 @@ def run_lines(records: Sequence[RunRecord], page: Page) -> Iterator[Line]:
     yield from table_lines(columns, page, give_up=sorted(_DISPENSABLE, key=varied.__contains__))
 
 
+def note_lines(notes: Iterable[str], page: Page) -> Iterator[Line]:
+    """What is to be told below the table of runs."""
+    for note in notes:
+        yield from folded([("warning: ", "warn"), (_shown(note, page), "plain")], page, indent=len("warning: "))
+
+
 def _columns(records: Sequence[RunRecord], page: Page) -> list[Column]:
     def column(title: str, texts: Iterable[str], **more: Any) -> Column:
         return Column(title=title, cells=[(_shown(text, page), "plain") for text in texts], **more)
@@ -164,9 +170,16 @@ def _abridged(text: str, page: Page) -> str:
     return text if page.verbosity > 0 else _shown(text[:_ABRIDGED], page)
 
 
-def runs_document(records: Sequence[RunRecord]) -> dict[str, Any]:
-    """The JSON document of a list of runs."""
-    return {"schema": SCHEMA_VERSION, "command": "history", "runs": [_record_dict(record) for record in records]}
+def runs_document(records: Sequence[RunRecord], notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON document of a list of runs; `findings` only where there are notes."""
+    document: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "command": "history",
+        "runs": [_record_dict(record) for record in records],
+    }
+    if notes:
+        document["findings"] = [{"severity": "warning", "text": note} for note in notes]
+    return document
 
 
 def run_document(record: RunRecord) -> dict[str, Any]:

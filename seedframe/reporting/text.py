@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from seedframe.changes import Counts, Verdict
+from seedframe.changes import Counts, Finding, Verdict
 from seedframe.errors import Problem
 from seedframe.report import Mode, Report, SeedOutcome, Status
 from seedframe.reporting.cells import pad, text_width, visible
@@ -201,12 +201,16 @@ def _detail_lines(outcome: SeedOutcome, report: Report, page: Page) -> Iterator[
     if page.verbosity >= (1 if outcome.status is Status.IN_SYNC else 0):
         yield from _skipped_lines(outcome, page)
     told_above = outcome.status is Status.SKIPPED and _why_skipped(outcome)
-    for finding in () if told_above else outcome.findings:
-        if finding.severity != "info" or page.verbosity >= 0:
-            lead: Line = [(INDENT, "plain"), (f"{finding.severity}: ", _FINDING_STYLES[finding.severity])]
-            yield from folded([*lead, (_shown(finding.text, page), "plain")], page, indent=line_width(lead))
+    yield from _finding_lines(() if told_above else outcome.findings, page, indent=INDENT)
     if outcome.error is not None:
         yield from problem_lines(outcome.error, page, indent=INDENT)
+
+
+def _finding_lines(findings: Iterable[Finding], page: Page, *, indent: str = "") -> Iterator[Line]:
+    for finding in findings:
+        if finding.severity != "info" or page.verbosity >= 0:
+            lead: Line = [(indent, "plain"), (f"{finding.severity}: ", _FINDING_STYLES[finding.severity])]
+            yield from folded([*lead, (_shown(finding.text, page), "plain")], page, indent=line_width(lead))
 
 
 def _skipped_lines(outcome: SeedOutcome, page: Page) -> Iterator[Line]:
@@ -252,6 +256,7 @@ def closing_lines(report: Report, page: Page) -> Iterator[Line]:
     if report.mode == "apply":
         for line in _failures(report, page):
             yield from folded(line, page, indent=2)
+    yield from _finding_lines(report.findings, page)
     yield from folded([(_summary(report), _summary_style(report))], page, indent=2)
     for line in _next_steps(report):
         yield from folded(line, page, indent=4)

@@ -9,7 +9,7 @@ from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, SeedframeError, TransactionEnded
-from seedframe.plugins.uninstalled import gone, unseen
+from seedframe.plugins.uninstalled import unseen
 from seedframe.report import ResourceOutcome, SeedOutcome, Status
 from seedframe.running.run import Run
 from seedframe.seed import Seed
@@ -30,7 +30,7 @@ class Reading:
         for seed in self._run.job.chosen:
             if self._run.may_go_on_to(seed):
                 self._run.finish(seed, self._read_one(seed))
-        if self._run.mode == "verify" and self._run.options.selection.everything:
+        if self._run.mode == "verify":
             self._run.outcomes += self._gone()
         self._run.unmet = tuple(unseen(self._run.job.missing, self._run.outcomes))
 
@@ -61,17 +61,15 @@ class Reading:
     def _gone(self) -> list[SeedOutcome]:
         """Seeds that the ledger knows and nobody declares any more."""
         baselines = Baselines(self._ledger)
-        known = {seed.name for seed in self._run.job.all_seeds}
         return [
             SeedOutcome(
-                seed=name,
-                origin=origin,
+                seed=gone.name,
+                origin=gone.origin,
                 status=Status.ORPHAN,
                 resources=tuple(
-                    ResourceOutcome(resource, Verdict.ORPHAN, Changes()) for resource in baselines.of(name)
+                    ResourceOutcome(resource, Verdict.ORPHAN, Changes()) for resource in baselines.of(gone.name)
                 ),
-                findings=(Finding(gone(name, origin, self._run.job.distributions), "error"),),
+                findings=(Finding(gone.text, "error"),),
             )
-            for name, origin in self._ledger.applied().items()
-            if name not in known
+            for gone in self._run.gone
         ]

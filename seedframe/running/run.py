@@ -13,10 +13,11 @@ from seedframe.database.baselines import Baselines
 from seedframe.database.ledger import Ledger
 from seedframe.database.planned import PlannedRows
 from seedframe.database.session import Session
-from seedframe.errors import ConfigError, Problem, SeedframeError
+from seedframe.errors import ConfigError, NoSeeds, Problem, SeedframeError
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions
 from seedframe.plugins.manager import SeedManager
+from seedframe.plugins.uninstalled import GoneSeed
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, ResourceOutcome, SeedOutcome, Status
 from seedframe.secrecy.handover import Handover
@@ -39,6 +40,7 @@ class Job:
 
     Attributes:
         missing: plugins that are allowed and not installed, in `verify`, which goes on without them.
+        nothing: that there are no seeds, in `verify`, which asks the ledger all the same; raised where that knows none.
         plan: the one to be applied, where one was saved.
     """
 
@@ -48,6 +50,7 @@ class Job:
     chosen: tuple[Seed, ...]
     distributions: "tuple[Distribution, ...]" = ()
     missing: "tuple[Distribution, ...]" = ()
+    nothing: NoSeeds | None = None
     plan: "SavedPlan | None" = None
 
 
@@ -61,6 +64,7 @@ class Run:
         stopped_by: the critical seed that failed, after which nothing else is tried.
         accounts: what the run knows of accounts and their passwords.
         unmet: what the project counts on, and what of it could not be looked at.
+        gone: the seeds that the ledger knows and nobody declares any more; only where all seeds are chosen.
         recorder: takes down what a saved plan is bound to; None where none is made or applied.
     """
 
@@ -77,6 +81,7 @@ class Run:
         self.id: int | None = None
         self.stopped_by: Seed | None = None
         self.unmet: tuple[Problem, ...] = ()
+        self.gone: tuple[GoneSeed, ...] = ()
         self._not_done: dict[str, str] = {}
         self._told: set[str] = set()
         self._elsewhere: list[tuple[str, tuple[str, ...]]] = []

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from seedframe import __version__
+from seedframe.changes import Finding
 from seedframe.database.engine import OpenTarget, open_target
 from seedframe.database.environment_mark import require_environment
 from seedframe.database.ledger import Ledger
 from seedframe.database.problems import standby
 from seedframe.database.session import Session
-from seedframe.errors import ConfigError, DiscoveryError, PlanRefused, Problem, SeedframeError
+from seedframe.errors import ConfigError, DiscoveryError, LedgerError, NoSeeds, PlanRefused, Problem, SeedframeError
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, VerifyOptions
 from seedframe.ordering import missing_requirements
+from seedframe.plugins.uninstalled import gone_seeds
 from seedframe.recorder import Recorder
 from seedframe.report import Mode, Report, Target
 from seedframe.retrying import reconnect_s, run_again
@@ -22,7 +24,7 @@ from seedframe.running.reading import Reading
 from seedframe.running.run import Job, Run
 from seedframe.running.transactions import Transactions
 from seedframe.running.writing import Writing
-from seedframe.secrecy.masked_report import masked_outcome, masked_problem
+from seedframe.secrecy.masked_report import masked_finding, masked_outcome, masked_problem
 from seedframe.secrecy.masking import hiding
 
 
@@ -82,6 +84,9 @@ class _Runner:
                 stopped.add_note("nothing was changed")
             raise
         except SeedframeError as error:
+            nothing = self._run.job.nothing
+            if nothing is not None:  # and the ledger could not be asked
+                raise NoSeeds.of((*nothing.problems, *error.problems)) from error
             self._error = masked_problem(error.problems[0])
         self._run.skip_the_rest()
         candidates = (self._error, *self._run.unmet, self._run.accounts.unknown())
@@ -101,6 +106,7 @@ class _Runner:
             error=errors[0] if errors else None,
             more_errors=tuple(errors[1:]),
             plan=self._run.job.plan.id if self._run.job.plan is not None else None,
+            findings=self._findings(),
         )
         if self._run.options.out is not None:
             from seedframe.running.plan_making import saved  # here and below, as most runs need none of that
@@ -108,6 +114,12 @@ class _Runner:
             report = saved(report, self._plan, self._run)
         self._run.observer.run_finished(report)
         return report
+
+    def _findings(self) -> tuple[Finding, ...]:
+        """What is to be told of no seed that took part. In `verify`, seeds that are gone have outcomes of their own."""
+        if self._run.mode == "verify":
+            return ()
+        return tuple(masked_finding(Finding(gone.text, "warning")) for gone in self._run.gone)
 
     def _reread(self) -> None:
         """Read everything; from its start when the connection is lost, or a standby breaks it off, a few times."""
@@ -186,6 +198,13 @@ class _Runner:
             raise standby()
         ledger.look()
         require_environment(ledger, self._run.config.env)
-        missing = missing_requirements(self._run.job.chosen, self._run.job.all_seeds, ledger.applied())
+        job, applied = self._run.job, ledger.applied()
+        missing = missing_requirements(job.chosen, job.all_seeds, applied)
         if missing:
             raise type(missing[0]).of(problem for error in missing for problem in error.problems)
+        if self._run.options.selection.everything:
+            self._run.gone = gone_seeds(applied, job.all_seeds, job.distributions)
+        if job.nothing is not None and not self._run.gone:
+            if ledger.unreadable is not None:
+                raise LedgerError(f"the ledger cannot be read: {ledger.unreadable}", hint=ledger.grants)
+            raise job.nothing

@@ -26,7 +26,7 @@ def masked_outcome(outcome: SeedOutcome) -> SeedOutcome:
         outcome,
         resources=tuple(masked_resource(resource) for resource in outcome.resources),
         writes=None if outcome.writes is None else tuple(map(masked, outcome.writes)),
-        findings=tuple(_finding(finding) for finding in outcome.findings),
+        findings=tuple(masked_finding(finding) for finding in outcome.findings),
         error=None if outcome.error is None else masked_problem(outcome.error),
     )
 
@@ -42,7 +42,8 @@ def _optional(text: str | None) -> str | None:
     return None if text is None else masked(text)
 
 
-def _finding(finding: Finding) -> Finding:
+def masked_finding(finding: Finding) -> Finding:
+    """A finding without them."""
     return replace(finding, text=masked(finding.text))
 
 
