@@ -384,6 +384,15 @@ def test_what_a_killed_server_left_of_its_socket_is_tidied_away(place: Place) ->
     assert not place.sockets.exists()
 
 
+def test_nothing_is_left_of_the_socket_of_a_server_that_never_started(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEEDFRAME_PG_BINDIR", str(tmp_path))
+    with pytest.raises(ConnectionFailed), place.lease():
+        pass
+    assert not place.sockets.exists()
+
+
 def test_stop_leaves_it_to_those_who_use_it(place: Place) -> None:
     embedded.start(place.root, "shop")
     with place.lease() as server:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -135,27 +134,46 @@ def test_a_role_that_may_make_no_databases(seedframe_server: Server, seedframe_d
     seedframe_database.execute("drop role kit_reader")
 
 
-def test_nothing_is_left_of_a_server_whose_user_was_killed(tmp_path: Path) -> None:
-    """Neither its processes nor its folder."""
-    script = (
-        "import time\nfrom seedframe.testing.databases import server_for_tests\n"
-        "with server_for_tests() as server, server.database() as database:\n"
-        "    print(database.scalar('show data_directory'), database.scalar('select pg_backend_pid()'), flush=True)\n"
-        "    time.sleep(600)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as user:
+KEEP = (
+    "import time\nfrom seedframe.testing.databases import server_for_tests\n"
+    "with server_for_tests() as server, server.database() as database:\n"
+    "    print(database.scalar('show data_directory'), flush=True)\n"
+    "    print(database.scalar('show unix_socket_directories'), flush=True)\n"
+    "    print(database.scalar('select pg_backend_pid()'), flush=True)\n"
+    "    input()\n"
+)
+
+
+@pytest.mark.parametrize("ended", ["user ends", "user is killed", "keeper is terminated"])
+def test_nothing_is_left_of_a_server(ended: str) -> None:
+    """Neither its processes nor its folders."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KEEP],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as user:
+        assert user.stdin is not None
         assert user.stdout is not None
-        data, backend = user.stdout.readline().split()
+        data, sockets, backend = (user.stdout.readline().strip() for _ in range(3))
         postmaster = psutil.Process(int(backend)).parent()
+        keeper = postmaster.parent() if postmaster is not None else None
         assert postmaster is not None
-        user.kill()
-    _, alive = psutil.wait_procs([postmaster], timeout=60)
-    assert alive == []
-    folder = Path(data).parents[2]
-    deadline = time.monotonic() + 60
-    while folder.exists():
-        assert time.monotonic() < deadline, f"{folder} is left"
-        time.sleep(0.02)
+        assert keeper is not None
+        assert Path(sockets).is_dir()
+        if ended == "user is killed":
+            user.kill()
+        elif ended == "keeper is terminated":
+            keeper.terminate()
+        else:
+            user.stdin.write("\n")
+            user.stdin.flush()
+        assert psutil.wait_procs([postmaster], timeout=120)[1] == []
+        user.kill()  # whose child the keeper is
+    assert psutil.wait_procs([keeper], timeout=120)[1] == []
+    folders = [Path(data).parents[2], Path(data), Path(sockets)]
+    assert [folder for folder in folders if folder.exists()] == []
 
 
 def test_a_seed_that_nobody_offers(seedframe_database: Database, tmp_path: Path) -> None:

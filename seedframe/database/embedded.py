@@ -84,7 +84,13 @@ def lease(root: Path, project: str, environ: Mapping[str, str] | None = None) ->
         with locks.alone():
             home = find_home(root, environ)
             server = EmbeddedServer(home.sockets, database_name(project), home.log)
-            process = _ensure_usable(server, home, locks, environ)
+            try:
+                process = _ensure_usable(server, home, locks, environ)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    if locks.alive.free():
+                        _tidy(home)
+                raise
             if not locks.users.try_shared():
                 raise ConnectionFailed(f"something else than seedframe has locked {locks.folder / 'users'}")
         try:

@@ -169,6 +169,14 @@ def find_home(root: Path, environ: Mapping[str, str]) -> Home:
         raise unusable(Path(error.filename or control), error) from error
 
 
+def discard(root: Path) -> None:
+    """Remove what the project's embedded PostgreSQL, which does not run any more, keeps outside of the project."""
+    for name in ("location", "sockets"):
+        folder = read_note(root / STATE_NAME / "embedded" / name)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def read_note(path: Path) -> str | None:
     """The one line of a pointer file; None where there is none."""
     try:

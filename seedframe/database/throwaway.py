@@ -7,16 +7,17 @@ so that it ends with the tests even when they are killed.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from seedframe.database import embedded
-from seedframe.database.placement import find_home
+from seedframe.database.placement import discard
 from seedframe.errors import ConnectionFailed, SeedframeError
 
 # Nothing of it outlives the tests: it need not survive a crash, and rests between statements, so that a test can tell
@@ -29,6 +30,8 @@ _SETTINGS: Final = {
     "checkpoint_timeout": "1h",
     "timezone": "UTC",
 }
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @contextmanager
@@ -66,7 +69,9 @@ def throwaway(environ: Mapping[str, str] | None = None) -> Iterator[str]:
 
 
 def _keep() -> None:
-    """Start, say where, wait for the end of standard input, stop, clean up."""
+    """Start, say where, wait for the end of standard input or of ourselves, stop, clean up."""
+    for number in _ENDING:
+        signal.signal(number, _end)
     root = Path(tempfile.mkdtemp(prefix="seedframe-test-"))
     if os.geteuid() == 0:
         root.chmod(0o755)  # the account that the server runs as passes through it
@@ -81,10 +86,15 @@ def _keep() -> None:
         except SeedframeError as error:
             print(json.dumps({"error": error.message, "hint": error.hint}), flush=True)  # noqa: T201
         finally:
-            with suppress(SeedframeError):  # it is outside of `root` where that is no place for it
-                shutil.rmtree(find_home(root, os.environ).area, ignore_errors=True)
+            discard(root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _end(*_: object) -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)  # we are ending, and have to come to the end of that
+    sys.exit()
 
 
 def _settle(url: str) -> None:
