@@ -7,12 +7,15 @@ import psycopg
 import pytest
 
 from seedframe.database.session import Session
+from seedframe.errors import UsageError
 from seedframe.resources.rows import Rows
 from seedframe.testing import ConvergenceError, Database, SeedRunner, assert_converges
 from seedframe.testing.fresh_process import trouble_elsewhere
 from seedframe.testing.outcome import PROMISES
 from seedframe.testing.proof import _Proof
 from seedframe.testing.sets import _makes_sets, uses_sets
+from seedframe.testing.sql import TriggerCode
+from seedframe.testing.trigger_code import may_write
 
 ITEMS = "create table items (sku text primary key, name text not null, price int not null default 5)"
 
@@ -86,6 +89,9 @@ class Items:
 def resources():
     yield Items()
 """
+
+
+SILENT = "its own verify found nothing, whatever was changed; breaking= can say after which SQL it has to"
 
 
 @pytest.fixture
@@ -364,7 +370,8 @@ def test_a_seed_that_only_verifies_or_wants_tables(items: SeedRunner) -> None:
     seed = (
         "from seedframe import Tables\n\ndef resources():\n    yield Tables('items')\n\ndef verify():\n    return []\n"
     )
-    assert left_out(items, seed) == ["seed 10_items: nothing of it was tried: it declared no rows here"]
+    nothing = "seed 10_items: nothing of it was tried: it declared no rows here"
+    assert left_out(items, seed) == [nothing, f"seed 10_items: {SILENT}"]
 
 
 def test_rows_for_other_environments_and_none_at_all(items: SeedRunner) -> None:
@@ -569,6 +576,158 @@ def test_a_check_that_does_not_look_at_rows_in_the_middle(items: SeedRunner) -> 
     done = items.assert_converges("items")
     done.require_complete()
     assert len(done.mutated) == 12
+
+
+ALL_AGAIN = (
+    EACH.partition("def apply")[0]
+    + """
+def apply(db):
+    db.execute(
+        "insert into items (sku, name) select n::text, 'A' from generate_series(100, 119) n"
+        " on conflict (sku) do update set name = excluded.name"
+    )
+"""
+)
+
+
+def test_an_apply_that_writes_again_what_is_right(items: SeedRunner) -> None:
+    error = broken(items, ALL_AGAIN)
+    assert error.promise == "a repair writes no row that was right"
+    first = "seed 10_items, hook:check, items, row sku=100, column name: "
+    told = "8 rows of items were right, and are written again as they were; one of them is sku=101"
+    assert str(error).partition("\n")[0].endswith(f"right: {first}{told}")
+
+
+NOTE_THE_TIME = (
+    "alter table items add seen timestamptz not null default now();"
+    "create function seen() returns trigger language plpgsql as"
+    " $$begin if tg_op = 'UPDATE' then new.seen := clock_timestamp(); end if; return new; end$$;"
+    "create trigger seen before insert or update on items for each row execute function seen()"
+)
+
+
+def test_an_apply_that_writes_again_where_a_trigger_notes_the_time(items: SeedRunner) -> None:
+    """The time alone is no reason, whoever writes it."""
+    items.database.execute(NOTE_THE_TIME)
+    error = broken(items, ALL_AGAIN)
+    assert "8 rows of items were right, and are written again as they were, but for seen; one of" in str(error)
+
+
+def test_an_apply_that_empties_the_table_and_fills_it(items: SeedRunner) -> None:
+    """The rows have other numbers then, and are the same all the same."""
+    items.database.execute("alter table items add id int generated always as identity, drop constraint items_pkey")
+    items.database.execute("alter table items add primary key (id), add unique (sku)")
+    error = broken(items, ALL_AGAIN.replace("def apply(db):", "def apply(db):\n    db.execute('delete from items')"))
+    assert "8 rows of items were right, and are written again as they were; one of them is id=" in str(error)
+
+
+def test_what_is_written_through_a_view_of_partitions(items: SeedRunner) -> None:
+    """A view has no rows of its own; what is beneath it was seen to be written."""
+    items.database.execute(
+        "drop table items; create table all_items (sku text primary key, name text) partition by hash (sku);"
+        "create table part partition of all_items for values with (modulus 1, remainder 0);"
+        "create view items as select sku, name from all_items"
+    )
+    error = broken(items, ALL_AGAIN.replace('["items"]', '["items", "all_items"]'))
+    assert " rows of part were right, and are written again as they were; one of them is sku=1" in str(error)
+
+
+def test_of_few_rows_one_is_changed_alone(items: SeedRunner) -> None:
+    """All of them are tried at once, so that none is left that was right."""
+    error = broken(items, ALL_AGAIN.replace("119)", "102)").replace(", 120)", ", 103)"))
+    assert "2 rows of items were right, and are written again as they were; one of them is sku=101" in str(error)
+
+
+def test_a_kind_that_writes_again_what_is_right(items: SeedRunner) -> None:
+    seed = CARELESS.replace(
+        'if db.scalar("select count(*) from items")', "if db.scalar('select count(*) = 2 from items')"
+    )
+    seed = seed.replace("(:sku, :sku)", "(:sku, :sku) on conflict (sku) do update set name = excluded.name")
+    seed = seed.replace('for sku in "ab"]', 'for sku in "ab" if not db.row("select 1 from items where sku=:s", s=sku)]')
+    seed = seed.replace("for change in changes.sample:", "for sku in 'ab':").replace('sku=change.key["sku"]', "sku=sku")
+    error = broken(items, seed)
+    assert error.promise == "a repair writes no row that was right"
+    assert " of items was right, and is written again as it was" in str(error)
+
+
+# It writes rows that are right already, beside those that it is fired for.
+COUNT_THEM = (
+    "alter table items add others int not null default 0;"
+    "create function count_them() returns trigger language plpgsql as"
+    " $$begin update items set others = 0; return null; end$$;"
+    "create trigger count_them after insert or update on items for each statement"
+    " when (pg_trigger_depth() = 0) execute function count_them()"
+)
+
+
+def test_what_triggers_write_is_nobodys_fault(items: SeedRunner) -> None:
+    items.database.execute(COUNT_THEM)
+    items.write({"seeds/10_items.py": EACH})
+    items.assert_converges("items")
+
+
+def test_a_row_that_notes_when_something_was_done_last(items: SeedRunner) -> None:
+    """It is of the same table, and written each time, with a time."""
+    items.database.execute(NOTE_THE_TIME)
+    note = "insert into items values ('last', 'L', 1, now()) on conflict (sku) do update set seen = excluded.seen"
+    items.write({"seeds/10_items.py": f"{EACH}    db.execute({note!r})\n"})
+    items.assert_converges("items")
+
+
+@pytest.mark.parametrize(
+    ("code", "may"),
+    [
+        ("begin new.seen := now(); return new; end", False),
+        ("begin if tg_op = 'UPDATE items' then return new; end if; -- update items\nreturn new; end", False),
+        ("begin insert into public.log values (1) on conflict (n) do update set n = 1; return new; end", False),
+        ("begin perform from log for update; return new; end", False),
+        ("begin new.slug := slug(new.name); return new; end", False),
+        ('begin update only public."items" set n = 1; return new; end', True),
+        ("begin update shown set n = 1; return new; end", True),
+        ("begin execute 'update items set n = 1'; return new; end", True),
+        ("begin perform touch (new.sku); return new; end", True),
+        ("begin with x as (delete from items) insert into log values (1); end", True),
+        ("begin merge into log using items on true when matched then delete; end", True),
+        ("begin perform $x$it's$x$; update items set n = 1; perform ''; end", True),
+    ],
+)
+def test_which_triggers_may_write(code: str, may: bool) -> None:
+    there = TriggerCode((("own", "plpgsql", code),), False, frozenset({"touch"}), frozenset({"items", "log"}))
+    assert may_write(there, "items") is may
+
+
+def test_triggers_whose_code_tells_nothing() -> None:
+    def there(name: str, rules: bool = False) -> TriggerCode:
+        return TriggerCode(((name, "c", name),), rules, frozenset(), frozenset({"items"}))
+
+    assert [may_write(there("moddatetime"), "items"), may_write(there("other"), "items")] == [False, True]
+    assert may_write(there("moddatetime", rules=True), "items")
+
+
+TRUTH = SEED + "\ndef verify(db):\n    if db.scalar('select max(price) from items') > 9:\n        yield 'too dear'\n"
+
+
+def test_a_verify_that_finds_nothing_whatever_happens(items: SeedRunner) -> None:
+    items.write({"seeds/10_items.py": TRUTH.replace("max(price)", "count(*)")})
+    with pytest.raises(ConvergenceError) as caught:
+        items.assert_converges("items", breaking=["update items set price = 10"])
+    assert caught.value.promise == "a seed's own verify finds what breaks its truths"
+    assert ": after 'update items set price = 10', no seed's own verify finds anything\n" in str(caught.value)
+    assert [str(each) for each in items.assert_converges("items").left_out] == [f"seed 10_items: {SILENT}"]
+
+
+def test_a_verify_that_finds_what_it_is_about(items: SeedRunner) -> None:
+    """Of what the kit does by itself, nothing makes anything dear."""
+    items.write({"seeds/10_items.py": TRUTH.replace("max(price)", "coalesce(max(price), 0)")})
+    items.assert_converges("items", breaking=["update items set price = 10"]).require_complete()
+    with pytest.raises(UsageError, match="breaking='nonsense': cannot be run: syntax error"):
+        items.assert_converges("items", breaking="nonsense")
+
+
+def test_a_verify_that_finds_that_all_is_gone(items: SeedRunner) -> None:
+    verify = "def verify(db):\n    if not db.scalar('select count(*) from items'):\n        yield 'nothing to sell'\n"
+    items.write({"seeds/10_items.py": f"{SEED}\n{verify}"})
+    items.assert_converges("items").require_complete()
 
 
 def test_an_apply_that_makes_more_than_is_missing(items: SeedRunner) -> None:

@@ -30,6 +30,7 @@ def assert_converges(
     config: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     env: str | None = None,
+    breaking: Sequence[str] = (),
 ) -> Convergence:
     """Prove that a seed keeps what seedframe promises, on a database that is its own.
 
@@ -44,6 +45,8 @@ def assert_converges(
             own file, which is used as it is.
         variables: environment variables for the seed's settings.
         env: the name of the environment.
+        breaking: SQL statements, after each of which, in a copy of the database, the seed's own `verify` has to find
+            something.
 
     Returns:
         What was proven, and what could not be tried.
@@ -71,7 +74,7 @@ def assert_converges(
             make_tables(database, tables)
         if migrations is not None:
             migrate(runner, migrations)
-        return converge(runner, (name,))
+        return converge(runner, (name,), breaking)
 
 
 def make_tables(database: Database, tables: str | Path) -> None:

@@ -16,8 +16,10 @@ IN_SYNC: Final = "after apply, verify is in sync"
 AT_ONCE: Final = "two applies at once are safe"
 DETECTED: Final = "a value changed by hand is found"
 REPAIRED: Final = "apply repairs what was changed"
+NO_MORE: Final = "a repair writes no row that was right"
 LEFT_ALONE: Final = "initial and ignored columns are left alone"
 MISSED: Final = "a row that is gone is found"
+TRUTHS: Final = "a seed's own verify finds what breaks its truths"
 PROMISES: Final = (
     PLANNED,
     WROTE_NOTHING,
@@ -28,8 +30,10 @@ PROMISES: Final = (
     AT_ONCE,
     DETECTED,
     REPAIRED,
+    NO_MORE,
     LEFT_ALONE,
     MISSED,
+    TRUTHS,
 )
 
 

@@ -30,6 +30,7 @@ from seedframe.testing.outcome import (
     IN_SYNC,
     LEFT_ALONE,
     MISSED,
+    NO_MORE,
     PLANNED,
     REPAIRED,
     UNCHANGED,
@@ -39,8 +40,10 @@ from seedframe.testing.outcome import (
     LeftOut,
     Mutation,
 )
+from seedframe.testing.own_truths import Truths
 from seedframe.testing.quietly import Quietly
 from seedframe.testing.report_reading import change_of, counts_by_place, trouble
+from seedframe.testing.rewriting import RightRows
 from seedframe.testing.runner import SeedRunner
 from seedframe.testing.sets import uses_sets
 from seedframe.testing.trials import Trials
@@ -50,15 +53,18 @@ _ROWS_TRIED: Final = 5
 _QUIET_ROUNDS: Final = 3
 
 
-def converge(runner: SeedRunner, seeds: tuple[str, ...]) -> Convergence:
+def converge(runner: SeedRunner, seeds: tuple[str, ...], breaking: Sequence[str]) -> Convergence:
     """Prove it for some seeds of a runner's project, on its database; without names, for all of them.
 
     What they require is applied before. The database is in sync with them afterwards.
 
+    Args:
+        breaking: statements, after each of which the `verify` of a seed's own has to find something.
+
     Errors: ConvergenceError, SeedframeError.
     """
     __tracebackhide__ = True
-    return _Proof(runner, seeds).go()
+    return _Proof(runner, seeds, breaking).go()
 
 
 @dataclass(slots=True)
@@ -106,14 +112,16 @@ class _Capture:
 class _Proof:
     """One proof over the seeds of one project, on one database."""
 
-    def __init__(self, runner: SeedRunner, names: tuple[str, ...]) -> None:
+    def __init__(self, runner: SeedRunner, names: tuple[str, ...], breaking: Sequence[str]) -> None:
         self._runner = runner
+        self._breaking = (breaking,) if isinstance(breaking, str) else tuple(breaking)
         self._database = runner.database
         # Before any code of the seed has run, so that what it does only once is seen as well.
         self._untouched = sql.contents(self._database.connection)
         project = runner.load()
         self._chosen = project.choose(Selection(names=names))
         self._names = tuple(seed.name for seed in self._chosen)
+        self._truths = Truths(runner, self._names, self._chosen)
         self._search_path = (project.config.database.schema, "public")
         self._required = _required(project, self._chosen)
         self._left_out: list[LeftOut] = []
@@ -146,13 +154,15 @@ class _Proof:
         mutated = [*trials.mutated, *self._prove_mutations(declared)]
         kept = self._prove_left_alone(declared)
         deleted = [*self._prove_missing(declared), *trials.deleted, *self._prove_extensions()]
+        self._truths.try_broken(self._breaking)
+        self._truths.try_without_rows(self._since)
         self._note_untried(mutated, deleted)
         return Convergence(
             report=report,
             mutated=tuple(mutated),
             kept=tuple(kept),
             deleted=tuple(name for _, name in deleted),
-            left_out=tuple(self._left_out),
+            left_out=(*self._left_out, *self._truths.left_out),
             unproven=tuple(self._unproven),
         )
 
@@ -439,17 +449,19 @@ class _Proof:
 
     def _prove_mutations(self, declared: Sequence[_Declared]) -> list[Mutation]:
         __tracebackhide__ = True
+        right = self._right_rows(declared)
         done = [each for one in declared for name in one.managed if (each := self._mutate(one, name)) is not None]
         if not done:
             return []
         report = self._runner.verify(*self._names, sample=_LISTED)
+        self._truths.heard(report)
         for each in done:
             found = change_of(report, each.seed, each.resource, each.key, "update", each.column)
             if found is None or each.column not in (found.before or {}):
                 raise ConvergenceError(DETECTED, f"{_place(each)}: verify does not name the column", report)
         if report.exit_code == 0:
             raise ConvergenceError(DETECTED, "verify says that all is in sync", report)
-        self._repair(REPAIRED)
+        self._repair(right)
         for each in done:
             now = self._column(each, None).text()
             if now != each.before:
@@ -461,7 +473,9 @@ class _Proof:
         done = [each for one in declared for name in one.kept if (each := self._mutate(one, name)) is not None]
         if not done:
             return []
-        for report in (self._runner.verify(*self._names), self._dry_run()):
+        verified = self._runner.verify(*self._names)
+        self._truths.heard(verified)
+        for report in (verified, self._dry_run()):
             for seed in report.seeds:
                 for resource in seed.resources:
                     if resource.changes.counts.changed:
@@ -486,16 +500,18 @@ class _Proof:
 
     def _prove_missing(self, declared: Sequence[_Declared]) -> list[tuple[str, str]]:
         __tracebackhide__ = True
+        right = self._right_rows(declared)
         gone = [(one, key) for one in reversed(declared) if (key := self._delete(one)) is not None]
         if not gone:
             return []
         report = self._runner.verify(*self._names, sample=_LISTED)
+        self._truths.heard(report)
         for one, key in gone:
             if change_of(report, one.seed, one.name, key, "create", None) is None:
                 raise ConvergenceError(MISSED, f"seed {one.seed}, {one.name}, row {key_text(key)}", report)
         if report.exit_code == 0:
             raise ConvergenceError(MISSED, "verify says that all is in sync", report)
-        self._repair(REPAIRED)
+        self._repair(right)
         for one, key in gone:
             if not sql.is_there(self._database.connection, one.table, key):
                 raise ConvergenceError(REPAIRED, f"seed {one.seed}, {one.name}: row {key_text(key)} is not made again")
@@ -588,12 +604,24 @@ class _Proof:
         table = self._tables[mutation.seed, mutation.resource]
         return sql.Column(self._database.connection, table, mutation.column, mutation.key, condition=condition)
 
-    def _repair(self, promise: str) -> None:
+    def _right_rows(self, declared: Sequence[_Declared]) -> list[tuple[_Declared, RightRows]]:
+        """Of kinds of plugins and seeds; what is built in writes as it is told."""
+        connection = self._database.connection
+        others = {one.table: one for one in declared if not is_built_in(one.resource)}
+        return [(one, RightRows(connection, table, self._since)) for table, one in others.items()]
+
+    def _repair(self, right: Sequence[tuple[_Declared, RightRows]]) -> None:
         __tracebackhide__ = True
+        for _, rows in right:
+            rows.repair_begins()
         report = self._runner.apply(*self._names)
         if report.exit_code:
-            raise ConvergenceError(promise, trouble(report), report)
-        self._require_settled(promise=promise)
+            raise ConvergenceError(REPAIRED, trouble(report), report)
+        for one, rows in right:
+            again = rows.written_again()
+            if again:
+                raise ConvergenceError(NO_MORE, f"seed {one.seed}, {one.name}: {again}", report)
+        self._require_settled(promise=REPAIRED)
 
 
 def _required(project: Project, chosen: Sequence[Seed]) -> tuple[str, ...]:

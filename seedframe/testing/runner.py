@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -108,15 +108,18 @@ class SeedRunner:
         """`seedframe verify SEEDS`. Errors: as `Project.verify`."""
         return self.load(env=env).verify(VerifyOptions(selection=Selection(names=seeds), **options))
 
-    def assert_converges(self, *seeds: str) -> "Convergence":
+    def assert_converges(self, *seeds: str, breaking: Sequence[str] = ()) -> "Convergence":
         """As `seedframe.testing.assert_converges`, for seeds of this project on this database; default: all of them.
+
+        Args:
+            breaking: SQL statements, after each of which the `verify` of one of these seeds has to find something.
 
         Errors: AssertionError, naming the promise that was broken.
         """
         __tracebackhide__ = True
         from seedframe.testing.proof import converge
 
-        return converge(self, seeds)
+        return converge(self, seeds, breaking)
 
     def run(self, *arguments: str, stdin: str = "") -> CommandResult:
         """`seedframe ARGUMENTS` in this process, in the project's folder.

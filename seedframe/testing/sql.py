@@ -251,6 +251,134 @@ def written_tables(connection: psycopg.Connection[Any], since: int) -> list[Tabl
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row as it was written once: an UPDATE, or a DELETE and an INSERT, make another of it.
+
+    Attributes:
+        place: where it is; vacuuming moves no row of a table that nobody rewrites as a whole.
+        partition: of the table, or the table itself.
+        writer: the transaction that wrote it.
+        values: its columns, as JSON has them.
+    """
+
+    place: str
+    partition: int
+    writer: int
+    values: Mapping[str, Any]
+
+    @property
+    def written(self) -> tuple[str, int, int]:
+        """What tells it apart from what else is, and was, in the table."""
+        return self.place, self.partition, self.writer
+
+
+def written_rows(
+    connection: psycopg.Connection[Any],
+    table: TableName,
+    *,
+    limit: int,
+    since: int | None = None,
+    before: int | None = None,
+) -> list[Written]:
+    """Rows of a table, some if there are more: those that were written since a transaction, or before one. What is no
+    table of this server's tells of none.
+    """
+    kind = "SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = to_regclass(%s)"
+    row = connection.execute(kind, [table.quoted(connection)]).fetchone()
+    if row is None or not row[0]:
+        return []
+    if since is not None:
+        which = _written(since)
+    else:
+        which = sql.SQL("true") if before is None else sql.SQL("NOT ({})").format(_written(before))
+    query = sql.SQL(
+        "SELECT r.ctid::text, r.tableoid::bigint, r.xmin::text::bigint, to_jsonb(r.*) FROM {} AS r WHERE {} LIMIT {}"
+    ).format(table.identifier, which, sql.Literal(limit))
+    return [Written(*row) for row in connection.execute(query).fetchall()]
+
+
+def still_there(
+    connection: psycopg.Connection[Any], table: TableName, rows: Sequence[Written]
+) -> set[tuple[str, int, int]]:
+    """Of those of them that nobody wrote since, what tells them apart."""
+    query = sql.SQL(
+        "SELECT r.ctid::text, r.tableoid::bigint, r.xmin::text::bigint FROM {} AS r"
+        " WHERE r.ctid = ANY (%s::text[]::tid[])"
+    ).format(table.identifier)
+    return set(connection.execute(query, [[row.place for row in rows]]).fetchall())
+
+
+def filled_columns(connection: psycopg.Connection[Any], table: TableName) -> frozenset[str]:
+    """The columns that number the rows, or tell them apart: another value with each INSERT that says nothing."""
+    query = r"""SELECT a.attname::text
+                  FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                 WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+                   AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|uuid\w*)\(')"""
+    return frozenset(name for (name,) in connection.execute(query, [table.quoted(connection)]).fetchall())
+
+
+def time_columns(connection: psycopg.Connection[Any], table: TableName) -> frozenset[str]:
+    """The columns that hold a time."""
+    query = """SELECT attname::text FROM pg_attribute
+                WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+                  AND atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype)"""
+    return frozenset(name for (name,) in connection.execute(query, [table.quoted(connection)]).fetchall())
+
+
+_OF_USERS: Final = f"{_NAMESPACES} AND n.nspname <> 'seedframe'"
+
+_TRIGGERS: Final = f"""
+SELECT DISTINCT p.proname::text, l.lanname::text, p.prosrc
+  FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = p.prolang
+ WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND {_OF_USERS}
+"""  # noqa: S608 - two constants
+
+_RULES: Final = f"""
+SELECT EXISTS (SELECT FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class
+                 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE w.ev_type <> '1' AND {_OF_USERS})
+"""  # noqa: S608 - two constants
+
+_FUNCTIONS: Final = f"""
+SELECT DISTINCT lower(p.proname::text) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+ WHERE p.provolatile = 'v' AND p.prorettype <> 'trigger'::regtype AND {_OF_USERS}
+"""  # noqa: S608 - two constants
+
+_PLAIN_TABLES: Final = f"""
+SELECT DISTINCT lower(c.relname::text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND NOT c.relispartition AND {_OF_USERS}
+"""  # noqa: S608 - two constants
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerCode:
+    """What may write when something else is written.
+
+    Attributes:
+        triggers: the functions of triggers: their names, languages and sources.
+        rules: whether there are rules, of others than SELECT.
+        functions: functions that may write, by their names in lower case; those of triggers apart.
+        tables: tables, their partitions apart, by their names in lower case without the schema.
+    """
+
+    triggers: tuple[tuple[str, str, str], ...]
+    rules: bool
+    functions: frozenset[str]
+    tables: frozenset[str]
+
+
+def trigger_code(connection: psycopg.Connection[Any]) -> TriggerCode:
+    """What there is of it in this database, but for what is the server's and seedframe's."""
+    rules = connection.execute(_RULES.encode()).fetchone()
+    return TriggerCode(
+        tuple(connection.execute(_TRIGGERS.encode()).fetchall()),
+        rules is None or rules[0],
+        frozenset(name for (name,) in connection.execute(_FUNCTIONS.encode()).fetchall()),
+        frozenset(name for (name,) in connection.execute(_PLAIN_TABLES.encode()).fetchall()),
+    )
+
+
 def unique_key(connection: psycopg.Connection[Any], table: TableName) -> tuple[str, ...]:
     """The columns of its primary key, or of another unique index over all its rows; empty where it has none."""
     query = """SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY u (n, o)
@@ -448,6 +576,12 @@ def _delete(connection: psycopg.Connection[Any], table: sql.Composable, conditio
         except psycopg.Error as error:
             raise NotPossible(error.diag.message_primary or str(error)) from None
     raise NotPossible("too many rows refer to it")
+
+
+def empty(connection: psycopg.Connection[Any], tables: Sequence[TableName]) -> None:
+    """Delete all rows of tables, and of those that refer to them. Errors: psycopg's."""
+    names = sql.SQL(", ").join(table.identifier for table in tables)
+    connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
 
 
 def drop_extension(connection: psycopg.Connection[Any], name: str) -> bool:

@@ -17,8 +17,9 @@ from seedframe.seed import Seed
 from seedframe.seeding.hooks import has_hook
 from seedframe.testing import sql
 from seedframe.testing.databases import Database
-from seedframe.testing.outcome import DETECTED, MISSED, REPAIRED, ConvergenceError, LeftOut, Mutation
+from seedframe.testing.outcome import DETECTED, MISSED, NO_MORE, REPAIRED, ConvergenceError, LeftOut, Mutation
 from seedframe.testing.report_reading import names_row, trouble
+from seedframe.testing.rewriting import RightRows
 from seedframe.testing.runner import SeedRunner
 
 _TOGETHER: Final = 12
@@ -91,6 +92,7 @@ class Trials:
         self.mutated: list[Mutation] = []
         self.deleted: dict[tuple[str, str], None] = {}
         self.left_out: list[LeftOut] = []
+        self._alone: set[sql.TableName] = set()
 
     def of_checks(self, seeds: Iterable[Seed], applied: Report, declared: Collection[str]) -> None:
         """Try it for those that have a `check`.
@@ -218,6 +220,7 @@ class Trials:
         runner, place = replace(self._runner, database=copy), f"{rows[0].table.label}.{name}"
         changed: list[_Changed] = []
         reason = ""
+        right = RightRows(copy.connection, rows[0].table, self._since)
         for row in rows:
             try:
                 changed.append(_Changed(row, *_change(copy, row, name)))
@@ -235,8 +238,9 @@ class Trials:
             with suppress(sql.NotPossible, ServerError), copy.connection.transaction():
                 sql.Column(copy.connection, one.row.table, name, one.row.key, condition=None).put(one.before)
         if named:
-            self._repair(runner, f"{named[0].row.place}, column {name}", copy, named[0].row.table)
+            self._repair(runner, f"{named[0].row.place}, column {name}", copy, right)
             self._note(named, name)
+            self._change_among_others(copy, named[0].row, name, right)
         if report.exit_code:
             for one in _spread(unnamed, _ALONE):
                 if not self._change_alone(copy, one.row, name):
@@ -246,19 +250,27 @@ class Trials:
         """Whether somebody noticed."""
         __tracebackhide__ = True
         runner = replace(self._runner, database=copy)
+        right = RightRows(copy.connection, row.table, self._since)
         try:
             changed = _Changed(row, *_change(copy, row, name))
         except (sql.NotPossible, ServerError):
             return True  # it was possible a moment ago; what comes of it now is no worse
         report = runner.verify(*self._names)
         if report.exit_code:
-            self._repair(runner, f"{row.place}, column {name}", copy, row.table)
+            self._repair(runner, f"{row.place}, column {name}", copy, right)
             self._note([changed], name)
             return True
         self._nobody_noticed([changed], name, report)
         with suppress(sql.NotPossible, ServerError), copy.connection.transaction():
             sql.Column(copy.connection, row.table, name, row.key, condition=None).put(changed.before)
         return False
+
+    def _change_among_others(self, copy: Database, row: _Row, name: str, right: RightRows) -> None:
+        """Once for a table all of whose rows were changed: those that are right now are to be left alone."""
+        __tracebackhide__ = True
+        if not right.any and row.table not in self._alone and sql.count(copy.connection, row.table) > 1:
+            self._alone.add(row.table)
+            self._change_alone(copy, row, name)
 
     def _nobody_noticed(self, changed: Sequence[_Changed], name: str, report: Report) -> None:
         __tracebackhide__ = True
@@ -275,18 +287,21 @@ class Trials:
     def _note(self, changed: Iterable[_Changed], name: str) -> None:
         for one in changed:
             row = one.row
-            self.mutated.append(Mutation(row.seed, row.resource, name, row.key, one.before, one.after))
+            mutation = Mutation(row.seed, row.resource, name, row.key, one.before, one.after)
+            if mutation not in self.mutated:
+                self.mutated.append(mutation)
 
     def _delete_together(self, copy: Database, rows: Sequence[_Row]) -> list[_Row]:
         """Delete all of them; those that have to be deleted alone, to see who misses them."""
         __tracebackhide__ = True
         runner, before = replace(self._runner, database=copy), sql.count(copy.connection, rows[0].table)
+        right = RightRows(copy.connection, rows[0].table, self._since)
         gone = [row for row in rows if not _delete(copy, row)]
         report = runner.verify(*self._names, sample=_LISTED)
         named = [row for row in gone if names_row(report, row.seed, row.key)]
         if not gone or len(named) < len(gone):
             return [*named[:1], *_spread([row for row in rows if row not in named], _ALONE)]
-        self._repair(runner, named[0].place, copy, named[0].table, rows=before)
+        self._repair(runner, named[0].place, copy, right, rows=before)
         for row in named:
             self._require_made_again(copy, row)
             self.deleted[row.seed, row.resource] = None
@@ -298,6 +313,7 @@ class Trials:
         """Whether it can go on with this copy."""
         __tracebackhide__ = True
         runner, before = replace(self._runner, database=copy), sql.count(copy.connection, row.table)
+        right = RightRows(copy.connection, row.table, self._since)
         reason = _delete(copy, row)
         if reason:
             self._leave_out(row.seed, row.resource, row.table.label, f"no row can be deleted: {reason}")
@@ -309,7 +325,7 @@ class Trials:
             reason = f"{_writer(row)} wrote a row of it, and nobody notices when that is deleted"
             self._leave_out(row.seed, row.resource, row.table.label, reason)
             return False
-        self._repair(runner, row.place, copy, row.table, rows=before)
+        self._repair(runner, row.place, copy, right, rows=before)
         self._require_made_again(copy, row)
         self.deleted[row.seed, row.resource] = None
         return True
@@ -320,11 +336,13 @@ class Trials:
             raise ConvergenceError(REPAIRED, f"{row.place} is not made again")
 
     def _repair(
-        self, runner: SeedRunner, what: str, copy: Database, table: sql.TableName, *, rows: int | None = None
+        self, runner: SeedRunner, what: str, copy: Database, right: RightRows, *, rows: int | None = None
     ) -> None:
         """`rows` is how many the table had before one was deleted; default: as many as now."""
         __tracebackhide__ = True
+        table = right.table
         most = sql.count(copy.connection, table) if rows is None else rows
+        right.repair_begins()
         report = runner.apply(*self._names)
         if report.exit_code:
             raise ConvergenceError(REPAIRED, f"{what}: {trouble(report)}", report)
@@ -332,6 +350,9 @@ class Trials:
         if now > most:
             told = f"afterwards {table.label} has {now} rows, and it had {most} before"
             raise ConvergenceError(REPAIRED, f"{what}: {told}", report)
+        again = right.written_again()
+        if again:
+            raise ConvergenceError(NO_MORE, f"{what}: {again}", report)
         self._settle(runner)
 
     def _leave_out(self, seed: str, resource: str, place: str | None, reason: str) -> None:
