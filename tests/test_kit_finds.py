@@ -814,3 +814,27 @@ def test_requirements_come_first(items: SeedRunner) -> None:
     assert [each.column for each in done.mutated] == ["n"]
     # Without names, all of them; here of a database that is seeded already.
     assert [each.seed for each in items.assert_converges().mutated] == ["10_items", "20_parts"]
+
+
+ACCOUNT = """
+from seedframe import Account, LocalAccounts
+
+def resources():
+    columns = {"email": "login", "role": "kind", "first_name": None, "last_name": None}
+    yield Account(LocalAccounts("people", columns=columns), email="a@b.example", role="admin")
+"""
+
+
+def test_an_account_whose_columns_have_other_names(items: SeedRunner) -> None:
+    items.database.execute(
+        "create table people (id bigint generated always as identity primary key, login text not null unique,"
+        " password_hash text not null, kind text not null, is_active boolean not null)"
+    )
+    items.write({"seeds/10_items.py": ACCOUNT})
+    done = items.assert_converges("items")
+    done.require_complete()
+    assert [(each.column, each.key) for each in done.mutated] == [
+        ("kind", {"login": "a@b.example"}),
+        ("is_active", {"login": "a@b.example"}),
+    ]
+    assert done.deleted == ("account:a@b.example",)

@@ -124,9 +124,16 @@ class Account:
 
     @property
     def managed_columns(self) -> tuple[str, ...]:
-        """The columns that are enforced, of those that are called what the account's field is."""
+        """The columns that are enforced, as the table calls them."""
         written = {name for names in self.columns.values() for name in names}
-        return tuple(field for field in self._identity.fields if field in written and field not in self._initial)
+        named = {field: self.column_names.get(field, field) for field in self._identity.fields}
+        return tuple(name for field, name in named.items() if name in written and field not in self._initial)
+
+    @property
+    def column_names(self) -> Mapping[str, str]:
+        """What the table calls the account's fields, as far as its backend tells."""
+        named: Mapping[str, str] = getattr(self._backend, "column_names", {})
+        return named
 
     def describe(self) -> str:
         """The e-mail address, where the account is kept, and what is enforced."""

@@ -47,6 +47,11 @@ class Accounts:
         """The tables of both."""
         return tuple(dict.fromkeys([*self._local.tables, *self._supabase.tables]))
 
+    @property
+    def column_names(self) -> Mapping[str, str]:
+        """What the table of accounts without Supabase Auth calls an account's fields."""
+        return self._local.column_names
+
     def columns_of(self, fields: Collection[str]) -> Mapping[str, Collection[str]]:
         """The columns of both that are written where an account has these fields, less what finds it."""
         return {**self._supabase.columns_of(fields), **self._local.columns_of(fields)}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from seedframe.accounts.checked import is_known_default, remember_good
@@ -62,6 +63,11 @@ class LocalAccounts:
     def tables(self) -> tuple[str, ...]:
         """The one table."""
         return (self._table,)
+
+    @property
+    def column_names(self) -> Mapping[str, str]:
+        """The columns' names, by what they are of an account: those that the table has."""
+        return MappingProxyType(self._columns)
 
     def columns_of(self, fields: Collection[str]) -> Mapping[str, Collection[str]]:
         """The columns that are written where an account has these fields, by table, less what finds it."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg import Error as ServerError
 
@@ -51,6 +51,7 @@ from seedframe.testing.trials import Trials
 _LISTED: Final = 100_000
 _ROWS_TRIED: Final = 5
 _QUIET_ROUNDS: Final = 3
+_Cell = TypeVar("_Cell")
 
 
 def converge(runner: SeedRunner, seeds: tuple[str, ...], breaking: Sequence[str]) -> Convergence:
@@ -80,6 +81,8 @@ class _Declared:
     kept: tuple[str, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
     deletable: tuple[Mapping[str, str | None], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What its changes call a column that has another name."""
 
     @property
     def name(self) -> str:
@@ -391,6 +394,8 @@ class _Proof:
             return None
         tables = [self._table(name) for name in resource.tables]
         made = [change for change in outcome.changes.sample if change.action in ("create", "update")]
+        columns: Mapping[str, str] = getattr(resource, "column_names", {})
+        made = [replace(change, key=_renamed(change.key, columns)) for change in made]
         found = [table for table in tables if table is not None and made and self._is_of(table, made[0])]
         if not made:
             self._left_out.append(LeftOut(seed, resource.name, None, "it had nothing to do"))
@@ -406,7 +411,12 @@ class _Proof:
             return None
         managed = getattr(resource, "managed_columns", None)
         declared = self._with_keys(
-            _Declared(seed, resource, outcome, found[0], (), managed=tuple(managed or ())), tuple(made[0].key)
+            _Declared(
+                *(seed, resource, outcome, found[0], ()),
+                managed=tuple(managed or ()),
+                names={name: called for called, name in columns.items()},
+            ),
+            tuple(made[0].key),
         )
         if declared is None:
             return None
@@ -431,7 +441,11 @@ class _Proof:
         """Some of its rows, as they were reported; where a part of the key was not, as they are in the table."""
         changes = declared.outcome.changes
         reported = [change.key for change in changes.sample if change.action in ("create", "update")]
-        plain = [{name: cell for name, cell in key.items() if not isinstance(cell, Marker)} for key in reported]
+        columns = {called: name for name, called in declared.names.items()}
+        plain = [
+            {columns.get(name, name): cell for name, cell in key.items() if not isinstance(cell, Marker)}
+            for key in reported
+        ]
         keys = [key for key in plain if key.keys() == set(names)]
         total = changes.counts.create + changes.counts.update + changes.counts.unchanged
         connection = self._database.connection
@@ -455,9 +469,12 @@ class _Proof:
             return []
         report = self._runner.verify(*self._names, sample=_LISTED)
         self._truths.heard(report)
+        called = {(one.seed, one.name): one.names for one in declared}
         for each in done:
-            found = change_of(report, each.seed, each.resource, each.key, "update", each.column)
-            if found is None or each.column not in (found.before or {}):
+            names = called[each.seed, each.resource]
+            column = names.get(each.column, each.column)
+            key = _renamed(each.key, names)
+            if change_of(report, each.seed, each.resource, key, "update", column) is None:
                 raise ConvergenceError(DETECTED, f"{_place(each)}: verify does not name the column", report)
         if report.exit_code == 0:
             raise ConvergenceError(DETECTED, "verify says that all is in sync", report)
@@ -507,7 +524,7 @@ class _Proof:
         report = self._runner.verify(*self._names, sample=_LISTED)
         self._truths.heard(report)
         for one, key in gone:
-            if change_of(report, one.seed, one.name, key, "create", None) is None:
+            if change_of(report, one.seed, one.name, _renamed(key, one.names), "create", None) is None:
                 raise ConvergenceError(MISSED, f"seed {one.seed}, {one.name}, row {key_text(key)}", report)
         if report.exit_code == 0:
             raise ConvergenceError(MISSED, "verify says that all is in sync", report)
@@ -636,6 +653,10 @@ def _required(project: Project, chosen: Sequence[Seed]) -> tuple[str, ...]:
             found[seed.name] = None
             waiting += seed.requires
     return tuple(found)
+
+
+def _renamed(key: Mapping[str, _Cell], names: Mapping[str, str]) -> dict[str, _Cell]:
+    return {names.get(name, name): cell for name, cell in key.items()}
 
 
 def _moved(before: tuple[str, str], after: tuple[str, str]) -> str:
