@@ -72,7 +72,9 @@ def discover(config: Config, trace: Trace | None = None) -> Discovery:
     return Discovery(tuple(seeds), tuple(problems), manager, distributions)
 
 
-def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path, trace: Trace | None = None) -> Discovery:
+def discover_source(
+    name: str, points: "Iterable[EntryPoint]", root: Path, trace: Trace | None = None, config: Config | None = None
+) -> Discovery:
     """The seeds and extensions of a plugin as it lies in its own folder, which need not be installed.
 
     Args:
@@ -80,6 +82,7 @@ def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path, trace
         points: its entry points, whose modules can be imported.
         root: the folder.
         trace: is told of each call of a hook.
+        config: of a project in the same folder, whose `[seeds.NAME]` has values of options.
     """
     from seedframe.plugins.installed import Distribution
 
@@ -96,7 +99,7 @@ def discover_source(name: str, points: "Iterable[EntryPoint]", root: Path, trace
             except DiscoveryError as error:
                 problems.append(error)
     seeds = _without_duplicates(plugin_seeds([dist]))
-    found = tuple(_with_defaults(_registered(seed, manager)) for seed in seeds)
+    found = tuple(_as_tried(_registered(seed, manager), config) for seed in seeds)
     return Discovery(found, (*problems, *manager.contributions.problems()), manager, (dist,))
 
 
@@ -160,13 +163,21 @@ def _placed(misfits: Iterable[Problem], name: str, config: Config) -> Iterator[P
         yield replace(problem, where=place_of(config.file, (SEEDS, name), problem.about or "", config.env))
 
 
-def _with_defaults(seed: Seed) -> Seed:
-    """The seed with the defaults of its options, and the choices of those that a project has to set; without choices,
-    these are left out."""
+def _as_tried(seed: Seed, config: Config | None) -> Seed:
+    """The seed with what `[seeds.NAME]` says, if there is such a table, else with the defaults of its options, and the
+    choices of those that a project has to set; without choices, these are left out."""
     options = seed.options or ()
+    table = config.seeds.get(seed.name, {}) if config is not None else {}
+    own = {key: value for key, value in table.items() if key not in RESERVED}
     chosen = {option.name: option.any_choice() for option in options if option.required and option.choices}
-    values, written, _ = read_options(options, chosen, seed.origin)
-    return replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))))
+    values, written, misfits = read_options(options, {**chosen, **own}, seed.origin)
+    seed = replace(seed, config=values, writes=tuple(dict.fromkeys((*seed.writes, *written))))
+    misfits = tuple(problem for problem in misfits if problem.about in own)
+    if config is None or not misfits or seed.options is None or not isinstance(seed.broken, HookMistake | None):
+        return seed
+    known = seed.broken.problems if seed.broken is not None else ()
+    broken = type(seed.broken or DiscoveryError("")).of([*known, *_placed(misfits, seed.name, config)])
+    return replace(seed, broken=broken)
 
 
 def unknown_tables(

@@ -86,9 +86,25 @@ def test_what_was_not_looked_at_of_a_plugin_is_said(tmp_path: Path, cli: Cli) ->
     done = cli("lint", cwd=tmp_path)
     assert done.stdout == (
         "note: 30_geo was looked at only as it is written: `resources` was not called, as only a project sets options"
-        " 'countries', 'x'\n"
+        " 'countries', 'x'; give values to be tried under [tool.seedframe.seeds.geo] in pyproject.toml: countries = …\n"
         "Nothing was found; what 1 seed would declare is not known (1 seed, 0 data files).\n"
     )
+    for file, table in (("pyproject.toml", "tool.seedframe.seeds.geo"), ("seedframe.toml", "seeds.geo")):
+        before = (tmp_path / file).read_text() if file in files else ""
+        (tmp_path / file).write_text(f"{before}[{table}]\ncountries = ['DE', 'FR']\nx = 'one'\n")
+        done = cli("lint", cwd=tmp_path)
+        assert done.returncode == 1
+        line = before.count("\n") + 3
+        assert f"{file}:{line}:1: SF303 'x' is not a whole number\nnote: 30_geo was " in done.stdout
+        assert "its options do not fit" in done.stdout
+        assert done.stdout.count(" SF") == 1
+        (tmp_path / file).write_text(f"{before}[{table}]\ncountries = ['DE', 'FR']\nx = 1\n")
+        done = cli("lint", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "SF501 file 'FR.csv' does not exist" in done.stdout
+        assert done.stdout.count(" SF") == 1
+        (tmp_path / file).unlink()
+        (tmp_path / "pyproject.toml").write_text(files["pyproject.toml"])
     chosen = seed.replace("list[str])", "list[str], choices=['DE', 'FR'])").replace(
         "'x', int)", "'x', int, choices=[4])"
     )

@@ -107,10 +107,17 @@ class Looking:
         needed = sorted(asks_for(seed, "resources") & {"db", "settings"})
         if needed:
             return f"`resources` asks for {' and '.join(needed)}"
+        problems = seed.broken.problems if seed.broken is not None else ()
+        if any(problem.kind == "option-misfit" for problem in problems):
+            return "its options do not fit"
         lacking = [repr(option.name) for option in seed.options or () if option.name not in seed.config]
         if lacking and has_hook(seed, "resources"):
             which = f"option {lacking[0]}" if len(lacking) == 1 else f"options {', '.join(lacking)}"
-            return f"`resources` was not called, as only a project sets {which}"
+            line = f"{lacking[0][1:-1]} = …"
+            return (
+                f"`resources` was not called, as only a project sets {which}; give values to be tried under"
+                f" [tool.seedframe.seeds.{seed.name}] in pyproject.toml: {line}"
+            )
         return None
 
     def _call(self, seed: Seed, sources: tuple[PythonSource, ...], calls: list[Call]) -> "tuple[Resource, ...] | None":

@@ -166,7 +166,7 @@ class _Linting:
             if self._target.entry_points and kind == _PLUGIN:
                 kind = "unknown-hook"
             if kind == "unknown-seed":
-                if self._target.whole:
+                if self._target.whole and problem.about not in self._target.beside:
                     place = self._in_config("seeds", problem.about or "")
                     self._collector.report(kind, place, problem.message, problem.hint)
             elif kind == "environment-name":
@@ -193,7 +193,7 @@ class _Linting:
         """What `[env.NAME.seeds.…]` says beside what the chosen environment has."""
         target, at = self._target, ("env", config.env, "seeds")
         for error in unknown_tables(config, target.seeds, target.distributions) if target.whole else ():
-            if error.about not in self._config.seeds:
+            if error.about not in self._config.seeds and error.about not in target.beside:
                 place = self._in_config(*at, error.about or "")
                 self._collector.report("unknown-seed", place, error.message, error.hint)
         for seed in target.seeds:
@@ -205,12 +205,12 @@ class _Linting:
 
     def _in_config(self, *key: str) -> Place:
         """The line of a key of the configuration, in the base or in the overlay of an environment."""
-        file = self._target.file
+        file = self._target.tables or self._target.file
         at = ("tool", "seedframe") if file is not None and file.name == "pyproject.toml" else ()
-        return self._at_key((*at, *key), at)
+        return self._at_key((*at, *key), at, file)
 
-    def _at_key(self, wanted: tuple[str, ...], at: tuple[str, ...] = ()) -> Place:
-        file = self._target.file
+    def _at_key(self, wanted: tuple[str, ...], at: tuple[str, ...] = (), file: Path | None = None) -> Place:
+        file = file or self._target.file
         if file is None:
             return Place(self._config.root)
         try:

@@ -66,12 +66,13 @@ def lint(options: LintOptions) -> Linted:
                 others = [_config(options, env) for env in sorted(config.environments - {config.env})]
                 for each in (config, *others):
                     hide(*configured_secrets(each))
-                parts.append(lint_target(project_target(config, sources, others, trace=options.trace), sources))
+                target = project_target(config, sources, others, plugin=plugin, trace=options.trace)
+                parts.append(lint_target(target, sources))
             except NoSeeds:
                 if plugin is None:
                     raise
         if plugin is not None:
-            with plugin_target(plugin, sources, trace=options.trace) as target:
+            with plugin_target(plugin, sources, config, trace=options.trace) as target:
                 parts.append(lint_target(target, sources))
     linted = _together(parts)
     found = [each for each in linted.found if each.rule.code in codes and not _silenced(each, sources)]

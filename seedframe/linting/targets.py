@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import invalidate_caches
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
@@ -19,6 +19,7 @@ from seedframe.configuration.config import DEFAULT_ENV, Config, DatabaseConfig
 from seedframe.discovery import Discovery, discover_source
 from seedframe.errors import ConfigError, DiscoveryError, NoSeeds
 from seedframe.linting.python_source import PythonSource, PythonSources
+from seedframe.loading.seed_names import SEED_NAME
 from seedframe.ordering import arrange
 from seedframe.plugins.entry_values import ForeignEntryPoint, module_of
 from seedframe.plugins.locked_import import release
@@ -62,6 +63,8 @@ class Target:
         others: the configuration in each of the other environments that the file has.
         distributions: installed plugins, and what became of them.
         whole: False where other seeds, which are not known, take part in the end.
+        beside: names of the seeds of a plugin in the same folder, which may have tables in `file`.
+        tables: the configuration beside a plugin, if there is one: its `[seeds.NAME]` is used.
     """
 
     config: Config
@@ -77,6 +80,8 @@ class Target:
     distributions: "tuple[Distribution, ...]" = ()
     whole: bool = True
     entry_points: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: frozenset[str] = frozenset()
+    tables: Path | None = None
 
     def sources(self, seed: Seed) -> tuple[PythonSource, ...]:
         """The Python files of a seed; none of one that is only used."""
@@ -101,9 +106,16 @@ def undisturbed() -> Iterator[None]:
 
 
 def project_target(
-    config: Config, sources: PythonSources, others: Sequence[Config] = (), *, trace: "Trace | None" = None
+    config: Config,
+    sources: PythonSources,
+    others: Sequence[Config] = (),
+    *,
+    plugin: "PluginFolder | None" = None,
+    trace: "Trace | None" = None,
 ) -> Target:
     """A project, and its configuration in other environments; `trace` is told of each call of a hook.
+
+    `plugin` is one in the same folder.
 
     Errors: NoSeeds where there is nothing to look at.
     """
@@ -130,6 +142,7 @@ def project_target(
         bases=(config.root,),
         others=tuple(others),
         distributions=project.distributions,
+        beside=plugin.seeds if plugin is not None else frozenset(),
         whole=not any(problem.kind is None and not isinstance(problem, NoSeeds) for problem in project.problems),
     )
 
@@ -163,6 +176,12 @@ class PluginFolder:
         """The pyproject.toml."""
         return self.root / _PYPROJECT
 
+    @property
+    def seeds(self) -> frozenset[str]:
+        """The names of its seeds."""
+        found = (SEED_NAME.fullmatch(path[-1]) for path in self.points)
+        return frozenset(match["name"] for match in found if match is not None)
+
 
 def plugin_folder(folder: Path) -> PluginFolder | None:
     """What the pyproject.toml of a folder says of a plugin; None where it says nothing. Errors: ConfigError."""
@@ -189,10 +208,13 @@ def plugin_folder(folder: Path) -> PluginFolder | None:
 
 
 @contextmanager
-def plugin_target(plugin: PluginFolder, sources: PythonSources, *, trace: "Trace | None" = None) -> Iterator[Target]:
+def plugin_target(
+    plugin: PluginFolder, sources: PythonSources, config: Config | None = None, *, trace: "Trace | None" = None
+) -> Iterator[Target]:
     """A plugin as it lies in its folder, installed or not; its modules can be imported meanwhile.
 
-    `trace` is told of each call of a hook.
+    `config` is that of the same folder, whose `[seeds.NAME]` has values of options; `trace` is told of each call of a
+    hook.
     """
     root = plugin.root
     bases = tuple(folder for folder in (root / "src", root) if folder.is_dir())
@@ -208,8 +230,9 @@ def plugin_target(plugin: PluginFolder, sources: PythonSources, *, trace: "Trace
         with _imported_anew({module.partition(".")[0] for module in own}):
             hide_declared(settings_of_files(source.path for source in _sources(plugin, bases, sources)))
             with undisturbed():
-                found = discover_source(plugin.name, points, root, trace)
-            yield _plugin_target(plugin, modules, bases, found, sources)
+                found = discover_source(plugin.name, points, root, trace, config)
+            target = _plugin_target(plugin, modules, bases, found, sources)
+            yield target if config is None else replace(target, tables=config.file)
 
 
 def _plugin_target(
