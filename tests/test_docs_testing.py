@@ -39,7 +39,7 @@ APPLICATION = {
 
 def test_the_samples_pass(tmp_path: Path) -> None:
     samples = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(samples) == 4
+    assert len(samples) == 5
     site, application = tmp_path / "site", tmp_path / "application"
     Site(site).install(
         "seedframe-countries",
@@ -54,7 +54,7 @@ def test_the_samples_pass(tmp_path: Path) -> None:
         PYTHONPATH=f"{site}{os.pathsep}{ROOT}",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
