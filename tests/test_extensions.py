@@ -231,7 +231,7 @@ def test_a_resource_that_lacks_something_is_told_what(project: ProjectFactory, e
     extension(KIND.replace("tables = ()", "").replace("def name(self)", "def title(self)"))
     folder = project({"seeds/10_a.py": "def resources(kinds): yield kinds.flag('open')\n"}, config=CONFIG)
     assert error(apply(folder)) == (
-        "hook_failed: seeds/10_a.py: `resources` of seed 10_a returned Flag, which lacks name, tables"
+        "hook_failed: seeds/10_a.py:1: `resources` of seed 10_a returned Flag, which lacks name, tables"
         " (a resource has name, tables, describe, diff, delete, write)"
     )
 

@@ -275,7 +275,7 @@ def test_what_apply_returns_is_nobodys_business_but_its_generator_runs(project: 
 def test_what_a_hook_may_not_return(project: Write, text: str, hook: str, message: str) -> None:
     with pytest.raises(HookFailed) as caught:
         run(project({"seeds/10_a.py": text + "\n"}), hook)
-    assert fnmatchcase(str(caught.value), f"seeds/10_a.py: {message}")
+    assert fnmatchcase(str(caught.value), f"seeds/10_a.py:1: {message}")
 
 
 @pytest.mark.parametrize(

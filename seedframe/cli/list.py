@@ -68,7 +68,7 @@ def command(context: Context, selection: Selection, form: str) -> int:
 def _declared(seed: Seed, project: "Project") -> _Declared:
     """The seed's resources, where its `resources` asks for nothing that listing does not have."""
     # Here, so that --help need not load what hooks may return.
-    from seedframe.seeding.hooks import asks_for, call, has_hook
+    from seedframe.seeding.hooks import asks_for, call, guarded, has_hook
 
     if seed.broken is not None:
         return _Declared(problems=seed.broken.problems)
@@ -81,7 +81,8 @@ def _declared(seed: Seed, project: "Project") -> _Declared:
     try:
         with redirect_stdout(sys.stderr):
             found = call(seed, project.plugins, "resources", db=None, settings=None, env=project.config.env)
-            declared = [(masked(resource.name), masked(resource.describe())) for resource in found]
+            with guarded(seed, project.plugins, "resources"):
+                declared = [(masked(resource.name), masked(resource.describe())) for resource in found]
         return _Declared((*declared, *own))
     except SeedframeError as error:
         return _Declared(problems=error.problems)

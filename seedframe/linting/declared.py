@@ -151,6 +151,8 @@ class Looking:
         place = place_of(own.raised_at(error), self._bases, hook)
         if problem.where != seed.origin:
             place = place_of(problem.where, self._bases, place)
+        if (place.path, place.line) == (hook.path, hook.line):
+            place = hook  # whose column is known
         around = min((call for call in calls if _covers(call, place)), key=_lines, default=None)
         if around is not None and isinstance(error, DeclarationError):
             place = around.of_text(problem.about) if problem.about else around.place

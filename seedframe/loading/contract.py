@@ -165,7 +165,7 @@ def _not_a_hook(plugin: ModuleType, name: str, value: object, place: Place) -> I
         return
     yield Problem(
         _HOOK_CODE,
-        f"{name!r} is {_kind(value)}, and a hook is a function",
+        f"{name!r} is {what_it_is(value)}, and a hook is a function",
         f"write `def {name}(): …`, or give it another name",
         place(name),
         "not-a-hook",
@@ -234,11 +234,11 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
             return None
         hint = f'write a list of texts: {name} = ["{example}"]'
         if isinstance(value, str) or not isinstance(value, Collection):
-            wrong(name, f"is {_kind(value)}", hint)
+            wrong(name, f"is {what_it_is(value)}", hint)
             return None
         strange = next((item for item in value if not isinstance(item, str)), None)
         if strange is not None or "" in value:
-            wrong(name, f"has {_kind(strange) if strange is not None else 'an empty text'} in it", hint)
+            wrong(name, f"has {what_it_is(strange) if strange is not None else 'an empty text'} in it", hint)
             return None
         return tuple(value)
 
@@ -249,7 +249,7 @@ def read_constants(plugin: object, place: Place) -> tuple[Constants, list[Proble
         environments = None
     critical = getattr(plugin, "CRITICAL", True)
     if not isinstance(critical, bool):
-        wrong("CRITICAL", f"is {_kind(critical)}", "write CRITICAL = False, or leave it out")
+        wrong("CRITICAL", f"is {what_it_is(critical)}", "write CRITICAL = False, or leave it out")
         critical = True
     settings, mistake = _declared(getattr(plugin, "SETTINGS", ()), Setting)
     if mistake is not None:
@@ -276,11 +276,11 @@ _Declared = TypeVar("_Declared", Setting, Option)
 def _declared(value: object, kind: type[_Declared]) -> tuple[tuple[_Declared, ...], str | None]:
     """The settings or options of a list, or what is wrong with it."""
     if isinstance(value, str | Mapping) or not isinstance(value, Collection):
-        return (), f"is {_kind(value)}"
+        return (), f"is {what_it_is(value)}"
     declared: list[_Declared] = []
     for item in value:
         if not isinstance(item, kind):
-            return (), f"has {_kind(item)} in it"
+            return (), f"has {what_it_is(item)} in it"
         if any(item.name == known.name for known in declared):
             return (), f"declares {item.name} twice"
         declared.append(item)
@@ -349,7 +349,7 @@ def one_slip_apart(left: str, right: str) -> bool:
     return swapped or (len(short) > 4 and short[at + 1 :] == long[at + 1 :])
 
 
-def _kind(value: object) -> str:
+def what_it_is(value: object) -> str:
     """What a value is, in words, without showing it."""
     if value is None:
         return "None"

@@ -16,6 +16,7 @@ from psycopg.adapt import PyFormat
 from psycopg.types.json import Json, Jsonb
 
 from seedframe.database.table import TableColumn
+from seedframe.resources.storable import why_unstorable
 from seedframe.secrecy.masking import hide
 from seedframe.secrets import Secret
 from seedframe.sources.records import JsonLiteral
@@ -196,10 +197,9 @@ def json_text(value: Any) -> str:
 
 
 def _require_storable(text: str) -> None:
-    if "\x00" in text:
-        raise Unsuitable("a NUL character, which PostgreSQL cannot store")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise Unsuitable("half of a surrogate pair, which is no character")
+    wrong = why_unstorable(text)
+    if wrong is not None:
+        raise Unsuitable(wrong)
 
 
 def _integer_text(value: int) -> str:

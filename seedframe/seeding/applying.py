@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from seedframe.changes import CHECK_RESOURCE, Changes, Plan, PlannedResource, Verdict, key_text
+from seedframe.changes import CHECK_RESOURCE, Changes, Plan, PlannedResource, Verdict, key_text, rows_text
 from seedframe.database.circles import finish_circles
 from seedframe.database.db import Db
 from seedframe.database.rowset import Rowset
@@ -123,6 +123,10 @@ class Applying:
 
 
 def _not_converged(resource: str, left: Changes, rowset: Rowset | None = None) -> DoesNotConverge:
+    if not left.sample:  # a resource of the seed's own may count more than it shows
+        what = f"{rows_text(left.counts.changed)} still differ{'s' if left.counts.changed == 1 else ''}"
+        hint = "its `write` and `delete` did not make that, or its `diff` does not see it"
+        return DoesNotConverge(f"{resource} does not converge: after apply, {what}", hint=hint)
     change = left.sample[0]
     key = key_text(change.key)
     if change.action == "update" and change.after:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from typing import Any, Final
 
@@ -11,9 +13,9 @@ from seedframe.loading.contract import ARGUMENTS, hook_functions
 from seedframe.log import logger
 from seedframe.plugins.manager import SeedManager
 from seedframe.plugins.wrappers import HINT, BadWrapper
-from seedframe.resources.protocol import Resource
 from seedframe.secrecy.tracebacks import describe, one_line, render
 from seedframe.seed import Seed
+from seedframe.seeding.shapes import require_resource, wrong_with_change, wrong_with_finding
 
 
 def has_hook(seed: Seed, hook: str) -> bool:
@@ -75,7 +77,10 @@ def call(seed: Seed, plugins: SeedManager, hook: str, **arguments: Any) -> list[
             where=seed.origin,
         )
     accept = _ACCEPT[hook]
-    return [accept(item, seed, hook) for result in results for item in result] if accept is not None else []
+    if accept is None:
+        return []
+    asked = _Asked(seed, plugins, hook)
+    return [accept(item, asked) for result in results for item in result]
 
 
 @contextmanager
@@ -131,43 +136,63 @@ def _raised_at(seed: Seed, plugins: SeedManager, error: BaseException) -> str:
     return plugins.own_files(seed.plugin).raised_at(error) or seed.origin
 
 
-_OF_A_RESOURCE: Final = ("name", "tables", "describe", "diff", "delete", "write")
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A hook of a seed, whose results are held against what they must be."""
+
+    seed: Seed
+    plugins: SeedManager
+    hook: str
+
+    @property
+    def where(self) -> str:
+        """The line that the hook begins at."""
+        functions = hook_functions(self.seed.plugin).get(self.hook, []) if self.seed.plugin is not None else []
+        own = self.plugins.own_files(self.seed.plugin)
+        return next((place for function in functions if (place := own.place(function)) is not None), self.seed.origin)
+
+    def require(self, wrong: tuple[str, str] | None, what: str) -> None:
+        """Errors: HookFailed, where something is wrong with what the hook returned."""
+        if wrong is not None:
+            message = f"`{self.hook}` of seed {self.seed.label} returned {what} that does not fit: {wrong[0]}"
+            raise HookFailed(message, hint=wrong[1], where=self.where)
 
 
-def _resource(item: Any, seed: Seed, hook: str) -> Any:
-    if isinstance(item, Resource):
+def _resource(item: Any, asked: _Asked) -> Any:
+    guard = partial(guarded, asked.seed, asked.plugins)
+    if require_resource(item, asked.seed.label, asked.where, guard):
         return item
-    lacks = [part for part in _OF_A_RESOURCE if not hasattr(item, part)]
-    if lacks and len(lacks) < len(_OF_A_RESOURCE) and hasattr(item, "diff"):
-        raise HookFailed(
-            f"`{hook}` of seed {seed.label} returned {type(item).__name__}, which lacks {', '.join(lacks)}",
-            hint=f"a resource has {', '.join(_OF_A_RESOURCE)}",
-            where=seed.origin,
-        )
-    return _refuse(item, seed, hook, "a resource: Rows(…), Tables(…) …")
+    raise _refused(item, asked, "a resource: Rows(…), Tables(…) …")
 
 
-def _change(item: Any, seed: Seed, hook: str) -> Change:
-    return item if isinstance(item, Change) else _refuse(item, seed, hook, "a Change")
+def _change(item: Any, asked: _Asked) -> Change:
+    if not isinstance(item, Change):
+        raise _refused(item, asked, "a Change")
+    asked.require(wrong_with_change(item), "a Change")
+    return item
 
 
-def _finding(item: Any, seed: Seed, hook: str) -> Finding:
+def _finding(item: Any, asked: _Asked) -> Finding:
     if isinstance(item, str):
         return Finding(one_line(item))
-    return item if isinstance(item, Finding) else _refuse(item, seed, hook, "a text or a Finding, or nothing")
+    if not isinstance(item, Finding):
+        raise _refused(item, asked, "a text or a Finding, or nothing")
+    asked.require(wrong_with_finding(item), "a Finding")
+    return item
 
 
-def _refuse(item: object, seed: Seed, hook: str, wanted: str) -> Any:
+def _refused(item: object, asked: _Asked, wanted: str) -> HookFailed:
     kind = type(item).__name__
     hint = f"return or yield {wanted}"
     if isinstance(item, Iterable) and not isinstance(item, str | bytes):
         hint += "; to yield each thing of a list, write `yield from`"
     elif isinstance(item, bool):
-        hint += '; write `if not …: yield "what is wrong"`' if hook == "verify" else ""
-    raise HookFailed(f"`{hook}` of seed {seed.label} returned {kind}, not {wanted}", hint=hint, where=seed.origin)
+        hint += '; write `if not …: yield "what is wrong"`' if asked.hook == "verify" else ""
+    message = f"`{asked.hook}` of seed {asked.seed.label} returned {kind}, not {wanted}"
+    return HookFailed(message, hint=hint, where=asked.where)
 
 
-_ACCEPT: Final[dict[str, Callable[[Any, Seed, str], Any] | None]] = {
+_ACCEPT: Final[dict[str, Callable[[Any, _Asked], Any] | None]] = {
     "resources": _resource,
     "check": _change,
     "apply": None,

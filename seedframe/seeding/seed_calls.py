@@ -14,6 +14,7 @@ from seedframe.seed import Seed
 from seedframe.seeding import hooks
 from seedframe.seeding.own_code import OwnCode, is_built_in
 from seedframe.seeding.scene import Scene
+from seedframe.seeding.shapes import wrong_with_changes
 
 
 class SeedCalls:
@@ -84,6 +85,13 @@ class SeedCalls:
                 raise HookFailed(
                     f"`diff` of {resource.name} returned {type(found).__name__}",
                     hint="return Changes(…)",
+                    where=self._seed.origin,
+                )
+            wrong = wrong_with_changes(found)
+            if wrong is not None:
+                raise HookFailed(
+                    f"`diff` of {resource.name} returned Changes that do not fit: {wrong[0]}",
+                    hint=wrong[1],
                     where=self._seed.origin,
                 )
             return found
