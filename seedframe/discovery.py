@@ -109,7 +109,8 @@ def _registered(seed: Seed, manager: SeedManager) -> Seed:
     try:
         manager.add_seed(seed.name, seed.plugin)
     except HookMistake as error:
-        return replace(seed, broken=HookMistake(error.message, hint=error.hint, where=seed.origin))
+        broken = HookMistake(error.message, hint=error.hint, where=seed.origin, kind="not-registered")
+        return replace(seed, broken=broken)
     return seed
 
 

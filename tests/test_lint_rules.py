@@ -25,6 +25,7 @@ PLACES = {
     "SF110": "seeds/20_plans.py:3:21",
     "SF111": "seeds/10_shop.py:1:17",
     "SF112": "src/seedframe_colours/seed.py:1:1",
+    "SF113": "pyproject.toml:7:1",
     "SF201": "seeds/10_shop.py:1:13",
     "SF202": "seeds/10_shop.py:1:13",
     "SF203": "seeds/10_shop.py:1:13 seeds/20_plans.py:1:13",

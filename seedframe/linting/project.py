@@ -132,6 +132,9 @@ class _Linting:
         for problem in broken.problems if broken is not None else ():
             if problem.kind == "option-misfit":
                 place = self._in_config("seeds", seed.name, problem.about or "")
+            elif problem.kind == "not-registered":
+                entry_point = self._target.entry_points.get(seed.label)
+                place = Place(own[0].path) if entry_point is None else self._at_key(entry_point)
             elif problem.kind in ("duplicate-seed", "writes-missing"):
                 place = Place(own[0].path)
             else:

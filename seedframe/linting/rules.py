@@ -216,6 +216,27 @@ RULES: Final = (
         },
         instead={"src/seedframe_colours/seed.py": 'WRITES = ["colours"]\n\n\ndef resources():\n    return []\n'},
     ),
+    Rule(
+        code="SF113",
+        name="not-registered",
+        summary="A plugin's seed cannot be registered",
+        why="The seed is broken, and no command runs it. Each entry point names a module, or an object, of its own: one"
+        " that two of them name would be called for both.",
+        example={
+            "seedframe.toml": None,
+            "pyproject.toml": '[project]\nname = "seedframe-colours"\nversion = "1.0"\n\n'
+            '[project.entry-points.seedframe]\n"40_colours" = "seedframe_colours.seed"\n'
+            '"50_shades" = "seedframe_colours.seed"\n',
+            "src/seedframe_colours/__init__.py": "",
+            "src/seedframe_colours/seed.py": "WRITES = []\n\n\ndef resources():\n    return []\n",
+        },
+        instead={
+            "pyproject.toml": '[project]\nname = "seedframe-colours"\nversion = "1.0"\n\n'
+            '[project.entry-points.seedframe]\n"40_colours" = "seedframe_colours.seed"\n'
+            '"50_shades" = "seedframe_colours.shades"\n',
+            "src/seedframe_colours/shades.py": "WRITES = []\n\n\ndef resources():\n    return []\n",
+        },
+    ),
     # Order
     _hooks(
         "SF201",
