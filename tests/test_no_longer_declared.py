@@ -4,7 +4,7 @@ import pytest
 
 from seedframe.report import Report
 from tests.conftest import Folder, ProjectFactory, Sql
-from tests.running import applied, dry_run, only, verify
+from tests.running import applied, apply, dry_run, only, verify
 
 _ITEMS = "create table items (sku text primary key, name text); create table others (sku text primary key, name text)"
 
@@ -87,6 +87,42 @@ def test_prune_leaves_what_was_made_without_it(folder: Folder) -> None:
 def test_another_table_or_key_is_another_matter(folder: Folder) -> None:
     _declare(folder, ["a"], table="others")
     assert _told(dry_run(folder)) == []
+
+
+def test_a_row_that_stays_and_is_in_the_way_of_its_successor(folder: Folder, sql: Sql) -> None:
+    sql("alter table items add number text unique")
+
+    def declare(rows: str, more: str = "") -> None:
+        folder.write(
+            {
+                "seeds/10_items.py": "from seedframe import Rows, moved, removed\n\n"
+                f"def resources():\n    yield Rows('items', name='items', key='sku', rows={rows}{more})\n"
+            }
+        )
+
+    def told() -> str:
+        error = only(apply(folder)).error
+        assert error is not None
+        return str(error)
+
+    old, new = "[{'sku': 'ANG', 'number': '532'}]", "[{'sku': 'XCG', 'number': '532'}]"
+    declare(old)
+    applied(folder)
+    declare(new)
+    for _ in range(2):
+        said = told()
+        assert "the row sku=ANG of public.items has its value" in said
+        assert "rows:items declared that row and does so no more, which leaves it where it is: delete it, or" in said
+        assert "with moved() or removed()" in said
+    declare(new, ", transitions=[moved('ANG', 'XCG')]")
+    applied(folder)
+    declare(old)
+    sql("insert into items (sku, number) values ('HAND', '533')")
+    assert "does so no more" in told()
+    declare(new.replace("]", ", {'sku': 'A', 'number': '533'}]"))
+    assert "has its value (give one of the two another value, or delete that row)" in told()
+    declare(old, ", transitions=[removed('XCG')]")
+    applied(folder)
 
 
 def test_rows_that_somebody_deleted_as_well_are_as_in_the_database(folder: Folder, sql: Sql) -> None:

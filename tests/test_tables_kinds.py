@@ -389,7 +389,10 @@ CONSTRAINED = {
     ),
     "unique": (
         "alter table things add constraint c unique (name); insert into things values (100000, 'n3')",
-        "the unique constraint c refused a row: the row id=100000 of public.things has its value",
+        (
+            "the unique constraint c refused a row: the row id=100000 of public.things has its value"
+            " (give one of the two another value, or delete that row)"
+        ),
     ),
     "foreign key": (
         "create table p (name text primary key); insert into p select 'n' || g from generate_series(1, 7000) g where g <> 3; alter table things add constraint c foreign key (name) references p",

@@ -156,6 +156,13 @@ class BaselineStore:
             for key, there, declared_then, kept, absent in rows
         }
 
+    def left_there(self, shape: Shape, key: int) -> bool:
+        """Whether the last apply declared the row with this key hash, and left it there, as far as can be told."""
+        if not self.by_row or not self.rows_declared(shape):
+            return False
+        left = self.rows_left([key]).get(key)
+        return left is not None and not left.absent
+
     def rows_declared(self, shape: Shape) -> int:
         """How many rows the last apply had declared; 0 where those were of another table, or had another key."""
         return int(

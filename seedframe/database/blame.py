@@ -6,7 +6,7 @@ from seedframe.database.dangling import Dangling, dangling
 from seedframe.database.declared import Chunk, Reference
 from seedframe.database.declared_rows import DeclaredRows
 from seedframe.database.foresight import Foresight
-from seedframe.database.holders import holder_of
+from seedframe.database.holders import Holder, holder_of
 from seedframe.database.keeping import Contest
 from seedframe.database.problems import held
 from seedframe.database.session import Session
@@ -100,4 +100,26 @@ class Blame:
         if taken is None:
             return None
         error.where = at(taken[0])
-        return held(error, taken[1].told(at, shape.table.label))
+        return self._held(error, taken[1], source)
+
+    def with_holder(self, error: ConstraintViolated, line: int, source: Source) -> ConstraintViolated:
+        """The refusal of the row in a line, naming what is in its way, where a value is taken and that can be told."""
+        cause = error.__cause__
+        name = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+        found = holder_of(self._session, self._rows.shape, source, line, name) if name is not None else None
+        return error if found is None else self._held(error, found[1], source)
+
+    def _held(self, error: ConstraintViolated, holder: Holder, source: Source) -> ConstraintViolated:
+        shape, whereabouts = self._rows.shape, self.whereabouts
+        told = holder.told(lambda line: whereabouts.at(line, source), shape.table.label)
+        if holder.line is not None:
+            return held(error, told)
+        key = holder.undeclared
+        if key is not None and self._around.store.left_there(shape, key):
+            return held(
+                error,
+                told,
+                f"{self._around.resource} declared that row and does so no more, which leaves it where it is: delete"
+                " it, or declare what became of its key, with moved() or removed()",
+            )
+        return held(error, told, "give one of the two another value, or delete that row")

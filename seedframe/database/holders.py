@@ -10,6 +10,7 @@ from seedframe.changes import key_text
 from seedframe.database.column_sql import equals
 from seedframe.database.declared import Field, Shape
 from seedframe.database.finals import final, final_rows
+from seedframe.database.hashes import key_hash
 from seedframe.database.session import Session
 from seedframe.database.source import Source
 from seedframe.errors import SeedframeError
@@ -30,10 +31,17 @@ SELECT a.attname, n.nspname, o.oprname
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The other row: the line that declares it, or the key of a row of the table (empty where it is secret)."""
+    """The other row.
+
+    Attributes:
+        line: what declares it.
+        key: that of a row of the table, where no line is given; empty where it is secret.
+        undeclared: the hash of that key, where it can be told and is not among the declared ones.
+    """
 
     line: int | None = None
     key: str | None = None
+    undeclared: int | None = None
 
     def told(self, at: Callable[[int], str], table: str) -> str:
         """It, for messages.
@@ -110,26 +118,33 @@ def _find(
         return _AND.join(parts)
 
     own = _AND.join(
-        [equals(field.column, sql.Identifier("h", field.name), final(fields, field.name)) for field in shape.key]
+        [equals(field.column, sql.Identifier("t", field.name), final(fields, field.name)) for field in shape.key]
     )
     this = sql.SQL("m.line = {}").format(sql.Literal(line)) if line is not None else sql.SQL("true")
     shown = [field for field in shape.key if not field.secret]
+    by_columns = shape.identity.plain and shape.identity.renamed is None
+    declared = _AND.join(
+        [equals(field.column, sql.Identifier("t", field.name), final(fields, field.name, "o")) for field in shape.key]
+    )
     there = session.first(
         sql.SQL(
-            "{}SELECT m.line, {} FROM m JOIN {} AS h ON {} WHERE {} AND ({}) IS NOT TRUE ORDER BY 1 LIMIT 1"
+            "{}SELECT m.line, CASE WHEN NOT EXISTS (SELECT FROM m AS o WHERE {}) THEN {} END, {}"
+            " FROM m JOIN {} AS t ON {} WHERE {} AND ({}) IS NOT TRUE ORDER BY 1 LIMIT 1"
         ).format(
             rows,
-            _COMMA.join([_text(sql.Identifier("h", field.name)) for field in shown] or [sql.NULL]),
+            declared,
+            key_hash(shape, of_table=True) if by_columns else sql.NULL,
+            _COMMA.join([_text(sql.Identifier("t", field.name)) for field in shown] or [sql.NULL]),
             shape.table.source,
-            matches(lambda field: sql.Identifier("h", field.name)),
+            matches(lambda field: sql.Identifier("t", field.name)),
             this,
             own,
         ),
         source.parameters or None,
     )
     if there is not None:
-        key = key_text({field.name: value for field, value in zip(shown, there[1:], strict=True)}) if shown else ""
-        return there[0], Holder(key=key)
+        key = key_text({field.name: value for field, value in zip(shown, there[2:], strict=True)}) if shown else ""
+        return there[0], Holder(key=key, undeclared=there[1])
     other = session.first(
         sql.SQL(
             "{}SELECT m.line, o.line FROM m JOIN m AS o ON {} WHERE {} AND o.line <> m.line ORDER BY 1 LIMIT 1"

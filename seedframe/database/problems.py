@@ -191,9 +191,9 @@ def refused_by(word: str, name: str, table: str | None) -> ConstraintViolated:
     return ConstraintViolated(f"the {word} {name} refused a row", where=table)
 
 
-def held(error: ConstraintViolated, holder: str) -> ConstraintViolated:
+def held(error: ConstraintViolated, holder: str, hint: str = "give one of the two another value") -> ConstraintViolated:
     """The same refusal, naming the row that has what the refused one would take."""
-    told = ConstraintViolated(f"{error.message}: {holder} has its value", hint=error.hint, where=error.where)
+    told = ConstraintViolated(f"{error.message}: {holder} has its value", hint=hint, where=error.where)
     told.__cause__ = error.__cause__
     return told
 

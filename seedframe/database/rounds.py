@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import psycopg
-
 from seedframe.database.declared import Shape
-from seedframe.database.holders import holder_of
 from seedframe.database.planned import PlannedRows
 from seedframe.database.privileges import refused_privilege
-from seedframe.database.problems import held, is_of_rules, may_be_of_a_row, refused_by_function, withheld
+from seedframe.database.problems import is_of_rules, may_be_of_a_row, refused_by_function, withheld
 from seedframe.database.session import Session
+from seedframe.database.source import Source
 from seedframe.database.swaps import RowRefusedError, is_taken
 from seedframe.database.whereabouts import Whereabouts
 from seedframe.database.write import Delta, Step
@@ -44,6 +42,7 @@ class Writer:
     Args:
         whereabouts: where its rows are declared, for messages.
         foresee: tells what the table's rules refuse, as a dry run would.
+        with_holder: names, in the refusal of the row in a line, the row that has what is refused to it.
         planned: rows that the resources of this seed and earlier ones will make.
     """
 
@@ -54,6 +53,7 @@ class Writer:
         delta: Delta,
         whereabouts: Whereabouts,
         foresee: Callable[[], ConstraintViolated | None],
+        with_holder: Callable[[ConstraintViolated, int, Source], ConstraintViolated],
         planned: PlannedRows,
     ) -> None:
         self._session = session
@@ -61,6 +61,7 @@ class Writer:
         self._delta = delta
         self._whereabouts = whereabouts
         self._foresee = foresee
+        self._with_holder = with_holder
         self._planned = planned
 
     def write(self) -> None:
@@ -143,8 +144,8 @@ class Writer:
             if line is not None:
                 error.where = self._at(line)
             told = self._told(error)
-            if line is not None and is_taken(told):
-                told = self._with_holder(told, line)
+            if line is not None and is_taken(told) and isinstance(told, ConstraintViolated):
+                told = self._with_holder(told, line, self._delta.source)
             if told is error:
                 raise
             raise told from None
@@ -171,15 +172,6 @@ class Writer:
                 hint="make the constraint DEFERRABLE, or go by way of a value that no row has",
                 where=error.where,
             ) from refused
-
-    def _with_holder(self, error: SeedframeError, line: int) -> SeedframeError:
-        """What is taken, and by whom, where that can be told."""
-        cause = error.__cause__
-        constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-        if constraint is None or not isinstance(error, ConstraintViolated):
-            return error
-        found = holder_of(self._session, self._shape, self._delta.source, line, constraint)
-        return held(error, found[1].told(self._at, self._shape.table.label)) if found is not None else error
 
     def _at(self, line: int) -> str:
         return self._whereabouts.at(line, self._delta.source)

@@ -325,7 +325,13 @@ class Rowset:
         self._delta.returning = self._removal.returning() if self._removal is not None else None
         self._written = True
         self._writer = Writer(
-            self._session, shape, self._delta, self._blame.whereabouts, self._blame.foresee, self._around.planned
+            self._session,
+            shape,
+            self._delta,
+            self._blame.whereabouts,
+            self._blame.foresee,
+            self._blame.with_holder,
+            self._around.planned,
         )
         self._changed.wrote(self._delta)
         self._writer.write()
