@@ -158,20 +158,76 @@ def test_what_is_printed(tmp_path: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "the project my shop:"
-    assert lines[-3:] == ["then:", "  cd 'my shop' && seedframe db init", "  pytest"]
-    written = {line.strip() for line in lines[1:-3]}
+    assert lines[-4:] == [
+        'first: pip install "seedframe[embedded]" pytest, unless both are there',
+        "then:",
+        "  cd 'my shop' && seedframe db init",
+        "  pytest",
+    ]
+    written = {line.strip() for line in lines[1:-4]}
     assert written == {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert new(tmp_path / "my shop", "-q", "seed", "a").stdout == ""
     assert "  cd ./-shop && seedframe db init\n" in new(tmp_path, "project", "--", "-shop").stdout
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("mine")
+    mine = {"README.md", "seedframe.toml", "seeds/data/settings.csv", "tests/test_settings.py"}
+    for name in sorted(mine):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+        expected = "" if name == "README.md" else "seedframe.toml: it is there already"
+        if expected:
+            done = new(tmp_path, "project")
+            assert done.exit_code == 3
+            assert f"error: {tmp_path}/{expected}" in done.stderr
+    assert done.stderr == (
+        f"error: {tmp_path}/seedframe.toml: it is there already, and so are seeds/data/settings.csv,"
+        " tests/test_settings.py; nothing is overwritten\n"
+        " hint: remove or rename them, or choose another name or folder\n"
+    )
+    files = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*") if path.is_file()}
+    assert set(files) == mine
+    assert {path.read_text() for path in files.values()} == {"mine"}
+
+
+def test_a_project_in_an_application_that_is_there(tmp_path: Path) -> None:
+    mine = {"README.md", ".gitignore", ".env.example", "pyproject.toml", "tests/test_app.py"}
+    (tmp_path / "tests").mkdir()
+    for name in mine:
+        (tmp_path / name).write_text("# mine")
     done = new(tmp_path, "project")
-    assert done.exit_code == 3
-    assert done.stderr.startswith(f"error: {tmp_path}/README.md: it is there already, and nothing is overwritten\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
-    assert (tmp_path / "README.md").read_text() == "mine"
+    assert (done.exit_code, done.stderr) == (0, ""), done
+    assert {(tmp_path / name).read_text() for name in mine} == {"# mine"}
+    assert (tmp_path / "seeds" / "10_settings.py").is_file()
+    made, _, left = done.stdout.partition("left as they are:\n")
+    assert not mine & {line.strip() for line in made.splitlines()}
+    assert left.splitlines()[:3] == [
+        "  README.md",
+        "  .gitignore: add /.env and /.seedframe/ to it",
+        "  .env.example: `seedframe env --example` prints what belongs into it",
+    ]
+
+
+def test_a_project_that_pyproject_has_is_none_to_make(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.seedframe]\n")
+    done = new(tmp_path, "project")
+    assert (done.exit_code, "is a project already" in done.stderr) == (3, True), done
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
+
+
+def test_a_project_below_the_folder_that_pytest_runs_in(tmp_path: Path) -> None:
+    """Without pytest's setting nothing says where the seeds are; the error names it."""
+    assert new(tmp_path, "project", "db").exit_code == 0
+    pytest_here = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "-k", "settings_are_there")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    done = python(*pytest_here, cwd=tmp_path)
+    assert "no seedframe.toml here or in any folder above; in pytest's configuration, seedframe_config names its" in (
+        done.stdout
+    )
+    assert "folder: db" in done.stdout
+    (tmp_path / "pytest.ini").write_text("[pytest]\nseedframe_config = db\n")
+    done = python(*pytest_here, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_seed_whose_file_is_there_is_not_begun(tmp_path: Path) -> None:

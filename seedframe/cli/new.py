@@ -32,7 +32,8 @@ def project(context: Context, *, path: Path) -> int:
     """Write a project into PATH, which is made; default: the working directory.
 
     A configuration, a seed with its data, the table it fills, a test, a README, .gitignore and .env.example:
-    `seedframe db init` and `pytest` work at once. A file that is there already is an error, and nothing is written.
+    `seedframe db init` and `pytest` work at once. A README, .gitignore and .env.example that are there already stay as
+    they are; where another of the files is, that is an error, and nothing is written.
     """
     from seedframe.scaffold.project import new_project
 
@@ -90,6 +91,11 @@ def _tell(made: "Made", context: Context) -> None:
     click.echo(f"{visible(made.what)}:")
     for name in made.names:
         click.echo(f"  {visible(shown_path(made.folder / name))}")
+    if made.left:
+        click.echo("left as they are:")
+        for name, advice in made.left.items():
+            said = f": {advice}" if advice else ""
+            click.echo(f"  {visible(shown_path(made.folder / name))}{said}")
     if made.note:
         click.echo(f"first: {visible(made.note)}")
     click.echo("then:")

@@ -14,14 +14,19 @@ def render(template: str, values: Mapping[str, str]) -> str:
     return Template(text).substitute(values)
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is anything, be it a symbolic link to nothing."""
+    return path.exists() or path.is_symlink()
+
+
 def require_free(folder: Path, names: Mapping[str, str]) -> None:
     """Refuse to overwrite anything. Errors: UsageError, naming what is there."""
-    there = [name for name in names if (folder / name).exists() or (folder / name).is_symlink()]
+    there = [name for name in names if is_there(folder / name)]
     if there:
-        more = f", and {len(there) - 1} more of the files to be written" if len(there) > 1 else ""
+        more = f", and so {'is' if len(there) == 2 else 'are'} {', '.join(there[1:])}; " if len(there) > 1 else ", and "
         raise UsageError(
-            f"it is there already{more}, and nothing is overwritten",
-            hint="remove or rename it, or choose another name or folder",
+            f"it is there already{more}nothing is overwritten",
+            hint=f"remove or rename {'it' if len(there) == 1 else 'them'}, or choose another name or folder",
             where=str(folder / there[0]),
         )
     for name in names:

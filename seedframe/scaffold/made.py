@@ -1,6 +1,7 @@
 """What a scaffold has made, for a person."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ class Made:
         names: the files, relative to the folder.
         commands: the two commands to go on with.
         note: what must be done before, if anything.
+        left: files that were there and stay as they are, each with what to do about that, if anything.
     """
 
     what: str
@@ -25,3 +27,4 @@ class Made:
     names: tuple[str, ...]
     commands: tuple[str, str]
     note: str = ""
+    left: Mapping[str, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy.pool import StaticPool
 
 from seedframe.configuration.config import Config, load_config
+from seedframe.configuration.config_file import has_config
 from seedframe.errors import MigrationFailed, SeedframeError
 from seedframe.operations.migrations import run_migrations
 from seedframe.project import Project
@@ -45,6 +46,8 @@ def seed_for_tests(database: Database, where: Path, *, env: str | None, environ:
     """
     kept = {name: value for name, value in environ.items() if not name.startswith(("PG", "DATABASE_URL"))}
     try:
+        if where.is_dir():
+            _require_config(where)
         config = load_config(where, env=env, environ={**kept, "DATABASE_URL": database.url})
         _migrate(config, database)
         project = Project.of(config)
@@ -54,6 +57,17 @@ def seed_for_tests(database: Database, where: Path, *, env: str | None, environ:
         output = error.output if isinstance(error, MigrationFailed) else ()
         lines = [*(str(problem) for problem in error.problems), *(f"    {line}" for line in output)]
         raise NotSeeded("\n".join(lines)) from error
+
+
+def _require_config(where: Path) -> None:
+    """Where pytest is run beside the project, its own setting is what is missing."""
+    if not any(has_config(folder) for folder in (where, *where.resolve().parents)):
+        below = [file.parent.name for file in sorted(where.glob("*/seedframe.toml"))]
+        named = f": {' or '.join(below)}" if below else ""
+        raise NotSeeded(
+            f"{where}: no seedframe.toml here or in any folder above; in pytest's configuration, seedframe_config"
+            f" names its folder{named}"
+        )
 
 
 def _migrate(config: Config, database: Database) -> None:
