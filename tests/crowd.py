@@ -16,8 +16,6 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy.dialects.postgresql import psycopg as dialect
-
 from seedframe import Project
 from seedframe.database import embedded, engine
 from seedframe.options import ApplyOptions
@@ -33,7 +31,7 @@ Report: TypeAlias = dict[str, Any]
 """A report as JSON has it."""
 
 # All that a run imports, and which process did.
-_LOADED: Final = (runner, engine, embedded, dialect)
+_LOADED: Final = (runner, engine, embedded)
 _LOADED_BY: Final = os.getpid()
 
 

@@ -312,16 +312,6 @@ def test_an_interrupt_in_the_library_rolls_back(folder: Folder, sql: Sql) -> Non
     only_the_first(sql)
 
 
-def test_a_signal_while_a_connection_is_closed_is_told_without_a_traceback() -> None:
-    """What the pool logs then; to be met at the right moment is rare."""
-    code = (
-        "import logging, seedframe.database.engine\n"
-        "logging.getLogger('sqlalchemy.pool.impl.NullPool').error('Exception closing connection')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
-
-
 @pytest.mark.promise(
     "a signal at any moment", "what is said to be done is done, what is said to be rolled back is not there"
 )

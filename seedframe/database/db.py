@@ -16,6 +16,7 @@ from seedframe.database.baselines import Baselines, BaselineStore
 from seedframe.database.catalog import LEDGER_SCHEMA, Catalog, is_of_ledger
 from seedframe.database.declared import Chunk, Removing, Shape
 from seedframe.database.keys import Keys
+from seedframe.database.named_parameters import with_named_parameters
 from seedframe.database.planned import PlannedRows
 from seedframe.database.rowids import RowIds
 from seedframe.database.rowset import Rowset
@@ -32,8 +33,6 @@ from seedframe.sources.files import BUILT_IN
 from seedframe.verdicts import Baseline, OnConflict
 
 if TYPE_CHECKING:
-    from sqlalchemy import CursorResult
-
     from seedframe.sources.formats import FileFormat
 
 
@@ -98,24 +97,24 @@ class Db:
 
     def scalar(self, sql: str, /, **params: Any) -> Any:
         """The first column of the first row; None when there is no row."""
-        row = self._run(sql, params).first()
+        row = _records(self._run(sql, params)).fetchone()
         return None if row is None else row[0]
 
     def row(self, sql: str, /, **params: Any) -> Mapping[str, Any] | None:
         """The first row; None when there is none."""
-        found = self._run(sql, params).mappings().first()
-        return None if found is None else dict(found)
+        found = _records(self._run(sql, params))
+        row = found.fetchone()
+        return None if row is None else dict(zip(_columns(found), row, strict=True))
 
     def rows(self, sql: str, /, **params: Any) -> list[Mapping[str, Any]]:
         """All rows."""
-        return [dict(found) for found in self._run(sql, params).mappings()]
+        found = _records(self._run(sql, params))
+        columns = _columns(found)
+        return [dict(zip(columns, row, strict=True)) for row in found]
 
     def execute(self, sql: str, /, **params: Any) -> int:
         """Run a statement; how many rows it touched (-1 where the server does not say)."""
-        result = self._run(sql, params)
-        touched = result.rowcount
-        result.close()
-        return touched
+        return self._run(sql, params).rowcount
 
     def note(self, text: str, severity: Severity = "info") -> None:
         """Add a finding to the seed's outcome: something a person should be told."""
@@ -309,11 +308,7 @@ class Db:
         validation = Validation(self._session, shape, validate, resource) if validate else None
         return Rowset(self._session, shape, chunks, around, removing, validation)
 
-    def _run(self, sql: str, params: Mapping[str, Any]) -> "CursorResult[Any]":
-        # Here, so that `seedframe list` and `env` need not load it with the seeds that import Db.
-        import sqlalchemy
-        from sqlalchemy.exc import DBAPIError, InvalidRequestError, StatementError
-
+    def _run(self, sql: str, params: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
         self.statements += 1
         refused = forbidden(sql)
         if refused is not None:
@@ -326,18 +321,27 @@ class Db:
         if tells(sql):  # the server would log it, and quote it in its errors
             raise HookFailed("the text of a statement has a secret in it", hint="pass it as a parameter: write :name")
         try:
-            with nullcontext() if self._at_work else self._session.savepoint(read_only=True):
-                return self._session.sqlalchemy.execute(sqlalchemy.text(sql), dict(params))
-        except DBAPIError as error:
-            original = error.orig
-            if isinstance(original, psycopg.Error):
-                explained = self._session.explained(original)
-                if self._first_error is None:
-                    self._first_error = explained
-                raise explained from original
-            raise
-        except (StatementError, InvalidRequestError) as error:
-            wrong = str(error.orig) if isinstance(error, StatementError) and error.orig else str(error)
+            statement = with_named_parameters(sql, params)
+        except KeyError as missing:
             raise HookFailed(
-                f"the statement cannot be run: {wrong.splitlines()[0]}", hint="pass every :name"
-            ) from error
+                f"the statement cannot be run: no value for :{missing.args[0]}", hint="pass every :name"
+            ) from None
+        try:
+            with nullcontext() if self._at_work else self._session.savepoint(read_only=True):
+                return self._session.run(statement, params)
+        except psycopg.Error as error:
+            explained = self._session.explained(error)
+            if self._first_error is None:
+                self._first_error = explained
+            raise explained from error
+
+
+def _records(cursor: psycopg.Cursor[tuple[Any, ...]]) -> psycopg.Cursor[tuple[Any, ...]]:
+    """The cursor of a statement that returned rows, be it none. Errors: HookFailed."""
+    if cursor.description is None:
+        raise HookFailed("the statement returns no rows", hint="db.execute runs what returns none")
+    return cursor
+
+
+def _columns(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[str]:
+    return [column.name for column in cursor.description or ()]

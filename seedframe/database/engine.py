@@ -1,6 +1,5 @@
 """The engine: from a project's configuration to one open session, waiting for the server where asked to."""
 
-import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,9 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import sqlalchemy
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from seedframe.configuration.config import Config
 from seedframe.database.address import Address, configured_address, parse_address
@@ -19,10 +15,6 @@ from seedframe.database.one_statement import OneStatementCursor
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed
 from seedframe.retrying import Pauses
-
-# The pool logs what is raised while a connection is closed, by a signal say, with a traceback, and Python shows that
-# where nobody handles it. It is raised as well, and told once.
-logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +75,13 @@ class _Dial:
             "prepare_threshold": None,
             "client_encoding": "UTF8",
         }
-        self._engine = sqlalchemy.create_engine(
-            "postgresql+psycopg://",
-            creator=self._open,
-            poolclass=NullPool,
-            hide_parameters=True,
-            use_native_hstore=False,
-        )
 
-    def connect(self, wait_s: float) -> sqlalchemy.Connection:
+    def connect(self, wait_s: float) -> psycopg.Connection[Any]:
         """A new connection, waited for. Errors: ConnectionFailed."""
         pauses = Pauses(wait_s)
         while True:
             try:
-                return self._engine.connect()
-            except DBAPIError as error:
-                # SQLAlchemy asks the server a few things before it hands the connection over.
-                if not isinstance(error.orig, psycopg.Error):
-                    raise
-                problem = connection_problem(error.orig, self._address)
+                return self._open()
             except psycopg.Error as error:
                 problem = connection_problem(error, self._address)
             left = pauses.left_s
@@ -110,14 +90,22 @@ class _Dial:
             self._waiting(f"{problem.message}; waiting for it, {left:.0f} s left")
             pauses.pause()
 
-    def connect_again(self, wait_s: float) -> sqlalchemy.Connection:
+    def connect_again(self, wait_s: float) -> psycopg.Connection[Any]:
         """As `connect`; what waits for an answer waits no longer than that either."""
         if "connect_timeout" not in self._address.parameters:
             self._arguments["connect_timeout"] = str(max(2, math.ceil(wait_s)))
         return self.connect(wait_s)
 
     def _open(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(**self._arguments, cursor_factory=OneStatementCursor)
+        connection = psycopg.connect(**self._arguments, cursor_factory=OneStatementCursor, autocommit=True)
+        try:
+            # A pooler welcomes whoever comes, and only says when it is asked that there is no server behind it.
+            connection.execute("SELECT 1")
+            connection.autocommit = False
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def _given_up(problem: ConnectionFailed, wait_s: float) -> ConnectionFailed:

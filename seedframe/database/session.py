@@ -1,9 +1,9 @@
 """Session: one connection, its pinned settings, its transactions and savepoints."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, LiteralString, NoReturn, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString, NoReturn, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -11,10 +11,6 @@ from psycopg.rows import dict_row
 
 from seedframe.database.problems import explain, standby, swallowed
 from seedframe.errors import ConnectionFailed, ConnectionLost, Misbehaved, SeedframeError, TransactionEnded
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 Statement: TypeAlias = LiteralString | sql.SQL | sql.Composed
 
@@ -80,13 +76,13 @@ class Session:
 
     def __init__(
         self,
-        connection: "Connection",
+        connection: psycopg.Connection[Any],
         *,
         schema: str,
         search_path: Sequence[str] = (),
         lock_timeout_s: float = 5.0,
         statement_timeout_s: float = 0.0,
-        reopen: "Callable[[float], Connection] | None" = None,
+        reopen: Callable[[float], psycopg.Connection[Any]] | None = None,
     ) -> None:
         self._reopen = reopen
         self.schema = schema
@@ -109,14 +105,10 @@ class Session:
         self._take(connection)
         self.role: str = self._raw.info.user
 
-    def _take(self, connection: "Connection") -> None:
-        self._connection = connection
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made for psycopg only
-        # Kept, because SQLAlchemy hands it out no more once it was lost, and what is undone then must not hide why.
-        self._raw: psycopg.Connection[Any] = driver
+    def _take(self, connection: psycopg.Connection[Any]) -> None:
+        self._raw = connection
         self._spoilt = False
-        self.server_version_num: int = driver.info.server_version
+        self.server_version_num: int = connection.info.server_version
 
     @property
     def lost(self) -> bool:
@@ -143,14 +135,7 @@ class Session:
     def close(self) -> None:
         """Roll back, and end the connection."""
         self.rollback()
-        with suppress(psycopg.Error, SQLAlchemyError):
-            self._connection.close()
         self._raw.close()
-
-    @property
-    def sqlalchemy(self) -> "Connection":
-        """SQLAlchemy's connection, for `Db`'s bound parameters."""
-        return self._connection
 
     @property
     def server_version(self) -> str:
@@ -192,7 +177,6 @@ class Session:
             raise self.explained(error) from error
         self._writable = write
         self.transaction_id = None
-        self._connection.begin()
         try:
             self.pin(first="SET TRANSACTION READ WRITE; " if write else "")
         except SeedframeError as error:
@@ -229,28 +213,20 @@ class Session:
 
     def commit(self) -> None:
         """Commit. Deferred constraints speak here. Errors: ConstraintViolated, ConnectionFailed."""
+        if self._raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            raise self._ended()
         try:
-            self._transaction().commit()
-        except DBAPIError as error:
+            self._raw.commit()
+        except psycopg.Error as error:
             # Deferred constraints speak here, and a connection that is lost now leaves the outcome open.
-            if isinstance(error.orig, psycopg.Error):
-                raise self.explained(error.orig, committing=True) from error.orig
-            raise
+            raise self.explained(error, committing=True) from error
 
     def rollback(self) -> None:
         """Roll back, quietly when the connection is gone: the first error is the one to hear of."""
-        transaction = self._connection.get_transaction()
-        if transaction is not None:
-            try:
-                transaction.rollback()
-            except (psycopg.Error, SQLAlchemyError):
-                self._connection.invalidate()
-
-    def _transaction(self) -> Any:
-        transaction = self._connection.get_transaction()
-        if transaction is None:
-            raise self._ended()
-        return transaction
+        try:
+            self._raw.rollback()
+        except psycopg.Error:
+            self._raw.close()
 
     @property
     def aborted(self) -> bool:
@@ -364,6 +340,13 @@ class Session:
             return self._cursor().execute(statement, parameters).rowcount
         except psycopg.Error as error:
             raise self.explained(error) from error
+
+    def run(self, statement: str, parameters: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run a seed's own statement, with `%(name)s` parameters: one, as the server refuses a second in it.
+
+        Errors: psycopg.Error.
+        """
+        return self._raw.cursor().execute(statement, parameters)
 
     def _at_once(self, statements: Statement) -> tuple[Any, ...] | None:
         """Run several statements; the first row of the last one."""
