@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from seedframe.database.named_parameters import with_named_parameters
 from tests.conftest import ProjectFactory, Sql
 from tests.running import apply, error, verify
+
+DIALECT = sqlalchemy.make_url("postgresql+psycopg://").get_dialect()()
 
 SEED = """
 def verify(db):
@@ -24,7 +25,7 @@ def verify(db):
 @given(st.text(st.sampled_from(":\\%ab_1é' ${}(\n"), max_size=20))
 def test_as_sqlalchemy_writes_them(text: str) -> None:
     clause = sqlalchemy.text(text)
-    expected = str(clause.compile(dialect=PGDialect_psycopg()))
+    expected = str(clause.compile(dialect=DIALECT))
     assert with_named_parameters(text, dict(clause._bindparams)) == expected
 
 

@@ -11,7 +11,7 @@ from seedframe.database.declared import Chunk, Field, Input, Reference, Removing
 from seedframe.database.locate import bad_value, check_length
 from seedframe.database.table import Table, TableColumn
 from seedframe.errors import BadData, DeclarationError, did_you_mean
-from seedframe.resources.encode import Unsuitable, encode
+from seedframe.resources.encode import Unsuitable, encode, plain_texts
 from seedframe.resources.names import misnamed, no_field
 from seedframe.resources.rows_spec import RowsSpec
 from seedframe.resources.transitions import moves_of
@@ -287,13 +287,15 @@ class Binding:
         values = block.columns[take.position]
         if take.like is not None:
             values = [self._part(take, value, line) for value, line in zip(values, block.lines, strict=True)]
-        elif self._records.textual:
-            if _may_misfit(entry.column, values):
-                for value, line in zip(values, block.lines, strict=True):
-                    self._check_length(entry, value, line)
-            return values
-        json = self._records.json
-        return [self._text(entry, value, line, json=json) for value, line in zip(values, block.lines, strict=True)]
+        textual = self._records.textual and take.like is None
+        texts = values if textual else plain_texts(values, entry.column)
+        if texts is None:
+            json = self._records.json
+            return [self._text(entry, value, line, json=json) for value, line in zip(values, block.lines, strict=True)]
+        if _may_misfit(entry.column, texts):
+            for text, line in zip(texts, block.lines, strict=True):
+                self._check_length(entry, text, line)
+        return texts
 
     def _part(self, take: "_Take", value: Any, line: int) -> Any:
         if value is None:

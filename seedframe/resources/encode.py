@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass, replace
 from decimal import Decimal
 from enum import Enum
+from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,6 +39,8 @@ _SCALARS: Final = frozenset(
 
 # An attribute of a composite value that needs no quotes.
 _PLAIN: Final = re.compile(r"[\w.+:-]+")
+
+_TRUTH: Final = {None: None, True: "true", False: "false"}
 
 
 class Unsuitable(ValueError):
@@ -100,6 +103,18 @@ def encode(value: Any, column: TableColumn, transformer: Transformer, *, json_so
     if dumped is None:
         return None
     return bytes(dumped).decode("utf-8")
+
+
+def plain_texts(values: list[Any], column: TableColumn) -> list[str | None] | None:
+    """What `encode` makes of each of these, where they are NULLs and either texts or truth values: nearly all are, and
+    looking at each takes long. None where one is anything else, or cannot be stored."""
+    kinds = set(map(type, values)) - {NoneType}
+    if kinds <= {str} and not column.is_json:
+        wrong = why_unstorable("".join(filter(None, values)))
+        return values if wrong is None else None
+    if kinds == {bool} and not column.is_json:
+        return [_TRUTH[value] for value in values]
+    return None
 
 
 def _unsuitable(value: Any, column: TableColumn) -> Unsuitable:
