@@ -19,7 +19,6 @@ from seedframe.errors import (
     UnknownSeed,
     UsageError,
 )
-from seedframe.history import ChainCheck, ChainHead, RunRecord
 from seedframe.observer import Observer
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.ordering import broken, in_order, is_about_order, select, with_requirements
@@ -33,6 +32,7 @@ from seedframe.seed import Seed
 if TYPE_CHECKING:
     from seedframe.database.environment_mark import Mark
     from seedframe.database.ledger import Ledger
+    from seedframe.history import ChainCheck, ChainHead, RunRecord
     from seedframe.plugins.installed import Distribution
     from seedframe.plugins.uninstalled import GoneSeed
     from seedframe.running.run import Job
@@ -222,7 +222,7 @@ class Project:
 
         return gone_seeds(ledger.applied(), self.seeds, self.distributions)
 
-    def history(self, *, limit: int = 20) -> list[RunRecord]:
+    def history(self, *, limit: int = 20) -> "list[RunRecord]":
         """The newest runs of this project and schema, newest first. Errors: ConnectionFailed, LedgerError."""
         return self.past(limit=limit)[0]
 
@@ -238,7 +238,7 @@ class Project:
         with self._ledger() as ledger:
             return RunLog(ledger).runs(limit=limit), self._gone(ledger) if known else ()
 
-    def check_history(self, head: ChainHead | None = None) -> ChainCheck:
+    def check_history(self, head: "ChainHead | None" = None) -> "ChainCheck":
         """Compute every hash of the audit trail again, and compare it with a head that was exported, if one is given.
 
         Errors: UsageError when the head is of another project or schema; as `history`.
@@ -255,14 +255,14 @@ class Project:
         with self._ledger() as ledger:
             return AuditTrail(ledger).check(head)
 
-    def history_head(self) -> ChainHead:
+    def history_head(self) -> "ChainHead":
         """The last entry of the audit trail, to be kept elsewhere. Errors: as `history`."""
         from seedframe.database.audit_trail import AuditTrail
 
         with self._ledger() as ledger:
             return AuditTrail(ledger).head()
 
-    def run_record(self, run: int, *, rows: int | None = 20) -> RunRecord:
+    def run_record(self, run: int, *, rows: int | None = 20) -> "RunRecord":
         """One run with its seeds, each with so many of its changed rows (None: all).
 
         Errors: UsageError when the ledger has no such run; as `history`.

@@ -1,6 +1,7 @@
 """The changed rows of one resource: their keys and columns, taken from what was written, for the ledger."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
@@ -8,7 +9,9 @@ from seedframe.database.column_sql import written
 from seedframe.database.declared import Shape
 from seedframe.database.session import Session
 from seedframe.database.write import Delta
-from seedframe.history import ChangedRow
+
+if TYPE_CHECKING:
+    from seedframe.history import ChangedRow
 
 Key = dict[str, str | None]
 
@@ -47,8 +50,10 @@ class ChangedRows:
         """Note which rows are deleted."""
         self._deleted += [None if self.secret else key for key in keys]
 
-    def all(self) -> list[ChangedRow]:
+    def all(self) -> "list[ChangedRow]":
         """All of them, at most one more than the limit: deletes first, as they are done."""
+        from seedframe.history import ChangedRow  # here, as most runs change nothing
+
         rows = [ChangedRow(self._resource, "delete", key) for key in self._deleted]
         seen: set[int] = set()
         for delta in self._deltas:

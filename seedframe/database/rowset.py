@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from seedframe.changes import Changes, Counts, Finding, Severity
 from seedframe.database.blame import Blame
@@ -15,7 +16,6 @@ from seedframe.database.keeping import Contest
 from seedframe.database.moves import Moves
 from seedframe.database.no_longer import no_longer_declared
 from seedframe.database.references import References
-from seedframe.database.removal import Removal
 from seedframe.database.rounds import Stuck, Writer
 from seedframe.database.scrutiny import Scrutiny
 from seedframe.database.seen_keys import SeenKeys, key_texts
@@ -30,7 +30,10 @@ from seedframe.database.validation import Validation
 from seedframe.database.weighing import require_within
 from seedframe.database.write import Delta, evaluate
 from seedframe.errors import ConstraintViolated
-from seedframe.history import ChangedRow
+
+if TYPE_CHECKING:
+    from seedframe.database.removal import Removal
+    from seedframe.history import ChangedRow
 
 
 class Rowset:
@@ -69,7 +72,7 @@ class Rowset:
         self._scrutiny = Scrutiny(session, shape, around)
         self._references = References(session, shape, around)
         self._blame = Blame(session, self._rows, self._contest, around)
-        self._removal = Removal(session, self._rows, removing, self._standing, around) if removing else None
+        self._removal = self._removal_of(removing) if removing else None
         self._sequences = SequenceWatch(session, shape, self._standing, around)
         self._counts = Counts()
         self._delta: Delta | None = None
@@ -81,6 +84,11 @@ class Rowset:
         self.declared_shape = shape
         self.beyond_plan = 0
         self.left_at: str | None = None
+
+    def _removal_of(self, removing: Removing) -> "Removal":
+        from seedframe.database.removal import Removal  # here, as few rows are to be deleted
+
+        return Removal(self._session, self._rows, removing, self._standing, self._around)
 
     # Comparing
 
@@ -366,7 +374,7 @@ class Rowset:
         """Of what was declared; no secret column is in it."""
         return self._digest.hexdigest()
 
-    def changed_rows(self) -> list[ChangedRow]:
+    def changed_rows(self) -> "list[ChangedRow]":
         """The rows that were written or deleted; none where there are more than are to be listed."""
         rows = self._changed.all()
         return rows if len(rows) <= self._around.listed else []

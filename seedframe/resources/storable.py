@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_HALF_PAIR: Final = re.compile("[\\ud800-\\udfff]")
+_HALF_PAIR: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def why_unstorable(text: str) -> str | None:

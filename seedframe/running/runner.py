@@ -22,8 +22,6 @@ from seedframe.report import Mode, Report, Target
 from seedframe.retrying import reconnect_s, run_again
 from seedframe.running.reading import Reading
 from seedframe.running.run import Job, Run
-from seedframe.running.transactions import Transactions
-from seedframe.running.writing import Writing
 from seedframe.secrecy.masked_report import masked_finding, masked_outcome, masked_problem
 from seedframe.secrecy.masking import hiding
 
@@ -158,6 +156,9 @@ class _Runner:
         session.rollback()
 
     def _write(self, target: OpenTarget) -> None:
+        from seedframe.running.transactions import Transactions  # here, as what only reads needs none of it
+        from seedframe.running.writing import Writing
+
         session, run = target.session, self._run
         ledger = Ledger(session, project=run.config.project, baseline_rows=run.config.baseline_rows)
         plan = run.job.plan

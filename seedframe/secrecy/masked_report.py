@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from seedframe.changes import Cell, Change, Changes, Finding, Marker
 from seedframe.errors import Problem
-from seedframe.history import ChangedRow
 from seedframe.report import ResourceOutcome, SeedOutcome, as_cell
 from seedframe.secrecy.masking import masked
+
+if TYPE_CHECKING:
+    from seedframe.history import ChangedRow
 
 
 def masked_problem(problem: Problem) -> Problem:
@@ -31,7 +34,7 @@ def masked_outcome(outcome: SeedOutcome) -> SeedOutcome:
     )
 
 
-def masked_row(row: ChangedRow) -> ChangedRow:
+def masked_row(row: "ChangedRow") -> "ChangedRow":
     """A changed row without them."""
     columns = None if row.columns is None else tuple(masked(name) for name in row.columns)
     key = None if row.key is None else {masked(name): _optional(cell) for name, cell in row.key.items()}

@@ -1,6 +1,7 @@
 """One seed, once: declare, compare, write, compare again, verify. Always inside a transaction that others end."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from seedframe.accounts.account import Account
 from seedframe.changes import CHECK_RESOURCE, Changes, Finding, Severity, Verdict
@@ -8,7 +9,6 @@ from seedframe.configuration.settings import Settings
 from seedframe.database.db import Db
 from seedframe.database.discretion import be_discreet
 from seedframe.database.planned import PlannedRows
-from seedframe.database.run_log import Audited
 from seedframe.errors import RefError
 from seedframe.report import ResourceOutcome
 from seedframe.resources.environments import skipped_in
@@ -18,14 +18,15 @@ from seedframe.resources.rows import Rows, rowsets_of
 from seedframe.secrecy.masked_report import masked_resource
 from seedframe.seed import Seed
 from seedframe.seeding import hooks
-from seedframe.seeding.applying import Applying
-from seedframe.seeding.audited import audited
 from seedframe.seeding.declared_digests import check_digest, resource_digest
 from seedframe.seeding.elsewhere import note_limits, where_it_may_be
 from seedframe.seeding.plain_verdicts import contest, judged
 from seedframe.seeding.scene import Scene
 from seedframe.seeding.seed_calls import SeedCalls
 from seedframe.seeding.seed_observer import SeedObserver
+
+if TYPE_CHECKING:
+    from seedframe.database.run_log import Audited
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Attempt:
         outcomes = [outcome for _, outcome in compared] + ([own] if own is not None else [])
         self._weigh()
         if self._scene.writes:
+            from seedframe.seeding.applying import Applying  # here and below, as what only reads needs none of it
+
             applying = Applying(self._scene, self._seed, self._db, self._calls, compared, own)
             applying.apply()
             outcomes = [applying.as_written(outcome) for outcome in outcomes]
@@ -254,8 +257,10 @@ class Attempt:
             baselines.drop(seed.name, name)
         return tuple(told)
 
-    def audited(self) -> Audited:
+    def audited(self) -> "Audited":
         """What the ledger's entry tells beside counts: digests, and what was changed, row by row where it is listed."""
+        from seedframe.seeding.audited import audited
+
         return audited(self._seed, self._resources, self._outcomes, listed=self._scene.listed)
 
 
