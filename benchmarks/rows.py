@@ -2,8 +2,8 @@
 
     python -m benchmarks.rows [--rows N] [--rounds N]
 
-Each measurement is a whole process. Of seedframe's, the start-up (a process that imports SQLAlchemy and psycopg,
-connects, and selects 1) is subtracted before it is divided by the floor, so that the ratios are about the rows.
+Each measurement is a whole process. Of seedframe's, the start-up (a process that imports psycopg, connects, and
+selects 1) is subtracted before it is divided by the floor, so that the ratios are about the rows.
 """
 
 import argparse

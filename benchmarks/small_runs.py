@@ -2,7 +2,8 @@
 
     python -m benchmarks.small_runs [RUNS]
 
-Each row is a whole process. The floor imports SQLAlchemy and psycopg, connects, and selects 1.
+Each row is a whole process. The floor imports SQLAlchemy and psycopg, connects, and selects 1, as an application would;
+seedframe itself does without SQLAlchemy. "CPU" is what the process had of a processor.
 """
 
 import shutil
@@ -13,16 +14,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks._measure import CONNECT, Measured, environment, in_turn, measure, median, peak, server, sql, wal_bytes
+from benchmarks._measure import (
+    CONNECT,
+    Measured,
+    cpu,
+    environment,
+    in_turn,
+    measure,
+    median,
+    peak,
+    server,
+    sql,
+    wal_bytes,
+)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 EXAMPLE: Final = ("seeds", "migrations", "alembic.ini", "seedframe.toml")
-FLOOR: Final = "connect, select 1"
+FLOOR: Final = "SQLAlchemy, select 1"
+APPLICATION: Final = (
+    "import os, psycopg, sqlalchemy\n"
+    "url = os.environ['DATABASE_URL']\n"
+    "engine = sqlalchemy.create_engine('postgresql+psycopg://', creator=lambda: psycopg.connect(url))\n"
+    "with engine.connect() as connection:\n"
+    "    connection.execute(sqlalchemy.text('select 1')).scalar()\n"
+)
 
 # The name of a row, and the arguments of the interpreter.
 PROCESSES: Final = {
     "python -c pass": ["-c", "pass"],
-    FLOOR: ["-c", CONNECT],
+    "psycopg, select 1": ["-c", CONNECT],
+    FLOOR: ["-c", APPLICATION],
     "seedframe apply": ["-m", "seedframe", "apply"],
     "seedframe verify": ["-m", "seedframe", "verify"],
     "seedframe list": ["-m", "seedframe", "list"],
@@ -50,14 +71,17 @@ def main(runs: int) -> int:
         process(["-m", "seedframe", "apply"])()
         wal = wal_bytes(target) - before
         head = environment(target)
-    floor = median(found[FLOOR])
+    floor, cpu_floor = median(found[FLOOR]), cpu(found[FLOOR])
     print(f"{head}, {runs} runs of each")
-    print(f"{'':22}{'median':>10}{'fastest':>10}{'slowest':>10}{'of floor':>10}{'memory':>10}")
+    print(
+        f"{'':22}{'median':>10}{'fastest':>10}{'slowest':>10}{'of floor':>10}{'CPU':>10}{'of floor':>10}{'memory':>10}"
+    )
     for row, measured in found.items():
         seconds = [run.seconds for run in measured]
         print(
             f"{row:22}{median(measured) * 1000:>7.0f} ms{min(seconds) * 1000:>7.0f} ms{max(seconds) * 1000:>7.0f} ms"
-            f"{median(measured) / floor:>9.2f}×{peak(measured):>7.0f} MB"
+            f"{median(measured) / floor:>9.2f}×{cpu(measured) * 1000:>7.0f} ms{cpu(measured) / cpu_floor:>9.2f}×"
+            f"{peak(measured):>7.0f} MB"
         )
     print(f"WAL of an apply with nothing to do, right after a checkpoint: {wal / 1024:.0f} KB")
     return 0
