@@ -33,7 +33,7 @@ def local_seeds(config: Config) -> tuple[list[Seed], list[DiscoveryError]]:
         if match is not None and source.is_file():
             seeds.append(_local_seed(package, entry, source, own, int(match["number"]), match["name"]))
         elif not _is_beside_its_module(entry, entries):
-            problems.append(_stray(entry, own))
+            problems.append(_stray(entry, source, own))
     return seeds, problems
 
 
@@ -61,11 +61,23 @@ def _stem(entry: Path) -> str:
     return entry.stem if entry.suffix == ".py" else entry.name
 
 
-def _stray(entry: Path, own: OwnFiles) -> DiscoveryError:
+def _stray(entry: Path, source: Path, own: OwnFiles) -> DiscoveryError:
     where = own.show(str(entry))
+    broken = next((path for path in (entry, source) if path.is_symlink() and not path.exists()), None)
+    if broken is not None:
+        return DiscoveryError(
+            "a link that leads to no file",
+            hint="make it lead to one, or remove it",
+            where=own.show(str(broken)),
+            kind="stray-file",
+        )
     if entry.is_dir() and SEED_NAME.fullmatch(entry.name):
         message, hint = "a seed's folder without __init__.py", "add one with the hooks in it"
         return DiscoveryError(message, hint=hint, where=where, kind="stray-file")
+    if SEED_NAME.fullmatch(_stem(entry)):
+        return DiscoveryError(
+            "called as a seed is, and no file", hint="a seed is a file of Python", where=where, kind="stray-file"
+        )
     numbered, rest = nearest_seed_name(_stem(entry))
     ending = ".py" if entry.suffix == ".py" else ""
     return DiscoveryError(

@@ -167,6 +167,28 @@ def test_code_that_is_neither_seed_nor_helper_is_named(folder: Write, name: str,
         project.choose()
 
 
+LEADS_NOWHERE = ("a link that leads to no file", "make it lead to one, or remove it")
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "told"),
+    [
+        ("seeds/20_b.py", "nowhere", LEADS_NOWHERE),
+        ("seeds/20_b.py", "20_b.py", LEADS_NOWHERE),
+        ("seeds/prices.py", "nowhere", LEADS_NOWHERE),
+        ("seeds/20_b/__init__.py", "nowhere", LEADS_NOWHERE),
+        ("seeds/20_b.py", "/dev/null", ("called as a seed is, and no file", "a seed is a file of Python")),
+    ],
+)
+def test_a_link_that_leads_to_no_file_is_not_to_be_called_otherwise(
+    folder: Write, name: str, to: str, told: tuple[str, str]
+) -> None:
+    root = folder({"seeds/10_a.py": SEED, "seeds/20_b/_more.py": ""})
+    (root / name).symlink_to(to)
+    problems = {problem.where: (problem.message, problem.hint) for problem in Project.load(root).problems}
+    assert problems[name] == told
+
+
 def test_what_is_no_code_of_ours_is_left_alone(folder: Write) -> None:
     project = Project.load(
         folder(

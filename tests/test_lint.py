@@ -140,6 +140,18 @@ def test_a_declaration_silences_what_is_wrong_with_its_data(tmp_path: Path) -> N
 # Order and configuration
 
 
+@pytest.mark.parametrize("only", [(), ("seeds",)])
+def test_what_is_no_seed_is_named_whether_folder_or_link(tmp_path: Path, only: tuple[str, ...]) -> None:
+    write(tmp_path, {"seeds/10_a.py": "def verify(): pass\n", "seeds/23_ns/helper.py": "x = 1\n"})
+    (tmp_path / "seeds/20_dangling.py").symlink_to("nowhere")
+    (tmp_path / "seeds/30_round.py").symlink_to("30_round.py")
+    assert found(tmp_path, *(str(tmp_path / each) for each in only)) == [
+        "seeds/20_dangling.py:1:1 SF003 a link that leads to no file",
+        "seeds/23_ns:1:1 SF003 a seed's folder without __init__.py",
+        "seeds/30_round.py:1:1 SF003 a link that leads to no file",
+    ]
+
+
 def test_gaps_and_equal_numbers_are_fine(tmp_path: Path) -> None:
     files = {f"seeds/{name}.py": VERIFY for name in ("00_a", "7_b", "10_c", "10_d", "999_e")}
     assert lint_files(tmp_path, files) == []

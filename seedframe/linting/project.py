@@ -177,6 +177,8 @@ class _Linting:
             else:
                 entry_point = self._target.entry_points.get(problem.about or "")
                 otherwise = self._in_config("plugins", "allow") if entry_point is None else self._at_key(entry_point)
+                if kind == "stray-file" and problem.where is not None:  # a folder, or a link that leads nowhere
+                    otherwise = Place(self._config.root / problem.where)
                 place = place_of(problem.where, self._bases, otherwise)
                 self._collector.report(kind, place, problem.message, problem.hint)
 

@@ -157,14 +157,19 @@ def _chosen(only: Sequence[str], linted: Linted, here: Path) -> tuple[set[str], 
         if not path.exists() and path.suffix == "" and len(Path(word).parts) == 1:
             hint = did_you_mean(word, known) or f"the seeds are {', '.join(linted.seeds)}"
             raise UnknownSeed(f"no seed is called {word!r}, and no file", hint=hint)
-        resolved = path.resolve()
+        resolved = _resolved(path)
         paths.add(resolved)
         for file, owners in linted.belongs.items():
-            if file.resolve().is_relative_to(resolved):
+            if _resolved(file).is_relative_to(resolved):
                 names |= owners
     return names, paths
 
 
 def _is_asked_for(found: Found, names: set[str], paths: set[Path]) -> bool:
-    path = found.place.path.resolve()
+    path = _resolved(found.place.path)
     return found.seed in names or any(path.is_relative_to(each) for each in paths)
+
+
+def _resolved(path: Path) -> Path:
+    # Not Path.resolve: until Python 3.13 that raises for links in a circle.
+    return Path(os.path.realpath(path))
