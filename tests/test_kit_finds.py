@@ -1,7 +1,9 @@
 """`assert_converges` finds what does not converge, and says which promise was broken and where."""
 
 import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -838,3 +840,53 @@ def test_an_account_whose_columns_have_other_names(items: SeedRunner) -> None:
         ("is_active", {"login": "a@b.example"}),
     ]
     assert done.deleted == ("account:a@b.example",)
+
+
+PLUGINS = (Path(__file__).resolve().parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+(COMMENT,) = (
+    sample.partition("def seedframe_resource_kinds")[0]
+    for sample in re.findall(r"^```python\n(.*?)^```$", PLUGINS, re.MULTILINE | re.DOTALL)
+    if "class Comment" in sample
+)
+GRANT = """
+from seedframe import Change, Changes
+
+
+class Reader:
+    name, tables = "reader:items", ("items",)
+
+    def describe(self):
+        return "who reads"
+
+    def diff(self, db):
+        granted = "select true from information_schema.role_table_grants where table_name = 'items'"
+        found = db.scalar(f"{granted} and grantee = 'PUBLIC'")
+        return Changes.of([] if found else [Change("create", {"grantee": "public"}, None, {"select": "true"})])
+
+    def delete(self, db, changes):
+        pass
+
+    def write(self, db, changes):
+        db.execute("grant select on items to public")
+"""
+
+
+def test_kinds_that_write_no_rows(items: SeedRunner) -> None:
+    """A comment of the page about plugins, and a privilege on a table that the same seed fills."""
+    items.write(
+        {
+            "seeds/10_items.py": f"{COMMENT}{GRANT}{SEED}    yield Comment('items', 'it''s all')\n    yield Reader()\n",
+        }
+    )
+    done = items.assert_converges("items")
+    done.require_complete()
+    assert done.deleted == ("rows:items", "comment:items", "reader:items")
+
+
+def test_a_kind_that_writes_no_rows_and_does_not_look(items: SeedRunner) -> None:
+    index = '        db.execute("create index if not exists named on items (price)")\n        comment ='
+    seed = COMMENT.replace("        comment =", index) + "\n\ndef resources():\n    yield Comment('items', 'all')\n"
+    (said,) = left_out(items, seed)
+    assert said.startswith(
+        "seed 10_items, comment:items: the first apply made index named of items, and nobody notices"
+    )

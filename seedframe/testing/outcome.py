@@ -97,7 +97,8 @@ class Convergence:
         report: of the first apply.
         mutated: managed values that were changed by hand, found by `verify` and repaired by `apply`.
         kept: values of `initial` and `ignore` columns that were changed by hand, and left as they were.
-        deleted: resources of which a row was deleted, missed by `verify` and made again by `apply`.
+        deleted: resources of which a row was deleted, or a comment, a privilege or the like taken back, missed by
+            `verify` and made again by `apply`.
         left_out: what could not be tried.
         unproven: promises that could not be looked into here.
     """

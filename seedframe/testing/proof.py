@@ -46,6 +46,7 @@ from seedframe.testing.report_reading import change_of, counts_by_place, trouble
 from seedframe.testing.rewriting import RightRows
 from seedframe.testing.runner import SeedRunner
 from seedframe.testing.sets import uses_sets
+from seedframe.testing.taken_back import take_back
 from seedframe.testing.trials import Trials
 
 _LISTED: Final = 100_000
@@ -130,6 +131,7 @@ class _Proof:
         self._left_out: list[LeftOut] = []
         self._unproven: list[str] = []
         self._since = 0
+        self._given: frozenset[sql.Given] = frozenset()
         self._at_first: dict[str, list[Any]] = {}
         self._declared_tables: dict[str, set[tuple[str, str]]] = {}
         self._seen: list[_Seen] = []
@@ -151,12 +153,12 @@ class _Proof:
         declared = self._declared(report)
         trials = Trials(self._runner, self._names, self._search_path, self._require_repaired, self._since)
         trials.of_checks(self._chosen, report, self._declared_tables)
-        self._try_seen(trials)
+        taken_back = self._try_seen(trials, declared)
         self._left_out += trials.left_out
         self._tables = {(one.seed, one.name): one.table for one in declared}
         mutated = [*trials.mutated, *self._prove_mutations(declared)]
         kept = self._prove_left_alone(declared)
-        deleted = [*self._prove_missing(declared), *trials.deleted, *self._prove_extensions()]
+        deleted = [*self._prove_missing(declared), *trials.deleted, *taken_back, *self._prove_extensions()]
         self._truths.try_broken(self._breaking)
         self._truths.try_without_rows(self._since)
         self._note_untried(mutated, deleted)
@@ -219,6 +221,7 @@ class _Proof:
     def _apply(self, planned: Report) -> Report:
         __tracebackhide__ = True
         self._since = sql.transaction_id(self._database.connection)
+        self._given = sql.given(self._database.connection)
         project, capture = self._runner.load(), _Capture()
         project.plugins.register(capture, "seedframe:testing")
         report = project.apply(ApplyOptions(selection=Selection(names=self._names), sample=_LISTED), Quietly())
@@ -534,20 +537,47 @@ class _Proof:
                 raise ConvergenceError(REPAIRED, f"seed {one.seed}, {one.name}: row {key_text(key)} is not made again")
         return [(one.seed, one.name) for one, _ in reversed(gone)]
 
-    def _try_seen(self, trials: Trials) -> None:
-        """What resources were seen to write, and no declaration of theirs tells."""
+    def _try_seen(self, trials: Trials, declared: Sequence[_Declared]) -> list[tuple[str, str]]:
+        """What resources were seen to write, and no declaration of theirs tells. Those that write no rows, and do
+        something else to their tables, are returned where that was missed and done again.
+        """
         __tracebackhide__ = True
         writers: dict[sql.TableName | None, set[tuple[str, str]]] = {}
         for name, some in self._declared_tables.items():
             writers.setdefault(self._table(name), set()).update(some)
+        written = sql.written_tables(self._database.connection, self._since)
+        untried: list[tuple[_Seen, bool, str]] = []
         for seen in self._seen:
-            if not seen.keys and len(writers[seen.table]) > 1:
+            others = writers[seen.table] - {(seen.seed, seen.resource)}
+            if seen.table in written and not seen.keys and others:
+                wrote = not self._wrote_all(declared, others, seen.table)
                 reason = f"others write into {seen.table.label} as well, so which rows are its own is not known"
-            elif not trials.of_resource(seen.seed, seen.resource, seen.table, seen.keys):
+            elif seen.table not in written or not trials.of_resource(seen.seed, seen.resource, seen.table, seen.keys):
+                wrote = False
                 reason = f"it wrote nothing into {seen.table.label}, so nothing there could be tried"
             else:
                 continue
+            untried.append((seen, wrote, reason))
+        if not untried:
+            return []
+        given = sql.given(self._database.connection) - self._given
+        found = take_back(self._runner, self._names, given, self._require_repaired)
+        done: dict[tuple[str, str], None] = {}
+        for seen, wrote, reason in untried:
+            unnoticed = found.unnoticed.get(seen.table)
+            if unnoticed is not None:
+                reason = f"the first apply made {unnoticed}, and nobody notices when that is taken back"
+            elif not wrote and (seen.seed, seen.resource) in found.noticed:
+                done[seen.seed, seen.resource] = None
+                continue
             self._left_out.append(LeftOut(seen.seed, seen.resource, None, reason))
+        return list(done)
+
+    def _wrote_all(self, declared: Sequence[_Declared], writers: set[tuple[str, str]], table: sql.TableName) -> bool:
+        """Whether those of them that are `Rows` tell of all the rows that the first apply wrote there."""
+        rows = [one for one in declared if (one.seed, one.name) in writers and isinstance(one.resource, Rows)]
+        told = sum(one.outcome.changes.counts.create + one.outcome.changes.counts.update for one in rows)
+        return told == sql.count_written(self._database.connection, table, self._since)
 
     def _prove_extensions(self) -> list[tuple[str, str]]:
         """Each is dropped in a copy, with what depends on it; where that is nothing, it has to be made again there.

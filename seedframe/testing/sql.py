@@ -595,6 +595,92 @@ def drop_extension(connection: psycopg.Connection[Any], name: str) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a table has beside rows and columns, and may be without.
+
+    Attributes:
+        table: the table.
+        label: what it is, for messages.
+        undo: the statement that takes it away.
+        mark: changes when it does.
+    """
+
+    table: TableName
+    label: str
+    undo: str
+    mark: str
+
+
+_GIVEN: Final = f"""
+WITH tables AS (
+    SELECT c.oid, n.nspname, c.relname, c.oid::regclass AS name, c.relowner, c.relacl, c.relrowsecurity,
+           CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
+                ELSE 'TABLE' END AS kind
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_NAMESPACES} AND n.nspname <> 'seedframe'
+), attributes AS (
+    SELECT t.*, a.attnum, quote_ident(a.attname) AS attribute, a.attacl
+      FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+), privileges AS (
+    SELECT t.nspname, t.relname, t.name, t.relowner, NULL::text AS attribute, p.*
+      FROM tables t, aclexplode(t.relacl) p
+    UNION ALL
+    SELECT a.nspname, a.relname, a.name, a.relowner, a.attribute, p.*
+      FROM attributes a, aclexplode(a.attacl) p
+)
+SELECT t.nspname, t.relname, format('the comment on %s', t.name),
+       format('COMMENT ON %s %s IS NULL', t.kind, t.name), md5(d.description)
+  FROM tables t JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+UNION ALL
+SELECT a.nspname, a.relname, format('the comment on %s.%s', a.name, a.attribute),
+       format('COMMENT ON COLUMN %s.%s IS NULL', a.name, a.attribute), md5(d.description)
+  FROM attributes a
+  JOIN pg_description d ON d.objoid = a.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+UNION ALL
+SELECT p.nspname, p.relname, format('%s of %s on %s', what.privilege, who.grantee, p.name),
+       format('REVOKE %s ON %s FROM %s', what.privilege, p.name, who.grantee), p.is_grantable::text
+  FROM privileges p,
+       LATERAL (SELECT CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE p.grantee::regrole::text END AS grantee) who,
+       LATERAL (SELECT p.privilege_type || coalesce(' (' || p.attribute || ')', '') AS privilege) what
+ WHERE p.grantee <> p.relowner
+UNION ALL
+SELECT t.nspname, t.relname, format('row-level security of %s', t.name),
+       format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', t.name), ''
+  FROM tables t WHERE t.relrowsecurity
+UNION ALL
+SELECT t.nspname, t.relname, format('policy %I on %s', p.polname, t.name),
+       format('DROP POLICY %I ON %s', p.polname, t.name), ''
+  FROM tables t JOIN pg_policy p ON p.polrelid = t.oid
+UNION ALL
+SELECT t.nspname, t.relname, format('trigger %I on %s', g.tgname, t.name),
+       format('DROP TRIGGER %I ON %s', g.tgname, t.name), md5(pg_get_triggerdef(g.oid))
+  FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+UNION ALL
+SELECT t.nspname, t.relname, format('constraint %I of %s', k.conname, t.name),
+       format('ALTER TABLE %s DROP CONSTRAINT %I', t.name, k.conname), md5(pg_get_constraintdef(k.oid))
+  FROM tables t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype IN ('c', 'f', 'u', 'x', 'p')
+UNION ALL
+SELECT t.nspname, t.relname, format('index %s of %s', i.indexrelid::regclass, t.name),
+       format('DROP INDEX %s', i.indexrelid::regclass), md5(pg_get_indexdef(i.indexrelid))
+  FROM tables t JOIN pg_index i ON i.indrelid = t.oid
+ WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = t.oid)
+"""  # noqa: S608 - a constant
+
+
+def given(connection: psycopg.Connection[Any]) -> frozenset[Given]:
+    """What the tables of this database have: comments, privileges, policies, triggers, constraints and indexes."""
+    found = connection.execute(_GIVEN.encode()).fetchall()
+    return frozenset(Given(TableName(schema, name), *rest) for schema, name, *rest in found)
+
+
+def count_written(connection: psycopg.Connection[Any], table: TableName, since: int) -> int:
+    """How many rows of it were written since a transaction."""
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(table.identifier, _written(since))
+    row = connection.execute(query).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def is_there(connection: psycopg.Connection[Any], table: TableName, key: Cells) -> bool:
     """Whether the row is there."""
     query = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {})").format(
