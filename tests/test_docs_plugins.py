@@ -1,6 +1,7 @@
 """The samples of docs/plugins.md: installed, allowed, and used as the page says; and no hook is left out of it."""
 
 import inspect
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from seedframe import hookspecs
 from seedframe.plugins.extension_contract import EXTENSION_ARGUMENTS
 from seedframe.testing import Database, assert_converges
 from tests.conftest import Folder, Install, ProjectFactory, Sql
+from tests.plain_pytest import python
 from tests.running import apply, dry_run, error, verify
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -178,6 +180,17 @@ def test_the_reporter_the_command_and_who_watches(clinic: Folder, site: Path) ->
     clinic.write({"seeds/90_bad.py": "def verify(): yield 'never'\n"})
     assert clinic.run("apply", env={"PYTHONPATH": str(site)}).returncode == 1
     assert (clinic.path / "alert.txt").read_text() == "clinic: failed\n"
+
+
+def test_the_extensions_are_tested_as_shown(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_clinic.py").write_text(FILES["tests/test_clinic.py"])
+    root = Path(__file__).resolve().parents[1]
+    done = python(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", tmp_path),
+        cwd=tmp_path,
+        PYTHONPATH=f"{site}{os.pathsep}{root}",
+    )
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 def test_calls_are_traced_as_shown(clinic: Folder, site: Path) -> None:
