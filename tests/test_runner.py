@@ -703,6 +703,22 @@ def test_what_a_seed_prints_is_kept_off_standard_output(project: ProjectFactory,
     assert "ran" in result.stderr
 
 
+def test_a_seed_with_another_name(project: ProjectFactory, sql: Sql, table: None) -> None:
+    """verify asks whether it was renamed; nobody undoes what the seed declares that is gone."""
+    folder = project({"seeds/10_a.py": seed("a"), "seeds/30_tax.py": seed("t")})
+    assert apply(folder).exit_code == 0
+    (folder.path / "seeds/30_tax.py").rename(folder.path / "seeds/30_taxes.py")
+    told = (
+        "seed tax was applied from seeds/30_tax.py and is gone: was it renamed to taxes? Then `seedframe forget tax`;"
+        " its rows stay. Else put it back"
+    )
+    assert told in str(verify(folder).as_dict())
+    report = apply(folder)
+    assert [finding.text for outcome in report.seeds for finding in outcome.findings] == []
+    assert folder.run("forget", "tax").returncode == 0
+    assert verify(folder).exit_code == 0
+
+
 def test_two_seeds_that_declare_the_same_cells_are_told_of(project: ProjectFactory, sql: Sql, table: None) -> None:
     folder = project({"seeds/10_a.py": seed("a", "one"), "seeds/20_b.py": seed("a", "two"), "seeds/30_c.py": seed("c")})
     report = apply(folder)

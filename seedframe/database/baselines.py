@@ -24,10 +24,15 @@ SELECT hash_record_extended(row(true, 7::int2, 7, 7::int8, 7::oid, uuid '6ba7b81
 
 
 class Baselines:
-    """The baselines of one project and one schema, in the ledger."""
+    """The baselines of one project and one schema, in the ledger.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Args:
+        seeds: the names of the project's seeds, which may undo each other's rows; those that are gone do so no more.
+    """
+
+    def __init__(self, ledger: Ledger, seeds: Collection[str] = ()) -> None:
         self.ledger = ledger
+        self._seeds = sorted(seeds)
         self._session = ledger.session
         self._probed: int | None = None
 
@@ -91,15 +96,16 @@ class Baselines:
         )  # fmt: skip
 
     def shared(self, baseline: int) -> list[str]:
-        """Other resources that declare the same columns of the same rows, as `rows:products of seed shop`."""
+        """Other resources of the project's seeds that declare the same columns of the same rows, as
+        `rows:products of seed shop`."""
         rows = self._session.query(
             "SELECT DISTINCT b.resource, b.seed FROM seedframe.baseline m"
             " JOIN seedframe.baseline b ON (b.project, b.target_schema, b.table_name)"
             " = (m.project, m.target_schema, m.table_name) AND b.id <> m.id AND b.columns && m.columns"
             " JOIN seedframe.baseline_row mr ON mr.baseline_id = m.id"
             " JOIN seedframe.baseline_row br ON br.baseline_id = b.id AND br.key_hash = mr.key_hash"
-            " WHERE m.id = $1 ORDER BY 2, 1",
-            [baseline],
+            " WHERE m.id = $1 AND b.seed = ANY ($2::text[]) ORDER BY 2, 1",
+            [baseline, self._seeds],
         )
         return [f"{resource} of seed {seed}" for resource, seed in rows]
 

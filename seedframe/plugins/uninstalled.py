@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from seedframe.errors import NoSeeds, PluginMissing, Problem, RequirementMissing
@@ -51,8 +52,23 @@ def gone_seeds(
         declared: every seed of the project, broken ones included.
         distributions: the installed plugins, and those that are allowed.
     """
-    there = {seed.name for seed in declared}
-    return tuple(_gone(name, origin, distributions) for name, origin in applied.items() if name not in there)
+    seeds = tuple(declared)
+    there = {seed.name for seed in seeds}
+    new = [seed for seed in seeds if seed.name not in applied and seed.distribution is None]
+    return tuple(
+        _maybe_renamed(_gone(name, origin, distributions), new) for name, origin in applied.items() if name not in there
+    )
+
+
+def _maybe_renamed(gone: GoneSeed, new: Sequence[Seed]) -> GoneSeed:
+    """Ask whether it has another name now, where a seed of the project's own that was never applied has its number."""
+    number = PurePath(gone.origin).name.partition("_")[0]
+    named = [seed.name for seed in new if number.isdecimal() and seed.number == int(number)]
+    if plugin_of(gone.origin) is not None or len(named) != 1:
+        return gone
+    return replace(
+        gone, hint=f"was it renamed to {named[0]}? Then `seedframe forget {gone.name}`; its rows stay. Else put it back"
+    )
 
 
 def _gone(name: str, origin: str, distributions: "Sequence[Distribution]") -> GoneSeed:

@@ -104,7 +104,7 @@ class Run:
         """A first or another attempt of a seed, in the transaction that is open."""
         scene = Scene(
             session=session,
-            baselines=Baselines(ledger),
+            baselines=Baselines(ledger, {seed.name for seed in self.job.all_seeds}),
             plugins=self.job.plugins,
             all_seeds=self.job.all_seeds,
             env=self.config.env,
