@@ -158,7 +158,7 @@ def test_annotations_for_github_are_escaped(tmp_path: Path, cli: Cli) -> None:
         (["shop", "plans"], ["SF102"]),
         (["seeds/10_shop.py"], ["SF102"]),
         (["seeds"], ["SF102"]),
-        (["seeds/20_plans.py", "README.md", "nowhere/at/all.csv"], []),
+        (["seeds/20_plans.py", "README.md"], []),
         (["--select", "SF2,SF5"], []),
         (["--select", "sf1"], ["SF102"]),
         (["--select", "unknown-argument"], ["SF102"]),
@@ -180,6 +180,13 @@ def test_the_configuration_selects_rules_and_the_command_line_overrules_it(tmp_p
     assert cli("lint", "--ignore", "SF5", cwd=tmp_path).returncode == 1
 
 
+def test_a_missing_file_that_a_seed_names_may_be_asked_for(tmp_path: Path, cli: Cli) -> None:
+    rows = "from seedframe import Rows\n\n\ndef resources():\n    yield Rows('p', key='k', file='p.csv')\n"
+    write(tmp_path, {"seeds/10_shop.py": rows})
+    done = cli("lint", "seeds/p.csv", cwd=tmp_path)
+    assert (done.returncode, " SF501 " in done.stdout) == (1, True), done
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "message"),
     [
@@ -187,6 +194,16 @@ def test_the_configuration_selects_rules_and_the_command_line_overrules_it(tmp_p
         ({"seeds/README": "x"}, [], "error: no seeds found: seeds/ has no seeds\n"),
         (BROKEN, ["--select", "SF999"], "error: --select: there is no rule 'SF999'\n hint: "),
         (BROKEN, ["shopp"], "error: no seed is called 'shopp', and no file\n hint: did you mean 'shop'?\n"),
+        (
+            BROKEN,
+            ["seeds/10_shpo.py"],
+            "error: there is no file 'seeds/10_shpo.py'\n hint: did you mean 'seeds/10_shop.py'?\n",
+        ),
+        (
+            BROKEN,
+            ["shop", "elsewhere/at/all"],
+            "error: there is no file 'elsewhere/at/all'\n hint: paths begin at the folder that you are in\n",
+        ),
         (BROKEN, ["--explain", "SF1055"], "error: there is no rule 'SF1055'\n hint: did you mean 'SF105'?\n"),
         (
             {**BROKEN, "seedframe.toml": '[lint]\nselect = ["x"]\n'},

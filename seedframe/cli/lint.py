@@ -36,7 +36,7 @@ def command(
     """Look for mistakes in seeds and their data; no database, no variable and no secret is needed.
 
     Seeds are imported, and `resources` is called where it asks for neither `db` nor `settings`. Given names of seeds,
-    files or folders, only what is of them is told; other files are ignored.
+    files or folders, only what is of them is told; other files are ignored, and one that is not there is an error.
 
     Exit code: 0 where all is well, 1 where something was found, 3 where nothing could be looked at.
     """

@@ -154,14 +154,18 @@ def _chosen(only: Sequence[str], linted: Linted, here: Path) -> tuple[set[str], 
             names |= labels
             continue
         path = here / word
-        if not path.exists() and path.suffix == "" and len(Path(word).parts) == 1:
-            hint = did_you_mean(word, known) or f"the seeds are {', '.join(linted.seeds)}"
-            raise UnknownSeed(f"no seed is called {word!r}, and no file", hint=hint)
         resolved = _resolved(path)
         paths.add(resolved)
-        for file, owners in linted.belongs.items():
-            if _resolved(file).is_relative_to(resolved):
-                names |= owners
+        belonging = [owners for file, owners in linted.belongs.items() if _resolved(file).is_relative_to(resolved)]
+        # A file that a seed names, and that is not there, may be asked for.
+        if not belonging and not os.path.lexists(path):
+            if path.suffix == "" and len(Path(word).parts) == 1:
+                hint = did_you_mean(word, known) or f"the seeds are {', '.join(linted.seeds)}"
+                raise UnknownSeed(f"no seed is called {word!r}, and no file", hint=hint)
+            files = [os.path.relpath(file, here) for file in linted.belongs]
+            hint = did_you_mean(os.path.normpath(word), files) or "paths begin at the folder that you are in"
+            raise UnknownSeed(f"there is no file {word!r}", hint=hint)
+        names = names.union(*belonging)
     return names, paths
 
 
