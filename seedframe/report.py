@@ -91,6 +91,7 @@ class Report:
     """One run, whole. `error` is set only when the run could not start or could not go on.
 
     Attributes:
+        marked: the database had no mark, and was marked as that of `env` by this run.
         more_errors: where several mistakes were found at once, those after `error`.
         findings: what is to be told of the run rather than of a seed that took part in it.
     """
@@ -104,6 +105,7 @@ class Report:
     started_at: datetime
     duration_s: float
     run: int | None = None
+    marked: bool = False
     strict: bool = False
     detailed_exitcode: bool = False
     error: Problem | None = None
@@ -145,8 +147,9 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The JSON document that docs/report.md describes.
 
-        `plan` is added only where a plan was saved or applied, `findings` where there are any of the run itself,
-        `error` only where it failed, and `errors` where several mistakes were found at once.
+        `marked` is added only where the database was marked, `plan` where a plan was saved or applied, `findings`
+        where there are any of the run itself, `error` only where it failed, and `errors` where several mistakes were
+        found at once.
         """
         document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
@@ -169,6 +172,8 @@ class Report:
             "summary": counts_dict(self.summary),
             "seeds": [_seed_dict(outcome) for outcome in self.seeds],
         }
+        if self.marked:
+            document["marked"] = True
         if self.plan is not None:
             document["plan"] = self.plan
         if self.findings:

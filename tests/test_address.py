@@ -398,7 +398,9 @@ def failure(address: Address, timeout_s: float = 0.0) -> ConnectionFailed:
     return problem
 
 
-START = 'start it, or set DATABASE_URL, or write url = "embedded" under [database]'
+START = (
+    "start it, or correct DATABASE_URL; without it, the configuration's url counts, and without that an embedded server"
+)
 
 
 def test_no_server() -> None:

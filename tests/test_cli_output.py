@@ -611,7 +611,8 @@ def test_forget_drops_what_the_ledger_keeps_and_nothing_else(applied: Folder, sq
     gone = applied.run("verify")
     assert gone.returncode == 2, gone
     assert "✗ reference" in gone.stdout
-    assert "seedframe forget reference" in gone.stdout
+    assert "  seedframe forget reference  if it is gone for good: its rows stay, and are nobody's\n" in gone.stdout
+    assert "seedframe apply" not in gone.stdout  # which restores nothing of it
 
     wrong = applied.run("forget", "refrence")
     assert wrong.returncode == 3

@@ -542,6 +542,40 @@ def test_a_command_asks_what_the_command_line_says(
     assert (done.returncode, done.stdout, done.stderr) == (0, "production shop 1\n", "")
 
 
+GROUP = """
+import click
+
+@click.group("stock", help="The stock.")
+def stock():
+    pass
+
+@stock.group("of")
+def of():
+    pass
+
+@of.command("shop")
+@click.pass_obj
+def shop(context):
+    click.echo(context.env)
+
+def seedframe_commands():
+    return [stock]
+"""
+
+
+def test_a_group_of_commands(project: ProjectFactory, extension: Extension) -> None:
+    extension(GROUP)
+    folder = project({"seeds/10_a.py": SEED}, config=CONFIG)
+    for arguments in (("stock", "of", "shop", "--env", "production"), ("stock", "--env=production", "of", "shop")):
+        done = extension.run(folder, *arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "production\n", "")
+    without = extension.run(folder, "stock")
+    assert without.returncode in (0, 3)  # as click has it, whose version decides
+    told = without.stdout + without.stderr
+    assert told.startswith("Usage: seedframe stock [OPTIONS] COMMAND [ARGS]...\n\n  The stock.\n")
+    assert "error:" not in told
+
+
 def test_a_command_is_of_the_project_that_config_names(project: ProjectFactory, extension: Extension) -> None:
     extension(WHERE)
     folder = project({"seeds/10_a.py": SEED, "seeds/20_b.py": SEED}, config=CONFIG)

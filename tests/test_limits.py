@@ -110,8 +110,8 @@ def test_too_many_deletes_are_refused_before_anything_is_written(
     assert report.exit_code == 1
     assert error(report) == (
         "too_many_changes: rows:items: 3 rows of public.items would be deleted, but max_delete=2 is what is allowed;"
-        " to go are id=17, id=18, id=19 (if it is meant: Rows(…, max_delete=3),"
-        " or max_delete under [limits] in seedframe.toml)"
+        " to go are id=17, id=18, id=19 (if it is meant: Rows(…, max_delete=3);"
+        " or max_delete under [limits] in seedframe.toml, where Rows has none)"
     )
     assert sql("select xmin::text, ctid::text, * from items order by id") == before
     assert counts(verify(items)) == (0, 17, 3, 0)

@@ -299,6 +299,16 @@ def test_the_mark_is_shown_and_changed_on_purpose(folder: Folder, sql: Sql) -> N
     assert folder.run("history", "--check").returncode == 0
 
 
+def test_the_first_apply_says_what_it_marks(folder: Folder) -> None:
+    told = "marked: this database is that of environment development from now on (seedframe db mark)"
+    first = folder.run("apply")
+    assert (first.returncode, told in first.stdout) == (0, True), first
+    again = folder.run("apply", "--format", "json")
+    assert (again.returncode, "marked" in json.loads(again.stdout)) == (0, False), again
+    refused = folder.run("verify", "--env", "production")
+    assert (refused.returncode, "`seedframe db mark production --yes` marks it anew" in refused.stderr) == (3, True)
+
+
 def test_a_database_may_be_marked_before_anything_is_applied(folder: Folder, sql: Sql) -> None:
     assert folder.run("db", "mark", "production", "--yes").returncode == 0
     assert marked(sql) == [("production", "postgres", "shop")]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from hashlib import sha256
@@ -250,6 +251,14 @@ def test_nor_with_one_that_is_not_critical(project: ProjectFactory, items: None)
     assert not (folder.path / "plan.json").exists()
     report = apply(folder, dry_run=True, out=folder.path / "plan.json")
     assert (report.plan, report.error and report.error.code) == (None, "plan")
+
+
+def test_the_command_that_makes_a_plan_is_told_whole(project: ProjectFactory, items: None) -> None:
+    folder = project({"seeds/10_fine.py": FINE})
+    told = folder.run("apply", "--env", "production", "-p", "no:other", "--dry-run", "--out", "a plan.json")
+    line = "seedframe apply --env production -p no:other --plan 'a plan.json'"
+    assert f"plan saved: {line} makes exactly this, once" in told.stderr, told
+    assert folder.run(*shlex.split(line)[1:]).returncode == 0
 
 
 def test_nor_without_a_database(project: ProjectFactory) -> None:

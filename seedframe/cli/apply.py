@@ -114,8 +114,8 @@ def command(
             report = project.apply(options, observer)
         code = deliver(report, to, reporter, context)
     if out is not None and report.plan is not None and context.verbosity >= 0:
-        shown = visible(shlex.quote(str(out)))
-        click.echo(f"plan saved: seedframe apply --plan {shown} makes exactly this, once", err=True)
+        command_line = visible(shlex.join(["seedframe", "apply", *context.given, "--plan", str(out)]))
+        click.echo(f"plan saved: {command_line} makes exactly this, once", err=True)
     return code
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 _LOGS: Final = "seedframe.cli.logs"
+# Before click 8.2 a group writes its help itself.
+_NO_SUBCOMMAND: Final[Any] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 _PLUGIN_COMMANDS: Final = "seedframe.cli.plugin_commands"
 
 
@@ -124,6 +126,9 @@ def _run(arguments: list[str], apart: Apart) -> int:
                 return _invoke(ctx)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except _NO_SUBCOMMAND as error:  # of a group that a plugin brings; our own tell it themselves
+        click.echo(error.ctx.get_help(), err=True)
+        return COULD_NOT_RUN
     except Stopped as stopped:
         return _stopped(f"stopped by {stopped}", stopped)
     except (KeyboardInterrupt, click.Abort) as stopped:

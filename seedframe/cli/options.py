@@ -52,6 +52,15 @@ class Context:
     color: Color = "auto"
     trace_hooks: bool = False
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that decide which project, environment and plugins are meant, as they were given."""
+        words = ["--env", self.env] if self.env is not None else []
+        words += ["--config", str(self.config_path)] if self.config_path is not None else []
+        for name in (*(f"{_NOT}{name}" for name in self.disabled), *self.named):
+            words += ["-p", name]
+        return tuple(words)
+
     def config(self) -> "Config":
         """The project's configuration; seeds are not looked for. Errors: ConfigError."""
         from seedframe.configuration.config import load_config

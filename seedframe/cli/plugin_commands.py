@@ -59,10 +59,17 @@ def choose(ctx: click.Context, name: str) -> click.Command | None:
         apart.give_back()  # what it prints, and its children do, is its own affair
     ctx.with_resource(masked_stdout())
     ctx.obj = CommandContext(ctx)
+    return _with_global_options(found)
+
+
+def _with_global_options(found: click.Command) -> click.Command:
+    """A command that takes the options of every command, but those it has itself; of a group each of its own, too."""
     own = {word for parameter in found.params for word in (*parameter.opts, *parameter.secondary_opts)}
     more = [parameter for parameter in global_parameters() if own.isdisjoint(parameter.opts)]
     command = copy(found)
     command.params = [*found.params, *more]
+    if isinstance(command, click.Group):
+        command.commands = {name: _with_global_options(each) for name, each in command.commands.items()}
     return command
 
 

@@ -22,7 +22,7 @@ class _Reason:
     retryable: bool = False
 
 
-_START_OR_CHOOSE: Final = 'start it, or set DATABASE_URL, or write url = "embedded" under [database]'
+_START_OR_CHOOSE: Final = "start it, or {choose}"
 _NO_SERVER = _Reason("no PostgreSQL server answers at {server}", _START_OR_CHOOSE, retryable=True)
 _NO_SOCKET = _Reason("no PostgreSQL server has its socket in {server}", _START_OR_CHOOSE, retryable=True)
 _UNREACHABLE = _Reason("{server} cannot be reached", "check the network, the host and the port in {source}", True)
@@ -184,6 +184,15 @@ def _said(error: psycopg.Error) -> str:
     return printable(line)
 
 
+def _choose(source: str) -> str:
+    """How another server is chosen, by where this one was."""
+    if source.endswith("] url"):
+        return 'set DATABASE_URL, or write url = "embedded" there'
+    if source.startswith("DATABASE_URL"):
+        return "correct DATABASE_URL; without it, the configuration's url counts, and without that an embedded server"
+    return f"correct {source}"
+
+
 def _facts(error: psycopg.Error, address: Address, said: str) -> dict[str, str]:
     pgconn = error.pgconn
 
@@ -205,6 +214,7 @@ def _facts(error: psycopg.Error, address: Address, said: str) -> dict[str, str]:
         "dbname": f'"{printable(dbname)}"',
         "display": address.display,
         "source": address.source,
+        "choose": _choose(address.source),
         "said": said,
         "createdb": f"createdb{login} {shlex.quote(printable(dbname))}",
         "createuser": f"createuser{login} {shlex.quote(printable(user))}",

@@ -1,5 +1,6 @@
 """The mark: the name of the environment that a database is of, kept in its ledger and compared by every run."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
@@ -43,21 +44,24 @@ def require_environment(ledger: Ledger, env: str) -> None:
     if ledger.env is not None and ledger.env.casefold() != env.casefold():
         raise WrongEnvironment(
             f"this database is marked as that of environment {ledger.env!r}, and this is {env!r}",
-            hint=f"choose the database that is meant, or --env {ledger.env!r}; `seedframe db mark` tells who marked it",
+            hint=f"choose the database that is meant, or --env {ledger.env!r}; `seedframe db mark` tells who marked it,"
+            f" and `seedframe db mark {shlex.quote(env)} --yes` marks it anew",
         )
 
 
-def mark_first(ledger: Ledger, env: str) -> None:
-    """Mark a database that has no mark yet, and require the one that it has by then.
+def mark_first(ledger: Ledger, env: str) -> bool:
+    """Mark a database that has no mark yet, and require the one that it has by then; whether it was marked by this.
 
     The ledger is current, and the caller holds the ledger's lock, so that of several first runs one is the first.
 
     Errors: WrongEnvironment, PermissionDenied.
     """
-    if ledger.env is None:
+    unmarked = ledger.env is None
+    if unmarked:
         _write(ledger, env)
         ledger.look()
     require_environment(ledger, env)
+    return unmarked
 
 
 def read_mark(ledger: Ledger) -> Mark | None:

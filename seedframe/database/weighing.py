@@ -112,7 +112,7 @@ def require_within(limit: Limit, name: str, rows: int, there: int, what: str, re
     allowed = f"{name}={limit}" if limit.share is None else f"{name}={limit} of {there}, that is {most},"
     raise TooManyChanges(
         f"{rows_text(rows)} {what}, but {allowed} is what is allowed",
-        hint=f"if it is meant: Rows(…, {name}={rows}), or {name} under [limits] in seedframe.toml",
+        hint=f"if it is meant: Rows(…, {name}={rows}); or {name} under [limits] in seedframe.toml, where Rows has none",
         where=resource,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from seedframe.changes import Counts, Finding, Verdict
+from seedframe.configuration.config import EMBEDDED
 from seedframe.errors import Problem
 from seedframe.report import Mode, Report, SeedOutcome, Status
 from seedframe.reporting.cells import pad, text_width, visible
@@ -258,6 +259,9 @@ def closing_lines(report: Report, page: Page) -> Iterator[Line]:
             yield from folded(line, page, indent=2)
     yield from _finding_lines(report.findings, page)
     yield from folded([(_summary(report), _summary_style(report))], page, indent=2)
+    if report.marked and report.target.host != EMBEDDED:
+        told = f"this database is that of environment {_shown(report.env, page)} from now on"
+        yield from folded([("marked: ", "strong"), (f"{told} (seedframe db mark)", "plain")], page, indent=2)
     for line in _next_steps(report):
         yield from folded(line, page, indent=4)
 
@@ -350,7 +354,8 @@ def _advice(report: Report) -> Iterator[Line]:
     for status, (style, meaning) in _MEANINGS.items():
         if status in met:
             yield [(f"{status}: ", style), (meaning, "plain")]
-    steps: list[tuple[str, str]] = []
+    gone = [outcome.seed for outcome in report.seeds if outcome.status is Status.ORPHAN and not outcome.counts.changed]
+    steps = [(f"seedframe forget {seed}", "if it is gone for good: its rows stay, and are nobody's") for seed in gone]
     if any(outcome.counts.changed for outcome in report.seeds):
         moved = met & {Status.DRIFT, Status.CONFLICT, Status.ORPHAN}
         steps += _next_for_drift(report.summary) if moved else _NEXT_FOR_PENDING

@@ -59,6 +59,7 @@ class Run:
 
     Attributes:
         id: its number in the ledger; None for what leaves nothing there.
+        marked: the database had no mark, and has one by this run.
         outcomes: of the seeds so far, in run order.
         started: when, by `time.monotonic`.
         stopped_by: the critical seed that failed, after which nothing else is tried.
@@ -79,6 +80,7 @@ class Run:
         self.observer = observer
         self.outcomes: list[SeedOutcome] = []
         self.id: int | None = None
+        self.marked = False
         self.stopped_by: Seed | None = None
         self.unmet: tuple[Problem, ...] = ()
         self.gone: tuple[GoneSeed, ...] = ()

@@ -99,6 +99,7 @@ class _Runner:
             started_at=self._started_at,
             duration_s=time.monotonic() - self._run.started,
             run=self._run.id,
+            marked=self._run.marked and self._run.id is not None,
             strict=self._run.options.strict,
             detailed_exitcode=self._run.options.detailed_exitcode,
             error=errors[0] if errors else None,

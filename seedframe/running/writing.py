@@ -101,7 +101,7 @@ class Writing:
         else:
             self._transactions.begin_locked(ledger_lock())
             self._ledger.make_current()
-            mark_first(self._ledger, env)
+            self._run.marked = mark_first(self._ledger, env)
         options = self._run.options
         self._run.id = run = self._log.start(
             run_start(

@@ -1,10 +1,11 @@
 """What a proof of convergence found: what was proven, what could not be tried, or the promise that was broken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from seedframe.report import Report
+from seedframe.secrecy.masking import masked
 from seedframe.testing.report_reading import report_text
 
 PLANNED: Final = "a dry run plans it"
@@ -49,12 +50,12 @@ class ConvergenceError(AssertionError):
         self.promise = promise
         self.report = report
         text = f"{promise}: {what}"
-        super().__init__(text if report is None else f"{text}\n\n{report_text(report)}")
+        super().__init__(masked(text if report is None else f"{text}\n\n{report_text(report)}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A value that was changed by hand.
+    """A value that was changed by hand. Its text has no values: they may be secret.
 
     Attributes:
         seed: the seed's label: "20_reference".
@@ -69,8 +70,8 @@ class Mutation:
     resource: str
     column: str
     key: Mapping[str, str | None]
-    before: str | None
-    after: str | None
+    before: str | None = field(repr=False)
+    after: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from seedframe.report import Report, ResourceOutcome
 from seedframe.resources.extension import Extension
 from seedframe.resources.rows import Rows
 from seedframe.resources.tables import Tables
+from seedframe.secrecy.masking import hide, one_command
 from seedframe.seed import Seed
 from seedframe.seeding.own_code import is_built_in
 from seedframe.testing import sql
@@ -66,7 +67,8 @@ def converge(runner: SeedRunner, seeds: tuple[str, ...], breaking: Sequence[str]
     Errors: ConvergenceError, SeedframeError.
     """
     __tracebackhide__ = True
-    return _Proof(runner, seeds, breaking).go()
+    with one_command():  # what the runs hide stays hidden until the end, in what is said of them
+        return _Proof(runner, seeds, breaking).go()
 
 
 @dataclass(slots=True)
@@ -620,6 +622,8 @@ class _Proof:
                     sql.at_once(connection)
                     column = sql.Column(connection, declared.table, name, key, condition=declared.conditions.get(name))
                     before, after = column.change()
+                if isinstance(declared.resource, Rows) and name in declared.resource.spec.secret:
+                    hide(*(value for value in (before, after) if value))
                 return Mutation(declared.seed, declared.name, name, key, before, after)
             except sql.NotPossible as error:
                 reason = reason or str(error)
