@@ -325,10 +325,14 @@ def test_a_full_disk_is_said_plainly() -> None:
 # -------------------------------------------------------------------------
 
 
+# A run that takes its time shows how far it has come.
+NO_PROGRESS = {"CI": "1"}
+
+
 def test_a_terminal_gets_colour_and_lines_that_fit(shop: Folder) -> None:
     long = "word " * 60
     shop.write({"seeds/medications.csv": DATA + f"LONG-1,{long.strip()},1.00,{long.strip()}\n"})
-    code, shown = run_on_a_terminal(shop, "apply", "--dry-run")
+    code, shown = run_on_a_terminal(shop, "apply", "--dry-run", env=NO_PROGRESS)
     assert code == 0
     assert "\x1b[32m" in shown
     lines = SGR.sub("", shown).splitlines()
@@ -347,7 +351,7 @@ def test_a_terminal_gets_colour_and_lines_that_fit(shop: Folder) -> None:
     ],
 )
 def test_colour_on_a_terminal(shop: Folder, env: dict[str, str], arguments: list[str], colored: bool) -> None:
-    _, shown = run_on_a_terminal(shop, "apply", "--dry-run", *arguments, env=env)
+    _, shown = run_on_a_terminal(shop, "apply", "--dry-run", *arguments, env={**NO_PROGRESS, **env})
     assert ("\x1b[" in shown) == colored
 
 
