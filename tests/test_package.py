@@ -92,8 +92,6 @@ def test_extras_are_those_the_readme_and_errors_name(metadata: Message) -> None:
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "demo",
         "embedded",
-        "monitor",
-        "parquet",
         "supabase",
         "test",
         "yaml",
