@@ -33,6 +33,8 @@ def _status(session: Session, transaction_id: str) -> str | None:
     session.begin(write=False)
     found: list[str | None] = []
     # A number from the future is an error; it is of a primary that was replaced by a standby.
-    session.accepts(lambda: found.append(session.scalar("SELECT txid_status($1::bigint)", [int(transaction_id)])))
+    session.accepts(
+        lambda: found.append(session.scalar("SELECT pg_catalog.txid_status($1::bigint)", [int(transaction_id)]))
+    )
     session.rollback()
     return found[0] if found else None

@@ -9,7 +9,7 @@ from seedframe.database.table import Table
 from seedframe.errors import SeedError
 
 # Beside the table's own constraints, the planner then looks at whether what a query asks for contradicts itself.
-_PROVING: Final[LiteralString] = "SELECT set_config('constraint_exclusion', 'on', true)"
+_PROVING: Final[LiteralString] = "SELECT pg_catalog.set_config('constraint_exclusion', 'on', true)"
 
 
 def are_apart(session: Session, table: Table, first: str, second: str) -> bool:

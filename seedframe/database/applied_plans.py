@@ -16,7 +16,9 @@ class AppliedPlan:
 
 def find_applied(ledger: Ledger, plan: str) -> AppliedPlan | None:
     """What the ledger has of a plan, by its id; None when it was not applied, as far as can be told."""
-    if not (ledger.readable and ledger.session.scalar("SELECT to_regclass('seedframe.applied_plan') IS NOT NULL")):
+    if not (
+        ledger.readable and ledger.session.scalar("SELECT pg_catalog.to_regclass('seedframe.applied_plan') IS NOT NULL")
+    ):
         return None
     row = ledger.session.first("SELECT run_id, applied_at FROM seedframe.applied_plan WHERE id = $1", [plan])
     return None if row is None else AppliedPlan(*row)

@@ -16,7 +16,7 @@ _BLOCK: Final = 1_000
 _PAGE: Final = 500
 
 # An instant as its text is: of fixed width, in UTC, to the microsecond that the server keeps.
-_MOMENT: Final = sql.SQL("""to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""")
+_MOMENT: Final = sql.SQL("""pg_catalog.to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""")
 
 _RUN_FACTS: Final = sql.SQL(
     "r.id, r.project, r.target_schema AS schema, r.env, r.command, r.mode, r.version, r.role, r.os_user, r.host,"
@@ -140,7 +140,7 @@ class AuditTrail:
             block = [row_facts(number, row) for number, row in enumerate(rows[start : start + _BLOCK], start + 1)]
             self._session.execute(
                 "INSERT INTO seedframe.changed_row (outcome_id, number, resource, action, key, columns)"
-                " SELECT $1, x.* FROM jsonb_to_recordset($2)"
+                " SELECT $1, x.* FROM pg_catalog.jsonb_to_recordset($2)"
                 " AS x (number integer, resource text, action text, key jsonb, columns text[])",
                 [outcome, Jsonb(block)],
             )

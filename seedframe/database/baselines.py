@@ -14,7 +14,8 @@ from seedframe.verdicts import Baseline, LeftCell, LeftRow
 
 # What the server's hash functions make of a value of each type: equal on two servers whose hashes can be compared.
 _PROBE: Final[LiteralString] = """
-SELECT hash_record_extended(row(true, 7::int2, 7, 7::int8, 7::oid, uuid '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
+SELECT pg_catalog.hash_record_extended(row(true, 7::int2, 7, 7::int8, 7::oid,
+    uuid '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
   date '2001-02-03', time '04:05', timetz '04:05+01', timestamp '2001-02-03 04:05',
   timestamptz '2001-02-03 04:05+01', '\\x0a'::bytea, 'n'::name,
   'a text, long enough for more than one round'::text COLLATE "C", 'v'::varchar COLLATE "C",
@@ -101,7 +102,8 @@ class Baselines:
         rows = self._session.query(
             "SELECT DISTINCT b.resource, b.seed FROM seedframe.baseline m"
             " JOIN seedframe.baseline b ON (b.project, b.target_schema, b.table_name)"
-            " = (m.project, m.target_schema, m.table_name) AND b.id <> m.id AND b.columns && m.columns"
+            " = (m.project, m.target_schema, m.table_name) AND b.id <> m.id"
+            " AND b.columns OPERATOR(pg_catalog.&&) m.columns"
             " JOIN seedframe.baseline_row mr ON mr.baseline_id = m.id"
             " JOIN seedframe.baseline_row br ON br.baseline_id = b.id AND br.key_hash = mr.key_hash"
             " WHERE m.id = $1 AND b.seed = ANY ($2::text[]) ORDER BY 2, 1",
@@ -173,8 +175,8 @@ class BaselineStore:
         """How many rows the last apply had declared; 0 where those were of another table, or had another key."""
         return int(
             self._session.scalar(
-                "SELECT coalesce(sum(rows), 0) FROM seedframe.baseline"
-                " WHERE id = $1 AND table_name = $2 AND key_columns = $3::text[]",
+                "SELECT coalesce(pg_catalog.sum(rows), 0) FROM seedframe.baseline"
+                " WHERE id = $1 AND table_name = $2 AND key_columns OPERATOR(pg_catalog.=) $3::text[]",
                 [self.id, shape.table.label, _told_apart_by(shape)],
             )
         )
@@ -198,7 +200,7 @@ class BaselineStore:
             else sql.SQL("")
         )
         statement = sql.SQL(
-            "{}SELECT count(*) FROM seedframe.baseline_row AS r WHERE r.baseline_id = {} AND NOT r.absent"
+            "{}SELECT pg_catalog.count(*) FROM seedframe.baseline_row AS r WHERE r.baseline_id = {} AND NOT r.absent"
             " AND r.key_hash <> ALL ({}::bigint[]){}"
         ).format(
             source.prefix if source is not None else sql.SQL(""),
@@ -223,7 +225,7 @@ class BaselineStore:
         self._session.execute("DELETE FROM seedframe.extra_row WHERE baseline_id = $1", [self.id])
         self._session.execute(
             "INSERT INTO seedframe.extra_row (baseline_id, key_hash) SELECT DISTINCT $1::bigint, h"
-            " FROM unnest($2::bigint[]) AS u (h)",
+            " FROM pg_catalog.unnest($2::bigint[]) AS u (h)",
             [self.id, list(extras)],
         )
 
@@ -232,7 +234,8 @@ class BaselineStore:
         are too large for row hashes. As `rows:products of seed shop`."""
         rows = self._session.query(
             "SELECT b.resource, b.seed FROM seedframe.baseline AS b WHERE b.table_name = $1"
-            " AND b.id IS DISTINCT FROM $2 AND (NOT b.by_row OR b.key_columns <> $3::text[]) ORDER BY 2, 1",
+            " AND b.id IS DISTINCT FROM $2 AND (NOT b.by_row"
+            " OR b.key_columns OPERATOR(pg_catalog.<>) $3::text[]) ORDER BY 2, 1",
             [shape.table.label, self.id, _told_apart_by(shape)],
         )
         return [f"{resource} of seed {seed}" for resource, seed in rows]
@@ -253,7 +256,8 @@ class BaselineStore:
         rows = self._session.query(
             "SELECT DISTINCT b.resource, b.seed FROM seedframe.baseline AS b"
             " JOIN seedframe.baseline_row AS r ON r.baseline_id = b.id AND r.key_hash = ANY ($4::bigint[])"
-            " WHERE b.table_name = $1 AND b.id IS DISTINCT FROM $2 AND b.key_columns = $3::text[] ORDER BY 2, 1",
+            " WHERE b.table_name = $1 AND b.id IS DISTINCT FROM $2"
+            " AND b.key_columns OPERATOR(pg_catalog.=) $3::text[] ORDER BY 2, 1",
             [shape.table.label, self.id, _told_apart_by(shape), list(keys)],
         )
         return [f"{resource} of seed {seed}" for resource, seed in rows]
@@ -269,9 +273,9 @@ class BaselineStore:
             return None
         return str(
             self._session.scalar(
-                sql.SQL("SELECT count(*)::text || ':' || coalesce(sum({}), 0)::text FROM {} AS t").format(
-                    row_fingerprint(columns), shape.table.source
-                )
+                sql.SQL(
+                    "SELECT pg_catalog.count(*)::text || ':' || coalesce(pg_catalog.sum({}), 0)::text FROM {} AS t"
+                ).format(row_fingerprint(columns), shape.table.source)
             )
         )
 

@@ -30,13 +30,13 @@ WITH RECURSIVE walked (oid) AS (
 SELECT f.conname, f.confdeltype::text AS action, f.condeferred AS deferred,
        pn.nspname AS parent_schema, p.relname AS parent, p.relkind::text AS parent_kind,
        c.oid::bigint AS child_oid, cn.nspname AS child_schema, c.relname AS child, c.relkind::text AS child_kind,
-       has_schema_privilege(cn.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-           AND has_schema_privilege(pn.oid, 'USAGE') AND has_table_privilege(p.oid, 'SELECT')
-           AND NOT row_security_active(c.oid) AND NOT row_security_active(p.oid) AS readable,
-       (SELECT json_agg(json_build_object(
+       pg_catalog.has_schema_privilege(cn.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+           AND pg_catalog.has_schema_privilege(pn.oid, 'USAGE') AND pg_catalog.has_table_privilege(p.oid, 'SELECT')
+           AND NOT pg_catalog.row_security_active(c.oid) AND NOT pg_catalog.row_security_active(p.oid) AS readable,
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  'parent', pa.attname, 'child', ca.attname, 'schema', opn.nspname, 'operator', op.oprname,
-                 'collation', CASE WHEN pa.attcollation <> 0
-                                   THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END)
+                 'collation', CASE WHEN pa.attcollation <> 0::oid
+                                   THEN pg_catalog.format('%I.%I', con.nspname, co.collname) END)
                  ORDER BY k.n)
           FROM unnest(f.confkey, f.conkey, f.conpfeqop) WITH ORDINALITY AS k (parent, child, operator, n)
           JOIN pg_attribute pa ON pa.attrelid = f.confrelid AND pa.attnum = k.parent
@@ -133,7 +133,8 @@ def _counted(
     )
     staying = [
         sql.SQL(
-            " UNION ALL SELECT {}, 0, '', count(*) FROM {} AS c WHERE EXISTS (SELECT FROM {} AS p JOIN gone AS g"
+            " UNION ALL SELECT {}, 0, '', pg_catalog.count(*) FROM {} AS c WHERE EXISTS (SELECT FROM {} AS p"
+            " JOIN gone AS g"
             " ON p.tableoid = g.place AND p.ctid = g.row WHERE {})"
             " AND NOT EXISTS (SELECT FROM gone AS g WHERE g.place = c.tableoid AND g.row = c.ctid)"
         ).format(sql.Literal(number), _relation(key, "child"), _relation(key, "parent"), _refers(key))
@@ -145,8 +146,8 @@ def _counted(
         " (SELECT f.place::oid, f.row FROM unnest($1::bigint[], $2::text[]::tid[]) AS f (place, row)),"
         " gone (place, row) AS (SELECT place, row FROM given{}),"
         " along AS (SELECT place, row FROM gone EXCEPT SELECT place, row FROM given)"
-        " SELECT 0, c.oid::bigint, n.nspname || '.' || c.relname, count(*) FROM along AS a"
-        " JOIN pg_class c ON c.oid = coalesce(pg_partition_root(a.place), a.place)"
+        " SELECT 0, c.oid::bigint, pg_catalog.concat(n.nspname, '.', c.relname), pg_catalog.count(*) FROM along AS a"
+        " JOIN pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(a.place)::oid, a.place)"
         " JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 2, 3{}"
     ).format(further, sql.SQL("").join(staying))
     return {(number, oid, name): rows for number, oid, name, rows in session.query(statement, parameters)}

@@ -20,16 +20,17 @@ _HASHES_AS_IS: Final = frozenset(
 
 _TABLE: Final[LiteralString] = r"""
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
-       row_security_active(c.oid) AS row_security, pg_has_role(c.relowner, 'USAGE') AS owned,
+       pg_catalog.row_security_active(c.oid) AS row_security, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relhasrules AS has_rules, c.relhassubclass AND c.relkind <> 'p' AS has_children,
-       has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT') AS can_select,
-       (SELECT json_agg(json_build_object(
-                 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
+           AS can_select,
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+                 'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
                  'base_type', base.typname, 'element_type', element.typname,
                  'length', CASE WHEN base.typname IN ('varchar', 'bpchar') AND base_mod.typmod > 4
                                 THEN base_mod.typmod - 4 END,
-                 'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
-                                   THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
+                 'collation', CASE WHEN a.attcollation <> 0::oid AND a.attcollation <> t.typcollation
+                                   THEN pg_catalog.format('%I.%I', cn.nspname, co.collname) END,
                  'deterministic', coalesce(co.collisdeterministic, true),
                  'equality', (SELECT nullif(eqn.nspname, 'pg_catalog')
                                 FROM pg_opclass oc
@@ -45,27 +46,29 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                                     IN ('numeric', 'time', 'timetz', 'timestamp', 'timestamptz')
                                  OR base.typname IN ('varchar', 'bpchar'))
                                 AND NOT EXISTS (SELECT FROM pg_cast
-                                                 WHERE castsource = 'text'::regtype AND casttarget = base.oid
+                                                 WHERE castsource = 'text'::regtype::oid AND casttarget = base.oid
                                                    AND castmethod = 'f'),
                  'not_null', a.attnotnull, 'has_default', a.atthasdef OR t.typdefault IS NOT NULL,
                  'generated', a.attgenerated <> '', 'identity', a.attidentity,
                  'sequence', CASE WHEN base.typname IN ('int4', 'int8', 'int2', 'numeric', 'float8', 'float4') THEN (
-                     SELECT json_build_object(
+                     SELECT pg_catalog.json_build_object(
                               'oid', s.oid::bigint, 'schema', sn.nspname, 'name', s.relname,
                               'increment', q.seqincrement, 'minimum', q.seqmin, 'maximum', q.seqmax,
-                              'cycles', q.seqcycle, 'usable', has_sequence_privilege(s.oid, 'USAGE'),
-                              'readable', has_sequence_privilege(s.oid, 'SELECT')
-                                          AND has_schema_privilege(sn.oid, 'USAGE'))
+                              'cycles', q.seqcycle, 'usable', pg_catalog.has_sequence_privilege(s.oid, 'USAGE'),
+                              'readable', pg_catalog.has_sequence_privilege(s.oid, 'SELECT')
+                                          AND pg_catalog.has_schema_privilege(sn.oid, 'USAGE'))
                        FROM (SELECT k.refobjid AS oid, 1 AS rank
                                FROM pg_attrdef e JOIN pg_depend k ON k.objid = e.oid
-                                    AND k.classid = 'pg_attrdef'::regclass AND k.refclassid = 'pg_class'::regclass
+                                    AND k.classid = 'pg_attrdef'::regclass::oid
+                                        AND k.refclassid = 'pg_class'::regclass::oid
                               WHERE a.atthasdef AND e.adrelid = c.oid AND e.adnum = a.attnum
-                                AND pg_get_expr(e.adbin, e.adrelid)
+                                AND pg_catalog.pg_get_expr(e.adbin, e.adrelid)
                                     ~ $re$^\(?nextval\('([^']|'')*'::regclass\)\)?(::|$)$re$
                               UNION ALL
                              SELECT k.objid, 2 FROM pg_depend k
                               WHERE k.refobjid = c.oid AND k.refobjsubid = a.attnum AND k.deptype IN ('a', 'i')
-                                AND k.classid = 'pg_class'::regclass AND k.refclassid = 'pg_class'::regclass) AS o
+                                AND k.classid = 'pg_class'::regclass::oid
+                                    AND k.refclassid = 'pg_class'::regclass::oid) AS o
                        JOIN pg_class s ON s.oid = o.oid AND s.relkind = 'S'
                        JOIN pg_sequence q ON q.seqrelid = s.oid
                        JOIN pg_namespace sn ON sn.oid = s.relnamespace
@@ -88,11 +91,12 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
           LEFT JOIN pg_collation co ON co.oid = a.attcollation
           LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-       (SELECT json_agg(json_build_object(
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  'name', ic.relname, 'partial', i.indpred IS NOT NULL, 'deferrable', NOT i.indimmediate,
-                 'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
-                 'columns', (SELECT json_agg(a.attname ORDER BY k.n)
-                               FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+                 'nulls_not_distinct', coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct'::text)::boolean,
+                     false),
+                 'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY k.n)
+                               FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
                                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
                               WHERE k.n <= i.indnkeyatts)) ORDER BY NOT i.indisprimary, ic.relname)
           FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
@@ -102,23 +106,24 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
                              JOIN pg_collation o ON o.oid IN (k.own, a.attcollation)
                             WHERE k.own <> a.attcollation AND NOT o.collisdeterministic)) AS unique_indexes,
-       (SELECT json_agg(json_build_object(
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  'name', f.conname, 'table', f.confrelid::bigint, 'deferrable', f.condeferrable,
-                 'columns', (SELECT json_agg(a.attname ORDER BY k.n)
-                               FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, n)
+                 'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY k.n)
+                               FROM pg_catalog.unnest(f.conkey) WITH ORDINALITY AS k (attnum, n)
                                JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
-                 'referred', (SELECT json_agg(a.attname ORDER BY k.n)
-                                FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, n)
+                 'referred', (SELECT pg_catalog.json_agg(a.attname ORDER BY k.n)
+                                FROM pg_catalog.unnest(f.confkey) WITH ORDINALITY AS k (attnum, n)
                                 JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum))
                  ORDER BY f.conname)
           FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f') AS foreign_keys
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.oid = coalesce(to_regclass($1)::oid, $2::oid)
+ WHERE c.oid = coalesce(pg_catalog.to_regclass($1)::oid, $2::oid)
 """
 
 _NEIGHBOURS: Final[LiteralString] = """
 SELECT c.relname FROM pg_class c
- WHERE c.relkind IN ('r', 'p', 'v', 'f') AND c.relnamespace = to_regnamespace(quote_ident($1))
+ WHERE c.relkind IN ('r', 'p', 'v', 'f')
+     AND c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident($1))::oid
 """
 
 _KINDS: Final = {"m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
@@ -194,7 +199,9 @@ class Catalog:
         """Those of the names that no table, nor anything like one, has now. Errors: DeclarationError."""
         parts = [split_name(name) for name in names]
         qualified = [sql.Identifier(*filter(None, part)).as_string() for part in parts]
-        rows = self._session.query("SELECT to_regclass(name) IS NULL FROM unnest($1::text[]) AS name", [qualified])
+        rows = self._session.query(
+            "SELECT pg_catalog.to_regclass(name) IS NULL FROM pg_catalog.unnest($1::text[]) AS name", [qualified]
+        )
         return tuple(name for name, (is_absent,) in zip(names, rows, strict=True) if is_absent)
 
     def forget(self, name: str) -> None:
@@ -241,7 +248,7 @@ class Catalog:
         """A schema that the role may not use hides its tables: that is no missing table. Errors: PermissionDenied."""
         place = split_name(name)[0] or self._session.schema
         usable = self._session.scalar(
-            "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1", [place]
+            "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1", [place]
         )
         if usable is False:
             schema = sql.Identifier(place).as_string()

@@ -16,7 +16,7 @@ def typed(column: TableColumn) -> sql.Composable:
 def written(column: TableColumn, value: sql.Composable) -> sql.Composable:
     """The text of a value, which reads as the same again. A cast of char to text would drop its blanks."""
     if column.base_type == "bpchar" and column.length is None:
-        return sql.SQL("textin(bpcharout({}))").format(value)
+        return sql.SQL("pg_catalog.textin(pg_catalog.bpcharout({}))").format(value)
     return sql.SQL("{}::text").format(value)
 
 
@@ -29,9 +29,9 @@ def read_as(column: TableColumn, text: sql.Composable) -> sql.Composable:
     """
     if column.casts_alike:
         return sql.SQL("{}::{}").format(text, typed(column))
-    return sql.SQL("(SELECT i.v FROM json_to_record(json_build_object('v', {})) AS i (v {}))").format(
-        text, typed(column)
-    )
+    return sql.SQL(
+        "(SELECT i.v FROM pg_catalog.json_to_record(pg_catalog.json_build_object('v', {})) AS i (v {}))"
+    ).format(text, typed(column))
 
 
 def equals(column: TableColumn, left: sql.Composable, right: sql.Composable) -> sql.Composable:
@@ -45,9 +45,7 @@ def equals(column: TableColumn, left: sql.Composable, right: sql.Composable) -> 
 
 def equals_by(schema: str | None, left: sql.Composable, right: sql.Composable) -> sql.Composable:
     """The same with the schema of the type's `=`; None for one that is built in."""
-    if schema is None:
-        return sql.SQL("{} = {}").format(left, right)
-    return sql.SQL("{} OPERATOR({}.=) {}").format(left, sql.Identifier(schema), right)
+    return sql.SQL("{} OPERATOR({}.=) {}").format(left, sql.Identifier(schema or "pg_catalog"), right)
 
 
 def server_text(text: str) -> sql.Composable:

@@ -114,7 +114,7 @@ def _find(
     relation = source.relation
     prefix = source.prefix
     if counted:
-        relation = sql.SQL("(SELECT d.*, count(*) OVER (PARTITION BY {}) AS repeats FROM {}) AS d").format(
+        relation = sql.SQL("(SELECT d.*, pg_catalog.count(*) OVER (PARTITION BY {}) AS repeats FROM {}) AS d").format(
             key_identity(shape), source.relation
         )
     elif chunked:

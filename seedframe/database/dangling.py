@@ -21,7 +21,7 @@ _MOST: Final = 5_000
 
 # PostgreSQL 18 has foreign keys that are not enforced.
 _ENFORCED: Final[LiteralString] = """
-SELECT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
+SELECT coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)
   FROM pg_constraint k WHERE k.conrelid = $1::oid AND k.conname = $2 AND k.contype = 'f'
 """
 
@@ -83,7 +83,7 @@ def _lines(
     values = [final(fields, field.name) for field in fields]
     rows = session.query(
         sql.SQL(
-            "{}SELECT min(m.line), {} FROM m WHERE {} AND num_nulls({}) = 0"
+            "{}SELECT pg_catalog.min(m.line), {} FROM m WHERE {} AND pg_catalog.num_nulls({}) = 0"
             " AND NOT EXISTS (SELECT FROM {} AS p WHERE {}) GROUP BY {} ORDER BY 1 LIMIT {}"
         ).format(
             final_rows(shape, source, fields, leaving),

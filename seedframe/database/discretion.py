@@ -16,10 +16,10 @@ _QUIET: Final = {
 }
 
 # Anybody may set it, and has to: the others may be refused.
-_ON_ERROR: Final = sql.SQL("set_config('log_parameter_max_length_on_error', '0', true)")
+_ON_ERROR: Final = sql.SQL("pg_catalog.set_config('log_parameter_max_length_on_error', '0', true)")
 
 _SINCE_15: Final[LiteralString] = "pg_catalog.has_parameter_privilege({}, 'SET')"
-_SUPERUSER: Final[LiteralString] = "current_setting('is_superuser') = 'on'"
+_SUPERUSER: Final[LiteralString] = "pg_catalog.current_setting('is_superuser') = 'on'"
 
 
 def be_discreet(session: Session) -> bool:
@@ -33,7 +33,7 @@ def be_discreet(session: Session) -> bool:
     """
     allowed = _SINCE_15 if session.server_version_num >= 150000 else _SUPERUSER
     asked = [
-        sql.SQL("CASE WHEN {} THEN set_config({}, {}, true) IS NOT NULL ELSE false END").format(
+        sql.SQL("CASE WHEN {} THEN pg_catalog.set_config({}, {}, true) IS NOT NULL ELSE false END").format(
             sql.SQL(allowed).format(sql.Literal(name)), sql.Literal(name), sql.Literal(value)
         )
         for name, value in _QUIET.items()

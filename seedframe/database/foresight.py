@@ -24,15 +24,17 @@ _MISSING: Final = sql.SQL("m.missing")
 # 1: for each row; 2: BEFORE; 4 and 16: INSERT and UPDATE. Source: pg_trigger.h.
 _RULES: Final[LiteralString] = """
 SELECT EXISTS (SELECT FROM pg_trigger g
-                WHERE g.tgrelid IN (SELECT $1::oid::regclass UNION SELECT relid FROM pg_partition_tree($1::oid))
-                  AND NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 3 = 3 AND g.tgtype & 20 <> 0),
-       (SELECT json_agg(json_build_array(
-                 k.conname, pg_get_expr(k.conbin, k.conrelid),
-                 (SELECT json_agg(a.attname) FROM pg_attribute a
+                WHERE g.tgrelid IN (SELECT $1::oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid))
+                  AND NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype::integer & 3 = 3
+                      AND g.tgtype::integer & 20 <> 0),
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+                 k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
+                 (SELECT pg_catalog.json_agg(a.attname) FROM pg_attribute a
                    WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)),
                  0 >= ANY (k.conkey)) ORDER BY k.conname)
           FROM pg_constraint k
-         WHERE k.conrelid = $1::oid AND k.contype = 'c' AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true))
+         WHERE k.conrelid = $1::oid AND k.contype = 'c'
+             AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true))
 """
 
 
@@ -185,10 +187,13 @@ class Foresight:
     ) -> Foreseen | None:
         """The first row that would have the unique value of an earlier one."""
         values = [final(fields, name) for name in index.columns]
-        given = [sql.SQL("num_nulls({}) = 0").format(value) for value in values if not index.nulls_not_distinct]
+        given = [
+            sql.SQL("pg_catalog.num_nulls({}) = 0").format(value) for value in values if not index.nulls_not_distinct
+        ]
         row = self._session.first(
             sql.SQL(
-                "{}SELECT line, earlier FROM (SELECT m.line, min(m.line) OVER (PARTITION BY {}) AS earlier FROM m{})"
+                "{}SELECT line, earlier FROM (SELECT m.line, pg_catalog.min(m.line) OVER (PARTITION BY {})"
+                " AS earlier FROM m{})"
                 " AS w WHERE earlier < line ORDER BY line LIMIT 1"
             ).format(
                 final_rows(self.shape, source, fields, leaving),
@@ -209,7 +214,11 @@ def _has_null(shape: Shape, field: Field, chunk: Chunk) -> bool:
 def _is_null(fields: Sequence[Field], field: Field) -> sql.Composable:
     value = final(fields, field.name)
     # IS NULL is true of the composite value (NULL, NULL), too.
-    null = sql.SQL("num_nulls({}) = 1").format(value) if field.column.composite else sql.SQL("{} IS NULL").format(value)
+    null = (
+        sql.SQL("pg_catalog.num_nulls({}) = 1").format(value)
+        if field.column.composite
+        else sql.SQL("{} IS NULL").format(value)
+    )
     if field.reference is None:
         return null
     return sql.SQL("({} AND NOT {})").format(null, unknown(fields, field))

@@ -15,9 +15,9 @@ _OR: Final = sql.SQL(" OR ")
 
 _HASHINGS: Final[dict[Hashing, LiteralString]] = {
     "value": "{0}",
-    "array": "{0}, array_dims({0})",
-    "numeric": 'trim_scale({0})::text COLLATE "C"',
-    "numbers": "{0}, regexp_replace(regexp_replace({0}::text, '\\.0+(?![0-9])', '', 'g'),"
+    "array": "{0}, pg_catalog.array_dims({0})",
+    "numeric": 'pg_catalog.trim_scale({0})::text COLLATE "C"',
+    "numbers": "{0}, pg_catalog.regexp_replace(pg_catalog.regexp_replace({0}::text, '\\.0+(?![0-9])', '', 'g'),"
     """ '([.][0-9]*[1-9])0+(?![0-9])', '\\1', 'g') COLLATE "C\"""",
     "text": '{0}::text COLLATE "C"',
 }
@@ -41,7 +41,7 @@ def key_hash(shape: Shape, *, of_table: bool = False) -> sql.Composable:
 def _hash(values: Sequence[tuple[sql.Composable, KeyPart | Told]]) -> sql.Composable:
     """By their types' own equality where they have such a hash; the others as text."""
     hashed = [sql.SQL(_HASHINGS[like.hashing]).format(value) for value, like in values]
-    return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(hashed))
+    return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(_COMMA.join(hashed))
 
 
 def cell_hashes(shape: Shape, *, of_table: bool) -> sql.Composable:
@@ -53,7 +53,7 @@ def cell_hashes(shape: Shape, *, of_table: bool) -> sql.Composable:
         text = written(field.column, value)
         if field.reference is not None and not (shape.table.distributed or field.reference.parent.distributed):
             text = _natural_key(field.reference, value)
-        hashes.append(sql.SQL('hashtextextended({} COLLATE "C", 0)').format(text))
+        hashes.append(sql.SQL('pg_catalog.hashtextextended({} COLLATE "C", 0)').format(text))
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
 
 
@@ -75,7 +75,7 @@ def declared_hashes(shape: Shape) -> sql.Composable:
             parts = [sql.SQL("{}::text").format(sql.Identifier("d", name)) for name in field.reference.staged]
             given = _OR.join([sql.SQL("{} IS NOT NULL").format(part) for part in parts])
             text = sql.SQL("(CASE WHEN {} THEN row({}) END)::text").format(given, _COMMA.join(parts))
-        hashes.append(sql.SQL('hashtextextended({} COLLATE "C", 0)').format(text))
+        hashes.append(sql.SQL('pg_catalog.hashtextextended({} COLLATE "C", 0)').format(text))
     return sql.SQL("ARRAY[{}]::bigint[]").format(_COMMA.join(hashes))
 
 
@@ -85,4 +85,4 @@ def row_fingerprint(columns: Sequence[TableColumn]) -> sql.Composable:
     for column in columns:
         value = sql.Identifier("t", column.name)
         values.append(value if column.hashes_as_is else sql.SQL('{} COLLATE "C"').format(written(column, value)))
-    return sql.SQL("hash_record_extended(row({}), 0)").format(_COMMA.join(values))
+    return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(_COMMA.join(values))

@@ -38,12 +38,12 @@ _NUMBERS: Final = frozenset({"numeric", "jsonb"})
 
 _INDEXES: Final[LiteralString] = """
 SELECT ic.relname AS name, i.indisunique AND NOT i.indisexclusion AS is_unique, i.indisvalid AND i.indisready AS valid,
-       NOT i.indimmediate AS deferrable, pg_get_expr(i.indpred, i.indrelid) AS predicate,
-       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
-       (SELECT json_agg(json_build_object(
-                 'attnum', k.attnum, 'text', pg_get_indexdef(i.indexrelid, k.n::integer, false),
-                 'type', format_type(ia.atttypid, NULL),
-                 'collation', quote_ident(cn.nspname) || '.' || quote_ident(co.collname),
+       NOT i.indimmediate AS deferrable, pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
+       coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct'::text)::boolean, false) AS nulls_not_distinct,
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+                 'attnum', k.attnum, 'text', pg_catalog.pg_get_indexdef(i.indexrelid, k.n::integer, false),
+                 'type', pg_catalog.format_type(ia.atttypid, NULL),
+                 'collation', pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname),
                  'own_collation', k.attnum = 0 OR i.indcollation[k.n - 1] = a.attcollation,
                  'equality', (SELECT nullif(eqn.nspname, 'pg_catalog')
                                 FROM pg_opclass oc
@@ -52,17 +52,18 @@ SELECT ic.relname AS name, i.indisunique AND NOT i.indisexclusion AS is_unique, 
                                 JOIN pg_operator eq ON eq.oid = ao.amopopr
                                 JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
                                WHERE oc.oid = i.indclass[k.n - 1])) ORDER BY k.n)
-          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+          FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
           JOIN pg_attribute ia ON ia.attrelid = i.indexrelid AND ia.attnum = k.n
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
           LEFT JOIN pg_collation co ON co.oid = i.indcollation[k.n - 1]
           LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
          WHERE k.n <= i.indnkeyatts) AS parts,
        ARRAY(SELECT DISTINCT m[1]::integer
-               FROM regexp_matches(i.indexprs::text, ':varattno (-?[0-9]+)', 'g') AS m) AS expression_columns,
+               FROM pg_catalog.regexp_matches(i.indexprs::text, ':varattno (-?[0-9]+)', 'g') AS m)
+                   AS expression_columns,
        ARRAY(SELECT DISTINCT m[1]::integer
-               FROM regexp_matches(i.indpred::text, ':varattno (-?[0-9]+)', 'g') AS m) AS predicate_columns,
-       (SELECT json_object_agg(a.attnum, a.attname) FROM pg_attribute a
+               FROM pg_catalog.regexp_matches(i.indpred::text, ':varattno (-?[0-9]+)', 'g') AS m) AS predicate_columns,
+       (SELECT pg_catalog.json_object_agg(a.attnum, a.attname) FROM pg_attribute a
          WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped) AS names
   FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
  WHERE i.indrelid = $1::oid ORDER BY ic.relname

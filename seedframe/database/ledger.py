@@ -100,7 +100,8 @@ class Ledger:
         """Drop a seed, its baselines and its accounts' versions; how many baselines there were. Its rows stay."""
         baselines = int(
             self.session.scalar(
-                "SELECT count(*) FROM seedframe.baseline WHERE project = $1 AND target_schema = $2 AND seed = $3",
+                "SELECT pg_catalog.count(*) FROM seedframe.baseline WHERE project = $1 AND target_schema = $2"
+                " AND seed = $3",
                 [self.project, self.schema, seed],
             )
         )

@@ -119,7 +119,7 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
         ),
         # Apart, so that runs of the past have none.
         (
-            "ALTER TABLE seedframe.run ALTER COLUMN address SET DEFAULT host(inet_client_addr()),"
+            "ALTER TABLE seedframe.run ALTER COLUMN address SET DEFAULT pg_catalog.host(inet_client_addr()),"
             " ALTER COLUMN backend_pid SET DEFAULT pg_backend_pid()"
         ),
         # The columns from `project` on are those of an entry of the chain; null in an outcome that is none.
@@ -216,22 +216,22 @@ _STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {
 
 _STATE: Final[LiteralString] = """
 SELECT n.oid IS NOT NULL AS schema_exists,
-       coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS usable,
+       coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS usable,
        ARRAY(SELECT o.relname::text FROM pg_class o WHERE o.relnamespace = n.oid AND o.relkind = 'r') AS tables,
-       coalesce((SELECT has_table_privilege(o.oid, 'SELECT') FROM pg_class o WHERE o.relnamespace = n.oid
+       coalesce((SELECT pg_catalog.has_table_privilege(o.oid, 'SELECT') FROM pg_class o WHERE o.relnamespace = n.oid
                   AND o.relkind = 'r' AND o.relname = 'environment'), false) AS mark_readable,
        EXISTS (SELECT FROM pg_attribute a JOIN pg_class o ON o.oid = a.attrelid
                 WHERE o.relnamespace = n.oid AND o.relname = 'outcome' AND a.attname = 'position') AS chained,
-       coalesce((SELECT bool_and(has_table_privilege(o.oid, 'SELECT')) FROM pg_class o
+       coalesce((SELECT pg_catalog.bool_and(pg_catalog.has_table_privilege(o.oid, 'SELECT')) FROM pg_class o
                   WHERE o.relnamespace = n.oid AND o.relkind = 'r'), false) AS readable
   FROM (SELECT 1) AS one
   LEFT JOIN pg_namespace n ON n.nspname = 'seedframe'
 """
 
 _MARK: Final[LiteralString] = "SELECT env FROM seedframe.environment"
-_VERSION: Final[LiteralString] = "SELECT max(version), NULL::text FROM seedframe.ledger"
+_VERSION: Final[LiteralString] = "SELECT pg_catalog.max(version), NULL::text FROM seedframe.ledger"
 _VERSION_AND_MARK: Final[LiteralString] = (
-    "SELECT max(version), (SELECT env FROM seedframe.environment) FROM seedframe.ledger"
+    "SELECT pg_catalog.max(version), (SELECT env FROM seedframe.environment) FROM seedframe.ledger"
 )
 
 
@@ -322,11 +322,11 @@ def create(session: Session) -> None:
 
     Errors: PermissionDenied.
     """
-    session.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")
+    session.execute("SELECT pg_catalog.set_config('citus.enable_schema_based_sharding', 'off', true)")
     try:
         if not session.scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'seedframe')"):
             session.execute("CREATE SCHEMA seedframe")
-        if session.scalar("SELECT to_regclass('seedframe.outcome') IS NULL"):
+        if session.scalar("SELECT pg_catalog.to_regclass('seedframe.outcome') IS NULL"):
             # The outcomes whose rows these were are gone, and others are to have their numbers.
             session.execute("DROP TABLE IF EXISTS seedframe.changed_row")
         for statement in _FIRST:
@@ -349,7 +349,8 @@ def upgrade(session: Session, version: int) -> None:
             _take_steps(session, version)
     except PermissionDenied as error:
         owner = session.scalar(
-            "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('seedframe.run')"
+            "SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_class"
+            " WHERE oid = pg_catalog.to_regclass('seedframe.run')::oid"
         )
         raise PermissionDenied(
             f"the ledger in schema seedframe has version {version} and cannot be upgraded to {LEDGER_VERSION}:"

@@ -66,7 +66,7 @@ def locate_bad_value(session: Session, shape: Shape, chunk: Chunk) -> tuple[int,
 
 
 def _refusal(session: Session, entry: Input, values: list[str | None]) -> SeedframeError | None:
-    statement = sql.SQL("SELECT count({}) FROM unnest($1::text[]) AS u (v)").format(
+    statement = sql.SQL("SELECT pg_catalog.count({}) FROM pg_catalog.unnest($1::text[]) AS u (v)").format(
         read_as(entry.column, sql.Identifier("u", "v"))
     )
     return session.accepts(lambda: session.query(statement, [values]))

@@ -11,12 +11,12 @@ from seedframe.errors import LockTimeout, SeedframeError
 # first, and of equals the oldest transaction's; whoever only reads is in nobody's way.
 _HOLDER: Final[LiteralString] = """
 WITH wanted AS (
-    SELECT unnest($1::oid[]) AS oid
+    SELECT pg_catalog.unnest($1::oid[]) AS oid
     UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1::oid[])
     UNION SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = ANY ($1::oid[])
 )
-SELECT format('%I.%I', n.nspname, c.relname) AS name, l.pid, a.application_name, a.state,
-       to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS since
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, l.pid, a.application_name, a.state,
+       pg_catalog.to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS since
   FROM wanted w
   JOIN pg_locks l ON l.relation = w.oid AND l.locktype = 'relation' AND l.granted
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -61,7 +61,7 @@ def begin_locked(
     pauses = Pauses(budget_s)
     while True:
         session.begin(write=True, snapshot=snapshot)
-        if session.scalar("SELECT pg_try_advisory_xact_lock($1)", [key]):
+        if session.scalar("SELECT pg_catalog.pg_try_advisory_xact_lock($1)", [key]):
             return
         holder = session.first(_HOLDER, [key])
         session.rollback()

@@ -68,7 +68,8 @@ def absent(shape: Shape) -> sql.Composable:
     witness = sql.Identifier("t", shape.identity.witness)
     column = shape.table.columns.get(shape.identity.witness)
     if column is not None and column.composite:
-        return sql.SQL("num_nulls({}) = 1").format(witness)  # IS NULL is true of (NULL, NULL), which is a value
+        # IS NULL is true of (NULL, NULL), which is a value.
+        return sql.SQL("pg_catalog.num_nulls({}) = 1").format(witness)
     return sql.SQL("{} IS NULL").format(witness)
 
 
@@ -76,7 +77,7 @@ def differs(fields: Sequence[Field]) -> sql.Composable:
     """The images of these fields differ between `d` and `t`. Images know every type; `=` does not."""
     if not fields:
         return _FALSE
-    return sql.SQL("record_image_ne(row({}), row({}))").format(
+    return sql.SQL("pg_catalog.record_image_ne(row({}), row({}))").format(
         _COMMA.join([field.desired for field in fields]), _COMMA.join([field.target for field in fields])
     )
 

@@ -40,7 +40,7 @@ WITH own (oid) AS (
     WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'seedframe')
 ),
 line (text) AS (
-    SELECT concat_ws(' ', 'column', a.attrelid::regclass, a.attnum, a.attname, c.relkind,
+    SELECT pg_catalog.concat_ws(' ', 'column', a.attrelid::regclass, a.attnum, a.attname, c.relkind,
                      pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
                      pg_catalog.pg_get_expr(d.adbin, d.adrelid))
     FROM pg_catalog.pg_attribute a
@@ -48,27 +48,27 @@ line (text) AS (
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'i' AND c.relnamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'view', oid::regclass, pg_catalog.pg_get_viewdef(oid))
+    SELECT pg_catalog.concat_ws(' ', 'view', oid::regclass, pg_catalog.pg_get_viewdef(oid))
     FROM pg_catalog.pg_class WHERE relkind IN ('v', 'm') AND relnamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_catalog.pg_get_constraintdef(oid))
+    SELECT pg_catalog.concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_catalog.pg_get_constraintdef(oid))
     FROM pg_catalog.pg_constraint WHERE connamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'index', pg_catalog.pg_get_indexdef(oid))
+    SELECT pg_catalog.concat_ws(' ', 'index', pg_catalog.pg_get_indexdef(oid))
     FROM pg_catalog.pg_class WHERE relkind IN ('i', 'I') AND relnamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'trigger', pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled)
+    SELECT pg_catalog.concat_ws(' ', 'trigger', pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled)
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
     WHERE NOT t.tgisinternal AND c.relnamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'function', oid::regprocedure, prosrc, provolatile, prosecdef)
+    SELECT pg_catalog.concat_ws(' ', 'function', oid::regprocedure, prosrc, provolatile, prosecdef)
     FROM pg_catalog.pg_proc WHERE pronamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'label', e.enumtypid::regtype, e.enumsortorder, e.enumlabel)
+    SELECT pg_catalog.concat_ws(' ', 'label', e.enumtypid::regtype, e.enumsortorder, e.enumlabel)
     FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
     WHERE t.typnamespace IN (SELECT oid FROM own)
     UNION ALL
-    SELECT concat_ws(' ', 'extension', extname, extversion) FROM pg_catalog.pg_extension
+    SELECT pg_catalog.concat_ws(' ', 'extension', extname, extversion) FROM pg_catalog.pg_extension
 )
 SELECT coalesce(pg_catalog.md5(pg_catalog.string_agg(text, E'\n' ORDER BY text COLLATE "C")), '') FROM line
 """

@@ -51,7 +51,9 @@ class Ownership:
         baseline = self._store.id
         if baseline is None or self._store.unreadable:
             return 0
-        kept = self._session.scalar("SELECT count(*) FROM seedframe.owned_row WHERE baseline_id = $1", [baseline])
+        kept = self._session.scalar(
+            "SELECT pg_catalog.count(*) FROM seedframe.owned_row WHERE baseline_id = $1", [baseline]
+        )
         if not kept:
             return 0
         self._untold = self._store.untold(self._shape)
@@ -59,7 +61,7 @@ class Ownership:
             return 0
         try:
             with self._session.savepoint(), self._session.set_based(kept > _MANY):
-                there = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(self.relation)))
+                there = int(self._session.scalar(sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(self.relation)))
         except BadData:
             self._misfit = True
             return 0
@@ -101,10 +103,10 @@ class Ownership:
         """`o` is the key of `t`, by the equality of the key's columns."""
         parts = []
         for field in self._shape.key:
-            kept = read_as(field.column, sql.SQL("(o.key ->> {})").format(sql.Literal(field.name)))
+            kept = read_as(field.column, sql.SQL("(o.key ->> {}::text)").format(sql.Literal(field.name)))
             same = equals(field.column, field.target, kept)
             if field.name in self._shape.identity.nullable:
-                empty = sql.SQL("o.key -> {} = 'null'").format(sql.Literal(field.name))
+                empty = sql.SQL("o.key -> {}::text = 'null'").format(sql.Literal(field.name))
                 same = sql.SQL("({} OR {} IS NULL AND {})").format(same, field.target, empty)
             parts.append(same)
         return _AND.join(parts)
@@ -123,7 +125,8 @@ class Ownership:
         )
         self._renamed = self._session.query(
             sql.SQL(
-                "{}SELECT o.key_hash, jsonb_build_object({})::text FROM {} JOIN {} ON {} JOIN {} ON {} WHERE {}"
+                "{}SELECT o.key_hash, pg_catalog.jsonb_build_object({})::text FROM {} JOIN {} ON {} JOIN {}"
+                " ON {} WHERE {}"
             ).format(
                 source.prefix, new, source.relation, rows_where(shape), same_key(shape), self._kept, self._same,
                 moved(shape),
@@ -149,7 +152,7 @@ class Ownership:
                 for field in self._shape.key
             ]
         )
-        return sql.SQL("jsonb_build_object({})").format(parts), self._made
+        return sql.SQL("pg_catalog.jsonb_build_object({})").format(parts), self._made
 
     def record(self, *, deleted: bool) -> None:
         """Enter in the ledger what was made, and drop what is not there any more."""
@@ -159,7 +162,7 @@ class Ownership:
             self._session.execute(
                 sql.SQL(
                     "INSERT INTO seedframe.owned_row (baseline_id, key_hash, table_name, key)"
-                    " SELECT $1, jsonb_hash_extended(m.key, 0), $2, m.key FROM {} AS m"
+                    " SELECT $1, pg_catalog.jsonb_hash_extended(m.key, 0), $2, m.key FROM {} AS m"
                     " ON CONFLICT (baseline_id, key_hash) DO UPDATE"
                     " SET table_name = excluded.table_name, key = excluded.key"
                 ).format(self._made),
@@ -168,11 +171,12 @@ class Ownership:
         for old, new in self._renamed:
             self._session.execute(
                 "DELETE FROM seedframe.owned_row WHERE baseline_id = $1"
-                " AND key_hash = jsonb_hash_extended($2::jsonb, 0) AND key_hash <> $3",
+                " AND key_hash = pg_catalog.jsonb_hash_extended($2::jsonb, 0) AND key_hash <> $3",
                 [baseline, new, old],
             )
             self._session.execute(
-                "UPDATE seedframe.owned_row SET key = $2::jsonb, key_hash = jsonb_hash_extended($2::jsonb, 0)"
+                "UPDATE seedframe.owned_row SET key = $2::jsonb,"
+                " key_hash = pg_catalog.jsonb_hash_extended($2::jsonb, 0)"
                 " WHERE baseline_id = $1 AND key_hash = $3",
                 [baseline, new, old],
             )

@@ -87,8 +87,8 @@ class Part:
         """How many declared rows are in it, and the line of the first that would not be once it is written."""
         row = self._session.first(
             sql.SQL(
-                "{prefix}SELECT count(*) FILTER (WHERE NOT {absent} AND i.yes),"
-                " min(d.line) FILTER (WHERE {known} AND NOT p.yes)"
+                "{prefix}SELECT pg_catalog.count(*) FILTER (WHERE NOT {absent} AND i.yes),"
+                " pg_catalog.min(d.line) FILTER (WHERE {known} AND NOT p.yes)"
                 " FROM {relation} LEFT JOIN {table} ON {same}"
                 " CROSS JOIN LATERAL {now} AS i CROSS JOIN LATERAL {then} AS p"
             ).format(
@@ -111,7 +111,9 @@ class Part:
         if self._where is None:
             return None
         line: int | None = self._session.scalar(
-            sql.SQL("{}SELECT min(d.line) FROM {} JOIN {} ON {} CROSS JOIN LATERAL {} AS i WHERE NOT i.yes").format(
+            sql.SQL(
+                "{}SELECT pg_catalog.min(d.line) FROM {} JOIN {} ON {} CROSS JOIN LATERAL {} AS i WHERE NOT i.yes"
+            ).format(
                 source.prefix,
                 source.relation,
                 rows_where(shape, more=self._mentioned(shape)),

@@ -127,8 +127,8 @@ def _relation(
     first = len(parameters) + 1
     parameters += [part.columns[column.name] for column in columns]
     names = [sql.Identifier(f"k{position}") for position in range(len(columns))]
-    arrays = _COMMA.join([sql.SQL(f"${first + position}::text[]") for position in range(len(columns))])
-    relation = sql.SQL("unnest({}) AS p ({})").format(arrays, _COMMA.join(names))
+    arrays = _COMMA.join([sql.SQL(f"pg_catalog.unnest(${first + n}::text[])") for n in range(len(columns))])
+    relation = sql.SQL("ROWS FROM ({}) AS p ({})").format(arrays, _COMMA.join(names))
     return relation, [read_as(column, sql.Identifier("p", f"k{n}")) for n, column in enumerate(columns)]
 
 
@@ -138,7 +138,7 @@ def _met(
     width = len(reference.key)
     parameters: list[list[str | None]] = [[key[position] for key in keys] for position in range(width)]
     asked = _COMMA.join([sql.Identifier(f"u{position}") for position in range(width)])
-    arrays = _COMMA.join([sql.SQL(f"${position + 1}::text[]") for position in range(width)])
+    arrays = _COMMA.join([sql.SQL(f"pg_catalog.unnest(${n + 1}::text[])") for n in range(width)])
     relation, planned = _relation(part, reference.key, parameters)
     condition = _AND.join(
         [
@@ -152,7 +152,7 @@ def _met(
     )
     rows = session.query(
         sql.SQL(
-            "SELECT u.n FROM unnest({}) WITH ORDINALITY AS u ({}, n) WHERE EXISTS (SELECT FROM {} WHERE {})"
+            "SELECT u.n FROM ROWS FROM ({}) WITH ORDINALITY AS u ({}, n) WHERE EXISTS (SELECT FROM {} WHERE {})"
         ).format(arrays, asked, relation, condition),
         parameters,
     )

@@ -301,7 +301,7 @@ class Removal:
 
     def _tuples_deleted(self) -> int:
         """All rows that this transaction deleted so far, by cascades and triggers too."""
-        return int(self._session.scalar("SELECT coalesce(sum(n_tup_del), 0) FROM pg_stat_xact_user_tables"))
+        return int(self._session.scalar("SELECT coalesce(pg_catalog.sum(n_tup_del), 0) FROM pg_stat_xact_user_tables"))
 
     # After writing
 

@@ -86,7 +86,7 @@ class RemovalSearch:
                 where=self._around.resource,
             )
         # Where a row lies is a column that no grant on columns covers.
-        if not self._session.scalar("SELECT has_table_privilege($1::oid, 'SELECT')", [table.oid]):
+        if not self._session.scalar("SELECT pg_catalog.has_table_privilege($1::oid, 'SELECT')", [table.oid]):
             raise PermissionDenied(
                 f"the role {self._session.role} has SELECT on some columns of {table.label} only",
                 hint=f"GRANT SELECT ON {table.identifier.as_string()} TO {self._session.role_identifier}:"
@@ -137,7 +137,9 @@ class RemovalSearch:
             return
         number = len(source.parameters) + 1
         line = self._session.scalar(
-            sql.SQL("{}SELECT min(d.line) FROM {} WHERE ARRAY[{}, {}] && {}::bigint[]").format(
+            sql.SQL(
+                "{}SELECT pg_catalog.min(d.line) FROM {} WHERE ARRAY[{}, {}] OPERATOR(pg_catalog.&&) {}::bigint[]"
+            ).format(
                 source.prefix,
                 source.relation,
                 key_hash(self._plain),
@@ -205,7 +207,7 @@ class RemovalSearch:
                 table = sql.SQL("{} AS t").format(self._declared.shape.table.source)
                 relation = self._part.relation(self._declared.shape) if which == "sync" else table
                 with self._part.evaluating():
-                    rows = int(self._session.scalar(sql.SQL("SELECT count(*) FROM {}").format(relation)))
+                    rows = int(self._session.scalar(sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(relation)))
             self._scope_rows[which] = rows
         return self._scope_rows[which]
 

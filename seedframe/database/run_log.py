@@ -25,7 +25,7 @@ _FORGOTTEN_AT_ONCE: Final = 1_000
 _RUNS: Final[LiteralString] = """
 SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env,
        CASE WHEN r.status = 'running' AND NOT pg_is_in_recovery() AND NOT EXISTS (
-            SELECT FROM pg_stat_activity a WHERE a.pid = (to_jsonb(r) ->> 'backend_pid')::integer
+            SELECT FROM pg_stat_activity a WHERE a.pid = (pg_catalog.to_jsonb(r) ->> 'backend_pid'::text)::integer
                AND (a.backend_start IS NULL OR a.backend_start <= r.started_at)
        ) AND NOT EXISTS (
             SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
@@ -34,9 +34,11 @@ SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env,
        ) THEN 'lost' ELSE r.status END AS status,
        r.version,
        r.os_user AS who, r.host, r.role, r.arguments, r.error, coalesce(r.duration_s, 0) AS duration_s,
-       to_jsonb(r) ->> 'address' AS address, to_jsonb(r) ->> 'revision' AS revision,
-       coalesce(sum(o.created), 0)::bigint AS created, coalesce(sum(o.updated), 0)::bigint AS updated,
-       coalesce(sum(o.deleted), 0)::bigint AS deleted, coalesce(sum(o.unchanged), 0)::bigint AS unchanged
+       pg_catalog.to_jsonb(r) ->> 'address'::text AS address, pg_catalog.to_jsonb(r) ->> 'revision'::text AS revision,
+       coalesce(pg_catalog.sum(o.created), 0)::bigint AS created, coalesce(pg_catalog.sum(o.updated), 0)::bigint
+           AS updated,
+       coalesce(pg_catalog.sum(o.deleted), 0)::bigint AS deleted, coalesce(pg_catalog.sum(o.unchanged), 0)::bigint
+           AS unchanged
   FROM seedframe.run r LEFT JOIN seedframe.outcome o ON o.run_id = r.id
  WHERE r.project = $1 AND r.target_schema = $2 AND ($3::bigint IS NULL OR r.id = $3)
  GROUP BY r.id ORDER BY r.id DESC LIMIT $4
@@ -44,9 +46,11 @@ SELECT r.id, r.started_at, r.finished_at, r.command, r.mode, r.env,
 
 _SEEDS: Final[LiteralString] = """
 SELECT o.id, o.seed, o.origin, o.status, o.created, o.updated, o.deleted, o.unchanged, o.duration_s, o.error,
-       o.recorded_at, (to_jsonb(o) ->> 'position')::bigint AS position, to_jsonb(o) ->> 'hash' AS hash,
-       to_jsonb(o) ->> 'code_digest' AS code_digest, to_jsonb(o) ->> 'data_digest' AS data_digest,
-       nullif(to_jsonb(o) -> 'resources', 'null') AS resources
+       o.recorded_at, (pg_catalog.to_jsonb(o) ->> 'position'::text)::bigint AS position,
+           pg_catalog.to_jsonb(o) ->> 'hash'::text AS hash,
+       pg_catalog.to_jsonb(o) ->> 'code_digest'::text AS code_digest,
+           pg_catalog.to_jsonb(o) ->> 'data_digest'::text AS data_digest,
+       nullif(pg_catalog.to_jsonb(o) -> 'resources'::text, 'null') AS resources
   FROM seedframe.outcome o WHERE o.run_id = $1 ORDER BY o.id
 """
 
@@ -55,10 +59,12 @@ SELECT o.id, o.seed, o.origin, o.status, o.created, o.updated, o.deleted, o.unch
 _OLD: Final = sql.SQL("""
   FROM seedframe.run r
  WHERE r.project = $1 AND r.target_schema = $2 AND r.status = 'in_sync'
-   AND r.started_at < clock_timestamp() - make_interval(secs => $3) AND r.id <> $4
+   AND r.started_at < clock_timestamp() - pg_catalog.make_interval(secs => $3) AND r.id <> $4
    AND NOT EXISTS (SELECT FROM seedframe.outcome o WHERE o.run_id = r.id AND o.position IS NOT NULL)
 """)
-_ANY_OLD: Final = sql.SQL("SELECT has_table_privilege('seedframe.run', 'DELETE') AND EXISTS (SELECT{})").format(_OLD)
+_ANY_OLD: Final = sql.SQL(
+    "SELECT pg_catalog.has_table_privilege('seedframe.run', 'DELETE') AND EXISTS (SELECT{})"
+).format(_OLD)
 # What another run removes at this moment is left to it.
 _FORGET_OLD: Final = sql.SQL(
     "DELETE FROM seedframe.run WHERE id = ANY (ARRAY(SELECT r.id{}"

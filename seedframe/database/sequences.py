@@ -143,10 +143,11 @@ class SequenceWatch:
                 )
             parts.append(
                 sql.SQL(
-                    "{whole}({most}({value}::numeric) FILTER (WHERE {value}::numeric BETWEEN {low} AND {high}))"
+                    "{whole}({most}({value}::numeric) FILTER (WHERE {value}::numeric BETWEEN {low}::numeric"
+                    " AND {high}::numeric))"
                 ).format(
-                    whole=sql.SQL("floor" if watched.rising else "ceil"),
-                    most=sql.SQL("max" if watched.rising else "min"),
+                    whole=sql.SQL("pg_catalog.floor" if watched.rising else "pg_catalog.ceil"),
+                    most=sql.SQL("pg_catalog.max" if watched.rising else "pg_catalog.min"),
                     value=value,
                     low=sql.Literal(sequence.minimum),
                     high=sql.Literal(sequence.maximum),
@@ -245,7 +246,7 @@ class SequenceWatch:
             drawn = [
                 row[0]
                 for row in self._session.query(
-                    "SELECT nextval($1::oid::regclass) FROM generate_series(1, $2::integer)",
+                    "SELECT pg_catalog.nextval($1::oid::regclass) FROM pg_catalog.generate_series(1, $2::integer)",
                     [watched.sequence.oid, draws],
                 )
             ]
@@ -254,7 +255,7 @@ class SequenceWatch:
     def _set(self, watched: _Watched, last: int) -> None:
         value, _ = _state(watched.sequence)
         self._session.execute(
-            sql.SQL("SELECT setval($1::oid::regclass, $2) WHERE {} {} $2").format(
+            sql.SQL("SELECT pg_catalog.setval($1::oid::regclass, $2) WHERE {} {} $2::bigint").format(
                 value, sql.SQL("<" if watched.rising else ">")
             ),
             [watched.sequence.oid, last],
@@ -270,6 +271,6 @@ def _state(sequence: ColumnSequence) -> Sequence[sql.Composable]:
         ]
     if sequence.usable:
         # Who may only draw from it is told the last value, but not where one stands that was not drawn from yet.
-        last = sql.SQL("pg_sequence_last_value({})").format(sql.Literal(sequence.oid))
+        last = sql.SQL("pg_catalog.pg_sequence_last_value({})").format(sql.Literal(sequence.oid))
         return [last, sql.SQL("true")]
     return [sql.SQL("NULL::bigint"), sql.SQL("NULL::boolean")]

@@ -41,12 +41,16 @@ _PINNED: Final = {
 # How soon the server notices that we are gone without a word, where its own settings would have it keep our locks for
 # hours: seconds, and milliseconds for what it sent and we did not acknowledge. Lowered, never raised; only over TCP.
 _KEEPALIVE: Final[sql.SQL] = sql.SQL(
-    "CASE WHEN current_setting('tcp_keepalives_idle')::int > 30"
-    " THEN set_config('tcp_keepalives_idle', '30', true)"
-    " || set_config('tcp_keepalives_interval', '10', true) || set_config('tcp_keepalives_count', '3', true) END,"
-    " CASE WHEN current_setting('tcp_keepalives_idle') <> '0' AND current_setting('tcp_user_timeout') = '0'"
-    " THEN set_config('tcp_user_timeout', '60000', true) END"
+    "CASE WHEN pg_catalog.current_setting('tcp_keepalives_idle')::int > 30"
+    " THEN pg_catalog.set_config('tcp_keepalives_idle', '30', true)"
+    " || pg_catalog.set_config('tcp_keepalives_interval', '10', true)"
+    " || pg_catalog.set_config('tcp_keepalives_count', '3', true) END,"
+    " CASE WHEN pg_catalog.current_setting('tcp_keepalives_idle') <> '0'"
+    " AND pg_catalog.current_setting('tcp_user_timeout') = '0'"
+    " THEN pg_catalog.set_config('tcp_user_timeout', '60000', true) END"
 )
+
+_OWN_PLACES: Final = frozenset({"pg_catalog", "pg_temp"})
 
 _STREAMED: Final = 5_000
 
@@ -91,9 +95,10 @@ class Session:
             "lock_timeout": f"{round(lock_timeout_s * 1000)}",
             "statement_timeout": f"{round(statement_timeout_s * 1000)}",
             "search_path": ", ".join(
-                # pg_catalog is not named, so that it is searched first: nothing can shadow its functions.
+                # pg_catalog is not named, so that it is searched first, and pg_temp is last. What matches the types of
+                # arguments better is taken from later schemas all the same: see `pg_catalog.` in all statements.
                 sql.Identifier(name).as_string()
-                for name in (schema, *search_path, "pg_temp")
+                for name in (schema, *(name for name in search_path if name not in _OWN_PLACES), "pg_temp")
             ),
         }
         self._own_role: str | None = None
@@ -192,20 +197,22 @@ class Session:
             first: statements to be sent along, each with its semicolon.
         """
         pins: list[sql.Composable] = [
-            sql.SQL("set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
+            sql.SQL("pg_catalog.set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
             for name, value in self._settings.items()
         ]
         if self._own_role is not None:
-            pins.append(sql.SQL("set_config('role', {}, true)").format(sql.Literal(self._own_role)))
+            pins.append(sql.SQL("pg_catalog.set_config('role', {}, true)").format(sql.Literal(self._own_role)))
         pins.append(_KEEPALIVE)
         # Whoever may not set it need not: it is at its default, unless a superuser has decided otherwise.
         pins.append(
             sql.SQL(
-                "CASE WHEN current_setting('session_replication_role') <> 'origin'"
-                " THEN set_config('session_replication_role', 'origin', true) END"
+                "CASE WHEN pg_catalog.current_setting('session_replication_role') <> 'origin'"
+                " THEN pg_catalog.set_config('session_replication_role', 'origin', true) END"
             )
         )
-        pinning = sql.SQL("SELECT current_setting('role'), current_user, {}").format(sql.SQL(", ").join(pins))
+        pinning = sql.SQL("SELECT pg_catalog.current_setting('role'), current_user, {}").format(
+            sql.SQL(", ").join(pins)
+        )
         row = self._at_once(sql.SQL(first) + pinning)
         if row is not None and self._own_role is None:
             # ALTER ROLE … SET role makes a login act as another role from its start: that one's privileges count.
@@ -384,10 +391,10 @@ class Session:
             many: False leaves the choice to the planner: a few rows are best found by index.
         """
         if many:
-            self.execute("SELECT set_config('enable_nestloop', 'off', true)")
+            self.execute("SELECT pg_catalog.set_config('enable_nestloop', 'off', true)")
         yield
         if many:
-            self.execute("SELECT set_config('enable_nestloop', 'on', true)")
+            self.execute("SELECT pg_catalog.set_config('enable_nestloop', 'on', true)")
 
     def first(self, statement: Statement, parameters: Sequence[Any] | None = None) -> tuple[Any, ...] | None:
         """The first row, if any."""
@@ -434,7 +441,7 @@ class Session:
     def is_distributed(self, oid: int) -> bool:
         """True for a distributed or reference table of Citus."""
         if self._has_citus is None:
-            self._has_citus = self.scalar("SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")
+            self._has_citus = self.scalar("SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")
         if not self._has_citus:
             return False
         found = self.scalar("SELECT true FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::oid", [oid])
@@ -451,9 +458,9 @@ class Session:
         """
         # By name, as SET CONSTRAINTS ALL would also set off the guard, and could not be taken back.
         found = self.query(
-            "SELECT n.nspname, c.conname, bool_or(c.condeferred) FROM pg_constraint c"
+            "SELECT n.nspname, c.conname, pg_catalog.bool_or(c.condeferred) FROM pg_constraint c"
             " JOIN pg_namespace n ON n.oid = c.connamespace"
-            " WHERE c.condeferrable AND n.nspname <> 'seedframe' AND has_schema_privilege(n.oid, 'USAGE')"
+            " WHERE c.condeferrable AND n.nspname <> 'seedframe' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
             " GROUP BY 1, 2 ORDER BY 1, 2"
         )
         if found:

@@ -40,7 +40,9 @@ def chunk_source(shape: Shape, chunk: Chunk) -> Source:
     else:
         separator, null, texts = packed
         splits = [
-            sql.SQL(f"string_to_array(${n}::text, {{}}, {{}})").format(sql.Literal(separator), sql.Literal(null))
+            sql.SQL(f"pg_catalog.string_to_array(${n}::text, {{}}, {{}})").format(
+                sql.Literal(separator), sql.Literal(null)
+            )
             for n in range(2, len(raw) + 2)
         ]
         arrays = _COMMA.join([sql.SQL("$1::bigint[]"), *splits])
@@ -92,7 +94,9 @@ def _parent_join(reference: Reference, alias: sql.Identifier, source: sql.Identi
         )
     else:
         # The first of several is as good as any: more than one match is an error, whichever it was.
-        rows = sql.SQL("(SELECT {}, (array_agg({}))[1] AS value, count(*) AS matches FROM {} GROUP BY {})").format(
+        rows = sql.SQL(
+            "(SELECT {}, (pg_catalog.array_agg({}))[1] AS value, pg_catalog.count(*) AS matches FROM {} GROUP BY {})"
+        ).format(
             selected,
             value,
             reference.parent.source,

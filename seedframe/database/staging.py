@@ -72,13 +72,13 @@ class Stage:
         rows = self.source.relation
         # Most of the time there are none, and this takes a third of the time of finding out which.
         if not self._session.scalar(
-            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(rows, key)
+            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING pg_catalog.count(*) > 1)").format(rows, key)
         ):
             return None
         row = self._session.first(
             sql.SQL(
-                "SELECT min(d.line), (array_agg(d.line ORDER BY d.line))[2] FROM {}"
-                " GROUP BY {} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+                "SELECT pg_catalog.min(d.line), (pg_catalog.array_agg(d.line ORDER BY d.line))[2] FROM {}"
+                " GROUP BY {} HAVING pg_catalog.count(*) > 1 ORDER BY 1 LIMIT 1"
             ).format(rows, key)
         )
         return None if row is None else (row[0], row[1])
@@ -100,7 +100,8 @@ class Stage:
             keys = _COMMA.join([sql.Identifier(column.name) for column in reference.key])
             row = self._session.first(
                 sql.SQL(
-                    "SELECT d.line FROM {} AS d JOIN (SELECT {} FROM {} GROUP BY {} HAVING count(*) > 1) AS p ON {}"
+                    "SELECT d.line FROM {} AS d JOIN (SELECT {}"
+                    " FROM {} GROUP BY {} HAVING pg_catalog.count(*) > 1) AS p ON {}"
                     " ORDER BY d.line LIMIT 1"
                 ).format(self.identifier, keys, reference.parent.source, keys, _parent_match(reference))
             )

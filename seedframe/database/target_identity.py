@@ -21,6 +21,6 @@ def target_identity(session: Session) -> dict[str, Any]:
 
 
 def _system(session: Session) -> str | None:
-    if not session.scalar("SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"):
+    if not session.scalar("SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"):
         return None
     return str(session.scalar("SELECT system_identifier FROM pg_control_system()"))

@@ -11,8 +11,9 @@ from seedframe.errors import Misbehaved
 # counts nothing; it gives a table another file, and takes a lock that nothing but DDL asks for.
 _TABLES: Final[LiteralString] = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relfilenode::bigint AS file, l.relation IS NOT NULL AS locked,
-       pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
-       + pg_stat_get_xact_tuples_deleted(c.oid) AS written, current_setting('track_counts') = 'on' AS counted
+       pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)
+       + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS written,
+           pg_catalog.current_setting('track_counts') = 'on' AS counted
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN (SELECT DISTINCT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation'
                 AND mode = 'AccessExclusiveLock') l ON l.relation = c.oid
@@ -24,7 +25,7 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relfilenode::bigint AS f
 _WRITING: Final[LiteralString] = """
 SELECT l.locktype, l.relation::bigint, l.transactionid::text, n.nspname::text, c.relname::text
   FROM pg_catalog.pg_locks l
-  LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p', 'm') AND l.database <> 0
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p', 'm') AND l.database <> 0::oid
   LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND l.mode <> 'AccessShareLock'
    AND l.locktype IN ('transactionid', 'relation')

@@ -26,7 +26,7 @@ _SAID: Final = {
 
 _LABELS: Final = """
 select cast(e.enumlabel as text) as label from pg_catalog.pg_enum e
- where e.enumtypid = pg_catalog.to_regtype(cast(:type as text)) order by e.enumsortorder
+ where e.enumtypid = cast(pg_catalog.to_regtype(cast(:type as text)) as oid) order by e.enumsortorder
 """
 
 
@@ -191,9 +191,9 @@ class UsersTable:
     @property
     def _match(self) -> sql.Composed:
         """The account of `:email`, its domain in ASCII or not, in a form that an index on lower(email) serves."""
-        return sql.SQL("lower({}) in (lower(cast(:email as text)), lower(cast(:as_read as text)))").format(
-            self._columns["email"].identifier
-        )
+        return sql.SQL(
+            "pg_catalog.lower({}) in (pg_catalog.lower(cast(:email as text)), pg_catalog.lower(cast(:as_read as text)))"
+        ).format(self._columns["email"].identifier)
 
     def _id(self) -> sql.Composed:
         if not self.has("id"):
@@ -216,7 +216,7 @@ class UsersTable:
         column = self._columns[field]
         return sql.SQL(
             "cast({is_} as text) as {name_is}, cast({wanted} as text) as {name_wanted}, "
-            "record_image_ne(row({is_}), row({wanted})) as {name_differs}"
+            "pg_catalog.record_image_ne(row({is_}), row({wanted})) as {name_differs}"
         ).format(
             is_=column.identifier,
             wanted=column.cast(field),
@@ -235,7 +235,7 @@ class UsersTable:
         if not asked:
             return
         parts = [
-            sql.SQL("rtrim(cast({} as text)) as {}").format(values[name][0].cast(name), sql.Identifier(name))
+            sql.SQL("pg_catalog.rtrim(cast({} as text)) as {}").format(values[name][0].cast(name), sql.Identifier(name))
             for name in asked
         ]
         kept = self._db.row(sql.SQL("select {}").format(_list(parts)).as_string(), **asked)
@@ -268,7 +268,7 @@ def database_and_time(db: Db) -> tuple[str, str]:
     """The database's name, and the time by its clock, in characters that fit a file's name."""
     where = db.row(
         "select current_database() as database,"
-        " to_char(clock_timestamp() at time zone 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"') as stamp"
+        " pg_catalog.to_char(clock_timestamp() at time zone 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"') as stamp"
     )
     assert where is not None  # noqa: S101 - one row, whatever there is
     return where["database"], where["stamp"]

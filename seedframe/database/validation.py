@@ -102,7 +102,7 @@ class Validation:
     def _evaluates(self, source: Source, column: str, last: int) -> bool:
         """Whether a condition can be evaluated for the rows up to this line."""
         statement = sql.SQL("{} WHERE d.line <= {}").format(
-            self._over(source, [column], sql.SQL("count(*) FILTER (WHERE checked.{})").format(_verdict(0))),
+            self._over(source, [column], sql.SQL("pg_catalog.count(*) FILTER (WHERE checked.{})").format(_verdict(0))),
             sql.Literal(last),
         )
         try:
@@ -122,7 +122,8 @@ class Validation:
 
     def _count(self, source: Source, columns: list[str]) -> None:
         counted = [
-            sql.SQL("count(*) FILTER (WHERE NOT checked.{})").format(_verdict(number)) for number in range(len(columns))
+            sql.SQL("pg_catalog.count(*) FILTER (WHERE NOT checked.{})").format(_verdict(number))
+            for number in range(len(columns))
         ]
         row = self._session.first(self._over(source, columns, _COMMA.join(counted)), source.parameters or None)
         assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row

@@ -13,11 +13,11 @@ from seedframe.errors import DeclarationError
 _INSERTS_AND_UPDATES: Final = 8 | 4
 
 _VIEW: Final[LiteralString] = """
-SELECT pg_relation_is_updatable($1::oid, false) AS can,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = $1::oid AND t.tgtype & 64 <> 0) AS triggers,
+SELECT pg_catalog.pg_relation_is_updatable($1::oid, false) AS can,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = $1::oid AND t.tgtype::integer & 64 <> 0) AS triggers,
        EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = $1::oid AND r.ev_type <> '1') AS rules,
        (SELECT r.ev_action::text FROM pg_rewrite r WHERE r.ev_class = $1::oid AND r.ev_type = '1') AS query,
-       (SELECT json_object_agg(a.attnum, a.attname) FROM pg_attribute a
+       (SELECT pg_catalog.json_object_agg(a.attnum, a.attname) FROM pg_attribute a
          WHERE a.attrelid = $1::oid AND a.attnum > 0) AS names
 """
 

@@ -89,7 +89,7 @@ def referring(session: Session, shape: Shape, source: Source, doomed: Callable[[
         gone = list(doomed(reference.parent.oid))
         if not gone or (field.role != "key" and field not in shape.managed):
             continue
-        statement = sql.SQL("{}SELECT min(d.line) FROM {} JOIN {} AS t ON {} JOIN {} ON {}").format(
+        statement = sql.SQL("{}SELECT pg_catalog.min(d.line) FROM {} JOIN {} AS t ON {} JOIN {} ON {}").format(
             source.prefix,
             source.relation,
             reference.parent.source,

@@ -13,7 +13,7 @@ from seedframe.database.touched import Touched
 # A partition, or a table that inherits, is declared with the one above it.
 _BELOW: Final[LiteralString] = """
 WITH RECURSIVE down (oid) AS (
-    SELECT o FROM unnest($1::oid[]) o
+    SELECT o FROM pg_catalog.unnest($1::oid[]) o
     UNION SELECT i.inhrelid FROM down JOIN pg_catalog.pg_inherits i ON i.inhparent = down.oid
 )
 SELECT oid FROM down
@@ -22,7 +22,7 @@ SELECT oid FROM down
 _NAMED: Final[LiteralString] = """
 SELECT q.name, c.oid, c.relkind::text
   FROM unnest($1::text[], $2::text[]) AS q (name, quoted)
-  JOIN pg_catalog.pg_class c ON c.oid = to_regclass(q.quoted)::oid AND c.relpersistence <> 't'
+  JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(q.quoted)::oid AND c.relpersistence <> 't'
 """
 
 

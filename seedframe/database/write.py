@@ -277,7 +277,7 @@ class Delta:
                 sql.SQL("SELECT {} FROM {} AS d JOIN {} ON {} WHERE NOT d.missing").format(
                     _COMMA.join(
                         [
-                            sql.SQL("bool_or({})").format(self._differs(field))
+                            sql.SQL("pg_catalog.bool_or({})").format(self._differs(field))
                             for field in managed[start : start + _TOLD_AT_ONCE]
                         ]
                     ),
@@ -363,7 +363,8 @@ class Delta:
             return int(
                 self._session.scalar(
                     sql.SQL(
-                        "SELECT count(*) FROM {} AS d WHERE NOT EXISTS (SELECT FROM {} AS p WHERE p.line = d.line)"
+                        "SELECT pg_catalog.count(*) FROM {} AS d WHERE NOT EXISTS (SELECT FROM {} AS p"
+                        " WHERE p.line = d.line)"
                     ).format(self.identifier, planned.identifier)
                 )
             )
@@ -373,9 +374,10 @@ class Delta:
     def counts(self) -> tuple[int, int]:
         """How many rows are missing, and how many differ."""
         row = self._session.first(
-            sql.SQL("SELECT count(*) FILTER (WHERE missing), count(*) FILTER (WHERE NOT missing) FROM {}").format(
-                self.identifier
-            )
+            sql.SQL(
+                "SELECT pg_catalog.count(*) FILTER (WHERE missing), pg_catalog.count(*)"
+                " FILTER (WHERE NOT missing) FROM {}"
+            ).format(self.identifier)
         )
         assert row is not None  # noqa: S101 - an aggregate without GROUP BY returns one row
         return row[0], row[1]

@@ -11,8 +11,9 @@ from seedframe.errors import DeclarationError, PermissionDenied, SeedError, did_
 _STATE: Final[LiteralString] = """
 SELECT e.extversion AS installed, a.name IS NOT NULL AS available,
        coalesce(r.rolsuper, false)
-       OR (coalesce(v.trusted, false) AND has_database_privilege(current_database(), 'CREATE'))
-       OR (NOT coalesce(v.superuser, true) AND has_database_privilege(current_database(), 'CREATE')) AS permitted
+       OR (coalesce(v.trusted, false) AND pg_catalog.has_database_privilege(current_database(), 'CREATE'))
+       OR (NOT coalesce(v.superuser, true) AND pg_catalog.has_database_privilege(current_database(), 'CREATE'))
+           AS permitted
   FROM (SELECT CAST(:name AS name) AS name) AS wanted
   LEFT JOIN pg_extension e ON e.extname = wanted.name
   LEFT JOIN pg_available_extensions a ON a.name = wanted.name
