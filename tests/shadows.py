@@ -181,7 +181,7 @@ def _operators(connection: psycopg.Connection[Any], schema: str, types: Sequence
         )
     }
     everything = tuple(dict.fromkeys(kind for family in _FAMILIES for kind in family))
-    families = [*_FAMILIES, *((kind,) for kind in types), *((f"{kind}[]",) for kind in types)]
+    families = [*_FAMILIES, *((kind, "text", "varchar") for kind in types), *((f"{kind}[]",) for kind in types)]
     pairs = dict.fromkeys(pair for family in families for pair in product(family, family))
     # Anything can be joined to a text.
     texts = dict.fromkeys([*product(everything, _STRINGS), *product(_STRINGS, everything)])

@@ -250,6 +250,12 @@ def test_names_in_the_configuration(name: str, project: ProjectFactory, sql: Sql
 # Others' objects of the same name
 
 SHOP = """
+create extension citext;
+create domain public.word as citext;
+create table words (
+    word public.word primary key, same citext references words on delete cascade,
+    exclude using btree (word with operator(public.=))
+);
 create type public.mood as enum ('bad', 'good');
 create table items (
     sku varchar(20) primary key, name varchar(40), n int, c char(5), nm name, j jsonb, s smallint, e numeric(5, 2),
@@ -288,6 +294,8 @@ def resources():
     yield Rows("items", key="sku", name="children", rows=[{"sku": "c", "parent": ref("items", sku="a"), "n": 2}])
     yield Rows("items", key="name", index="items_name", name="by name", mode="insert",
                rows=[{"name": "X", "sku": "z", "n": 1}])
+    yield Rows("words", key="word", name="words", mode="sync",
+               rows=[{"word": "A", "same": None}, {"word": "B", "same": ref("words", word="a")}])
     yield Rows("shown", key="sku", name="view", rows=[{"sku": "v", "name": "v", "n": 3}])
     yield Rows("items", key="sku", name="many", rows=[{"sku": f"m{i}", "name": f"m{i}", "n": i} for i in range(FEW)])
     yield Account(LocalAccounts("users", columns={"last_name": None}), email="ops@example.com", role="admin",
@@ -327,6 +335,8 @@ REFUSED = (
     "Rows('items', key='sku', rows=[{'sku': 'r'}, {'sku': 'r'}])",
     "Rows('items', key='sku', rows=[{'sku': 'r'}], where='n is not null', mode='sync')",
     "Rows('items', key='sku', rows=[], mode='sync')",
+    "Rows('words', key='word', rows=[{'word': 'b'}, {'word': 'B'}])",
+    "Rows('words', key='word', rows=[], mode='sync', max_delete=1)",
     "Rows('itens', key='sku', rows=[{'sku': 'r'}])",
     "Rows('locked', key='sku', rows=[{'sku': 'r'}])",
 )
@@ -339,7 +349,7 @@ def hostile(database: str, sql: Sql) -> Iterator[Callable[[], int]]:
     def make() -> int:
         sql("create role mallory login; grant create, usage on schema public to mallory")
         with psycopg.connect(database, user="mallory", autocommit=True) as connection:
-            return shadows.make(connection, "public.mood")
+            return shadows.make(connection, "public.mood", "public.word", "public.citext")
 
     yield make
     sql("drop owned by mallory cascade; drop role mallory")
@@ -397,6 +407,7 @@ def test_no_statement_is_deceived(
         untouched(apply(folder), 0)
         outside.execute("update public.items set n = 7, many = '{b}' where sku::text = 'a'::text")
         outside.execute("insert into public.items (sku, n) values ('gone', 1), ('old', 2)")
+        outside.execute("insert into public.words (word) values ('c')")
         outside.execute("delete from public.items where sku::text = 'b'::text")
         untouched(apply(folder, on_conflict="fail"), 1)
         untouched(apply(folder, on_conflict="database"), 0, 1)

@@ -35,6 +35,10 @@ SELECT f.conname, f.confdeltype::text AS action, f.condeferred AS deferred,
            AND NOT pg_catalog.row_security_active(c.oid) AND NOT pg_catalog.row_security_active(p.oid) AS readable,
        (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  'parent', pa.attname, 'child', ca.attname, 'schema', opn.nspname, 'operator', op.oprname,
+                 'parent_type', CASE WHEN opn.nspname <> 'pg_catalog'
+                                     THEN pg_catalog.format_type(op.oprleft, NULL) END,
+                 'child_type', CASE WHEN opn.nspname <> 'pg_catalog'
+                                    THEN pg_catalog.format_type(op.oprright, NULL) END,
                  'collation', CASE WHEN pa.attcollation <> 0::oid
                                    THEN pg_catalog.format('%I.%I', con.nspname, co.collname) END)
                  ORDER BY k.n)
@@ -162,13 +166,19 @@ def _refers(key: dict[str, Any]) -> sql.Composable:
     """`c` refers to `p`, by the operators of the foreign key itself."""
     return _AND.join(
         [
-            sql.SQL("p.{} OPERATOR({}.{}) c.{}{}").format(
-                sql.Identifier(part["parent"]),
+            sql.SQL("{} OPERATOR({}.{}) {}{}").format(
+                _operand("p", part["parent"], part["parent_type"]),
                 sql.Identifier(part["schema"]),
                 sql.SQL(part["operator"]),  # an operator's name cannot be quoted; the server has checked it
-                sql.Identifier(part["child"]),
+                _operand("c", part["child"], part["child_type"]),
                 sql.SQL(" COLLATE {}").format(sql.SQL(part["collation"])) if part["collation"] else sql.SQL(""),
             )
             for part in key["columns"]
         ]
     )
+
+
+def _operand(alias: str, column: str, kind: str | None) -> sql.Composable:
+    """A column as what an operator of an extension takes, so that no other one of its name and schema is meant."""
+    value = sql.Identifier(alias, column)
+    return value if kind is None else sql.SQL("CAST({} AS {})").format(value, sql.SQL(kind))

@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 from psycopg import sql
 
 from seedframe.database.session import Session
-from seedframe.database.table import ColumnSequence, ForeignKey, Table, TableColumn, UniqueIndex
+from seedframe.database.table import ColumnSequence, Equality, ForeignKey, Table, TableColumn, UniqueIndex
 from seedframe.errors import DeclarationError, MissingTable, PermissionDenied, did_you_mean
 
 # Types whose hash tells apart all that their image tells apart. Every other type is hashed as text: hashes of
@@ -32,13 +32,14 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::
                  'collation', CASE WHEN a.attcollation <> 0::oid AND a.attcollation <> t.typcollation
                                    THEN pg_catalog.format('%I.%I', cn.nspname, co.collname) END,
                  'deterministic', coalesce(co.collisdeterministic, true),
-                 'equality', (SELECT nullif(eqn.nspname, 'pg_catalog')
+                 'equality', (SELECT pg_catalog.json_build_object(
+                                         'schema', eqn.nspname, 'type', pg_catalog.format_type(eq.oprleft, NULL))
                                 FROM pg_opclass oc
                                 JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
                                                AND ao.amoplefttype = base.oid AND ao.amoprighttype = base.oid
                                 JOIN pg_operator eq ON eq.oid = ao.amopopr
                                 JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
-                               WHERE oc.opcintype = base.oid AND oc.opcdefault
+                               WHERE oc.opcintype = base.oid AND oc.opcdefault AND eqn.nspname <> 'pg_catalog'
                                  AND oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree') LIMIT 1),
                  'composite', base.typtype = 'c',
                  'casts_alike', (base_mod.typmod = -1
@@ -325,7 +326,7 @@ def _column(entry: dict[str, Any]) -> TableColumn:
         generated=entry["generated"],
         identity=entry["identity"],
         hashes_as_is=as_is,
-        equality=entry["equality"],
+        equality=None if entry["equality"] is None else Equality(**entry["equality"]),
         casts_alike=entry["casts_alike"],
         composite=entry["composite"],
         sequence=None if entry["sequence"] is None else ColumnSequence(**entry["sequence"]),

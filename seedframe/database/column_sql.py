@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from seedframe.database.table import TableColumn
+from seedframe.database.table import Equality, TableColumn
 
 
 def typed(column: TableColumn) -> sql.Composable:
@@ -38,14 +38,22 @@ def equals(column: TableColumn, left: sql.Composable, right: sql.Composable) -> 
     """Equality as the column's own type has it (citext, collations, numeric scale).
 
     The operator is named with its schema: an extension's is not in every search path, and without it `=` would quietly
-    be that of text.
+    be that of text. Its operands are of its own type, as its schema may be one where others put operators for a domain
+    over that type, say.
     """
     return equals_by(column.equality, left, right)
 
 
-def equals_by(schema: str | None, left: sql.Composable, right: sql.Composable) -> sql.Composable:
-    """The same with the schema of the type's `=`; None for one that is built in."""
-    return sql.SQL("{} OPERATOR({}.=) {}").format(left, sql.Identifier(schema or "pg_catalog"), right)
+def equals_by(equality: Equality | None, left: sql.Composable, right: sql.Composable) -> sql.Composable:
+    """The same with the type's `=`; None for one that is built in."""
+    if equality is None:
+        return sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(left, right)
+    return sql.SQL("CAST({left} AS {type}) OPERATOR({schema}.=) CAST({right} AS {type})").format(
+        left=left,
+        right=right,
+        schema=sql.Identifier(equality.schema),
+        type=sql.SQL(equality.type),  # format_type's text, quoted by the server
+    )
 
 
 def server_text(text: str) -> sql.Composable:

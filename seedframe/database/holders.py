@@ -19,7 +19,8 @@ _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" AND ")
 
 _EXCLUSION: Final[LiteralString] = """
-SELECT a.attname, n.nspname, o.oprname
+SELECT a.attname, n.nspname, o.oprname,
+       CASE WHEN n.nspname <> 'pg_catalog' THEN pg_catalog.format_type(o.oprleft, NULL) END
   FROM pg_constraint k
   CROSS JOIN LATERAL unnest(k.conkey, k.conexclop) WITH ORDINALITY AS c (attnum, op, position)
   LEFT JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.attnum
@@ -71,9 +72,23 @@ def holder_of(
         return None
 
 
-_Compared: TypeAlias = Sequence[tuple[Field, tuple[str, str] | None]]
-"""The fields that a constraint is about; each with the operator, by schema and name, that may not be true of two rows:
-None is equality."""
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """An operator by schema and name; `type` is that of its operands, where it is not built in."""
+
+    schema: str
+    name: str
+    type: str | None
+
+    def between(self, left: sql.Composable, right: sql.Composable) -> sql.Composable:
+        if self.type is not None:
+            left, right = (sql.SQL("CAST({} AS {})").format(value, sql.SQL(self.type)) for value in (left, right))
+        name = sql.SQL(self.name)  # the catalog's own
+        return sql.SQL("{} OPERATOR({}.{}) {}").format(left, sql.Identifier(self.schema), name, right)
+
+
+_Compared: TypeAlias = Sequence[tuple[Field, _Operator | None]]
+"""The fields that a constraint is about; each with the operator that may not be true of two rows: None is equality."""
 
 
 def _unique(shape: Shape, constraint: str) -> _Compared | None:
@@ -83,10 +98,10 @@ def _unique(shape: Shape, constraint: str) -> _Compared | None:
 
 def _exclusion(session: Session, shape: Shape, constraint: str) -> _Compared | None:
     rows = session.query(_EXCLUSION, [shape.table.oid, constraint])
-    return _declared(shape, [(row[0], (row[1], row[2])) for row in rows]) if rows else None
+    return _declared(shape, [(name, _Operator(*operator)) for name, *operator in rows]) if rows else None
 
 
-def _declared(shape: Shape, columns: Sequence[tuple[str | None, tuple[str, str] | None]]) -> _Compared | None:
+def _declared(shape: Shape, columns: Sequence[tuple[str | None, _Operator | None]]) -> _Compared | None:
     """None where one of the columns is not declared, or is an expression."""
     known = {field.name: field for field in shape.stored}
     found = [(known[name], operator) for name, operator in columns if name is not None and name in known]
@@ -106,15 +121,7 @@ def _find(
             if operator is None:
                 parts.append(equals(field.column, theirs(field), mine))
             else:
-                schema, name = operator
-                parts.append(
-                    sql.SQL("{} OPERATOR({}.{}) {}").format(
-                        theirs(field),
-                        sql.Identifier(schema),
-                        sql.SQL(name),
-                        mine,  # the catalog's own name
-                    )
-                )
+                parts.append(operator.between(theirs(field), mine))
         return _AND.join(parts)
 
     own = _AND.join(

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from psycopg import sql
 
+from seedframe.database.table import Equality
+
 Hashing: TypeAlias = Literal["value", "array", "numeric", "numbers", "text"]
 """What is hashed of a value: itself, where its type has a hash that is equal for equal values; of an array its
 dimensions, too, which its hash leaves out; of a numeric the text without the scale; of what has numerics inside both
@@ -23,7 +25,7 @@ class KeyPart:
         told_by: what tells declared rows apart in it, before references are looked up.
         unknown: a condition, of `d`: a reference found no row, and the part is not known yet. None without references.
         nullable: NULL is one of its values, and equal to NULL.
-        equality: the schema of its type's `=`, unless it is built in.
+        equality: its type's `=`, unless it is built in.
         hashing: what of it is hashed.
     """
 
@@ -33,7 +35,7 @@ class KeyPart:
     told_by: tuple["Told", ...]
     unknown: sql.Composable | None
     nullable: bool
-    equality: str | None
+    equality: Equality | None
     hashing: Hashing
 
 

@@ -11,7 +11,7 @@ from seedframe.database.identity import Expression, Hashing, Identity, KeyPart, 
 from seedframe.database.matching import unresolved
 from seedframe.database.session import Session
 from seedframe.database.source import Source
-from seedframe.database.table import Table, TableColumn, UniqueIndex
+from seedframe.database.table import Equality, Table, TableColumn, UniqueIndex
 from seedframe.errors import DeclarationError, did_you_mean
 
 _COMMA: Final = sql.SQL(", ")
@@ -45,13 +45,14 @@ SELECT ic.relname AS name, i.indisunique AND NOT i.indisexclusion AS is_unique, 
                  'type', pg_catalog.format_type(ia.atttypid, NULL),
                  'collation', pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname),
                  'own_collation', k.attnum = 0 OR i.indcollation[k.n - 1] = a.attcollation,
-                 'equality', (SELECT nullif(eqn.nspname, 'pg_catalog')
+                 'equality', (SELECT pg_catalog.json_build_object(
+                                         'schema', eqn.nspname, 'type', pg_catalog.format_type(eq.oprleft, NULL))
                                 FROM pg_opclass oc
                                 JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
                                                AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
                                 JOIN pg_operator eq ON eq.oid = ao.amopopr
                                 JOIN pg_namespace eqn ON eqn.oid = eq.oprnamespace
-                               WHERE oc.oid = i.indclass[k.n - 1])) ORDER BY k.n)
+                               WHERE oc.oid = i.indclass[k.n - 1] AND eqn.nspname <> 'pg_catalog')) ORDER BY k.n)
           FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
           JOIN pg_attribute ia ON ia.attrelid = i.indexrelid AND ia.attnum = k.n
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -291,7 +292,7 @@ class Keys:
             told_by=tuple(told),
             unknown=_OR.join(unknown) if unknown else None,
             nullable=index.nulls_not_distinct,
-            equality=described["equality"],
+            equality=None if described["equality"] is None else Equality(**described["equality"]),
             hashing=told[0].hashing,
         )
 

@@ -34,7 +34,7 @@ def _key(text: str) -> int:
 
 def lock_too(session: Session, key: int) -> None:
     """Take another lock in a transaction that has one; waits until it is free. Whoever has it must want no other."""
-    session.execute("SELECT pg_advisory_xact_lock($1)", [key])
+    session.execute("SELECT pg_catalog.pg_advisory_xact_lock($1)", [key])
 
 
 def begin_locked(

@@ -23,8 +23,8 @@ def missing_privilege(
             for row in session.query(
                 "SELECT c.name FROM pg_catalog.unnest($1::text[]) AS c (name)"
                 " WHERE NOT pg_catalog.has_schema_privilege($2, 'USAGE') OR NOT CASE WHEN $4 = 'DELETE'"
-                " THEN pg_catalog.has_table_privilege($3::oid,"
-                " $4) ELSE pg_catalog.has_column_privilege($3::oid, c.name, $4) END",
+                " THEN pg_catalog.has_table_privilege($3::oid, $4)"
+                " ELSE pg_catalog.has_column_privilege($3::oid, c.name, $4) END",
                 [list(columns), table.schema, table.oid, privilege],
             )
         ]

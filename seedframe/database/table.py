@@ -39,13 +39,21 @@ class ColumnSequence:
 
 
 @dataclass(frozen=True, slots=True)
+class Equality:
+    """The `=` of a type that is not built in: where it is, and the type of its operands, as the server writes it."""
+
+    schema: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableColumn:
     """One column.
 
     Attributes:
         type: the server's own text of it, length and precision included, safe to put into SQL.
         length: of varchar and char, where one is declared.
-        equality: the schema of the type's `=`, unless it is built in.
+        equality: the type's `=`, unless it is built in.
         casts_alike: an explicit cast from text gives what the type's own input gives, which is what COPY goes through.
         composite: it is of a row type.
         sequence: what numbers it, where it is a number and anything does.
@@ -62,7 +70,7 @@ class TableColumn:
     generated: bool
     identity: str
     hashes_as_is: bool
-    equality: str | None
+    equality: Equality | None
     casts_alike: bool = True
     composite: bool = False
     sequence: ColumnSequence | None = None
