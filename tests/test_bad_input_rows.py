@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seedframe.errors import BadData
@@ -507,6 +507,7 @@ BYTES = st.one_of(
 @pytest.mark.promise("any bytes at all as a data file", "rows, or one line that names the file; never a traceback")
 @pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "toml", "yaml", "csv.gz", "json.bz2", "yml.xz"])
 @given(content=BYTES)
+@example(content=b'"\n"\t\x01\n\x01')
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes(ending: str, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()

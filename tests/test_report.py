@@ -217,7 +217,14 @@ def full_report() -> Report:
     )
     lost, more = Problem("connection", "the connection was lost"), Problem("os", "and the disk is full")
     return report(
-        "dry_run", seed, run=7, plan="7f00", findings=(Finding("x", "info"),), error=lost, more_errors=(more,)
+        "dry_run",
+        seed,
+        run=7,
+        marked=True,
+        plan="7f00",
+        findings=(Finding("x", "info"),),
+        error=lost,
+        more_errors=(more,),
     )
 
 
@@ -292,6 +299,7 @@ def test_the_document_whole() -> None:
                 },
             }
         ],
+        "marked": True,
         "plan": "7f00",
         "findings": [{"severity": "info", "text": "x"}],
         "error": {"code": "connection", "message": "the connection was lost", "hint": None, "where": None},
@@ -435,7 +443,7 @@ def test_the_example_is_a_report() -> None:
     assert example
     document = json.loads(example[1])
     assert list(document) == [
-        key for key in full_report().as_dict() if key not in ("plan", "findings", "error", "errors")
+        key for key in full_report().as_dict() if key not in ("marked", "plan", "findings", "error", "errors")
     ]
     seed = document["seeds"][0]
     assert list(seed) == list(full_report().as_dict()["seeds"][0])

@@ -132,10 +132,11 @@ def _ragged(row: Sequence[str], names: Sequence[str], where: str) -> BadData:
         hint = "take the delimiter from the end of the line"
     else:
         hint = "quote a field that holds the delimiter"
+    last = names[min(len(row), width) - 1]
     return BadData(
         f"{len(row)} field{'' if len(row) == 1 else 's'}, but the header has {width}",
         hint=hint,
-        where=f"{where}, after column {names[min(len(row), width) - 1]}",
+        where=f"{where}, after column {last if last.isprintable() else repr(last)}",
         kind="field-count",
     )
 
