@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from seedframe.testing.convergence import assert_converges
     from seedframe.testing.databases import Database, Server
     from seedframe.testing.outcome import Convergence, ConvergenceError, LeftOut, Mutation
-    from seedframe.testing.runner import CommandResult, SeedRunner
+    from seedframe.testing.runner import CommandResult
+    from seedframe.testing.seed_runner import SeedRunner
     from seedframe.testing.seeded import RolledBack, SharedCopy
 
 __all__ = [
@@ -42,7 +43,7 @@ _HOMES: Final = {
     "Database": "seedframe.testing.databases",
     "LeftOut": "seedframe.testing.outcome",
     "Mutation": "seedframe.testing.outcome",
-    "SeedRunner": "seedframe.testing.runner",
+    "SeedRunner": "seedframe.testing.seed_runner",
     "Server": "seedframe.testing.databases",
     "assert_converges": "seedframe.testing.convergence",
 }
@@ -88,7 +89,7 @@ def seedframe_database(seedframe_server: "Server") -> "Iterator[Database]":
 @pytest.fixture
 def seedframe_project(seedframe_database: "Database", tmp_path: Path) -> "SeedRunner":
     """An empty project in a folder of its own, on `seedframe_database`: `write`, `configure`, `allow`, and run it."""
-    from seedframe.testing.runner import SeedRunner
+    from seedframe.testing.seed_runner import SeedRunner
 
     folder = tmp_path / "project"
     (folder / "seeds").mkdir(parents=True)

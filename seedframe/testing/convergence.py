@@ -17,7 +17,7 @@ from seedframe.secrets import Secret
 from seedframe.testing.databases import Database, existing, server_for_tests
 from seedframe.testing.outcome import Convergence
 from seedframe.testing.proof import converge
-from seedframe.testing.runner import SeedRunner
+from seedframe.testing.runner import ProjectRunner
 
 
 def assert_converges(
@@ -63,7 +63,7 @@ def assert_converges(
         elif isinstance(database, str):
             database = existing(database)
             stack.callback(database.close)
-        runner = SeedRunner(folder, database, dict(variables or {}), env)
+        runner = ProjectRunner(folder, database, dict(variables or {}), env)
         if _is_file(seed):
             name = _local(runner, Path(seed), config)
         else:
@@ -87,7 +87,7 @@ def make_tables(database: Database, tables: str | Path) -> None:
     database.execute(text)
 
 
-def migrate(runner: SeedRunner, command: str | Sequence[str]) -> None:
+def migrate(runner: ProjectRunner, command: str | Sequence[str]) -> None:
     """Run a migration command in the runner's folder. Errors: ConfigError, MigrationFailed."""
     words = shlex.split(command) if isinstance(command, str) else tuple(command)
     run_migrations(
@@ -102,7 +102,7 @@ def _is_file(seed: str | Path) -> bool:
     return isinstance(seed, Path) or seed.endswith(".py") or "/" in seed
 
 
-def _local(runner: SeedRunner, file: Path, config: Mapping[str, Any] | None) -> str:
+def _local(runner: ProjectRunner, file: Path, config: Mapping[str, Any] | None) -> str:
     """Have the runner work in the project that the file is a seed of; the seed's name."""
     file = file.resolve()
     match = SEED_NAME.fullmatch(file.stem if file.suffix == ".py" else file.name)

@@ -14,7 +14,7 @@ from typing import Final
 from seedframe.errors import SeedframeError
 from seedframe.testing.databases import existing
 from seedframe.testing.report_reading import report_text, trouble
-from seedframe.testing.runner import SeedRunner
+from seedframe.testing.runner import ProjectRunner
 
 _HASH_SEED: Final = "PYTHONHASHSEED"
 # In which order a set of two texts is gone through is the same in half of all processes. Of so many, and this one, all
@@ -76,7 +76,7 @@ class Told:
         return not (self.exit_code or self.changed)
 
 
-def trouble_elsewhere(runner: SeedRunner, names: Sequence[str], *, sets: bool) -> Told | None:
+def trouble_elsewhere(runner: ProjectRunner, names: Sequence[str], *, sets: bool) -> Told | None:
     """`apply --dry-run` in fresh interpreters, each with another order of sets, the last of them in other surroundings
     as well: what the first found that did not find nothing to do, with as little that is other there as shows it.
 
@@ -93,7 +93,7 @@ def trouble_elsewhere(runner: SeedRunner, names: Sequence[str], *, sets: bool) -
     return _first_trouble(runner, names, less) or found
 
 
-def _first_trouble(runner: SeedRunner, names: Sequence[str], places: Sequence[Place]) -> Told | None:
+def _first_trouble(runner: ProjectRunner, names: Sequence[str], places: Sequence[Place]) -> Told | None:
     for some in _pairs(places):
         for told in _dry_runs(runner, names, some):
             if not told.well:
@@ -106,7 +106,7 @@ def _pairs(places: Sequence[Place]) -> Iterator[Sequence[Place]]:
         yield places[first : first + _AT_ONCE]
 
 
-def _dry_runs(runner: SeedRunner, names: Sequence[str], places: Sequence[Place]) -> list[Told]:
+def _dry_runs(runner: ProjectRunner, names: Sequence[str], places: Sequence[Place]) -> list[Told]:
     asked = {
         "path": str(runner.path.absolute()),
         "url": runner.database.url,
@@ -171,7 +171,7 @@ def main() -> None:
     answer = os.dup(1)
     os.dup2(2, 1)
     folder = asked["seeds_dir"]
-    runner = SeedRunner(
+    runner = ProjectRunner(
         Path(asked["path"]),
         existing(asked["url"]),
         asked["variables"],

@@ -11,13 +11,13 @@ from seedframe.seed import Seed
 from seedframe.seeding.hooks import has_hook
 from seedframe.testing import sql
 from seedframe.testing.outcome import TRUTHS, ConvergenceError, LeftOut
-from seedframe.testing.runner import SeedRunner
+from seedframe.testing.runner import ProjectRunner
 
 
 class Truths:
     """Listens to what the `verify` of each seed finds in what is disturbed, and disturbs some more."""
 
-    def __init__(self, runner: SeedRunner, names: Sequence[str], seeds: Iterable[Seed]) -> None:
+    def __init__(self, runner: ProjectRunner, names: Sequence[str], seeds: Iterable[Seed]) -> None:
         self._runner = runner
         self._names = names
         self._labels = frozenset(seed.label for seed in seeds if has_hook(seed, "verify"))

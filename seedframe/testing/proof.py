@@ -45,7 +45,7 @@ from seedframe.testing.own_truths import Truths
 from seedframe.testing.quietly import Quietly
 from seedframe.testing.report_reading import change_of, counts_by_place, trouble
 from seedframe.testing.rewriting import RightRows
-from seedframe.testing.runner import SeedRunner
+from seedframe.testing.runner import ProjectRunner
 from seedframe.testing.sets import uses_sets
 from seedframe.testing.taken_back import take_back
 from seedframe.testing.trials import Trials
@@ -56,7 +56,7 @@ _QUIET_ROUNDS: Final = 3
 _Cell = TypeVar("_Cell")
 
 
-def converge(runner: SeedRunner, seeds: tuple[str, ...], breaking: Sequence[str]) -> Convergence:
+def converge(runner: ProjectRunner, seeds: tuple[str, ...], breaking: Sequence[str]) -> Convergence:
     """Prove it for some seeds of a runner's project, on its database; without names, for all of them.
 
     What they require is applied before. The database is in sync with them afterwards.
@@ -118,7 +118,7 @@ class _Capture:
 class _Proof:
     """One proof over the seeds of one project, on one database."""
 
-    def __init__(self, runner: SeedRunner, names: tuple[str, ...], breaking: Sequence[str]) -> None:
+    def __init__(self, runner: ProjectRunner, names: tuple[str, ...], breaking: Sequence[str]) -> None:
         self._runner = runner
         self._breaking = (breaking,) if isinstance(breaking, str) else tuple(breaking)
         self._database = runner.database
@@ -240,7 +240,7 @@ class _Proof:
         self._require_settled()
         return report
 
-    def _require_settled(self, runner: SeedRunner | None = None, promise: str | None = None) -> None:
+    def _require_settled(self, runner: ProjectRunner | None = None, promise: str | None = None) -> None:
         """A plan finds nothing to do, and verify nothing to say."""
         __tracebackhide__ = True
         runner = runner or self._runner
@@ -255,7 +255,7 @@ class _Proof:
         if different:
             raise ConvergenceError(WROTE_NOTHING, f"it or verify, after apply, changed {different}", verified)
 
-    def _require_repaired(self, runner: SeedRunner) -> None:
+    def _require_repaired(self, runner: ProjectRunner) -> None:
         __tracebackhide__ = True
         self._require_settled(runner, REPAIRED)
 
@@ -295,7 +295,9 @@ class _Proof:
     def _prove_two_at_once(self, copy: Database) -> None:
         """The first waits in its transaction until the second has come to wait for its lock."""
         __tracebackhide__ = True
-        runner = SeedRunner(self._runner.path, copy, self._runner.variables, self._runner.env, self._runner.seeds_dir)
+        runner = ProjectRunner(
+            self._runner.path, copy, self._runner.variables, self._runner.env, self._runner.seeds_dir
+        )
         options = ApplyOptions(selection=Selection(names=self._names), wait_s=OVERLAP_S)
         runs = at_once(runner.load(), runner.load(), options)
         for run in runs:

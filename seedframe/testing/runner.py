@@ -5,10 +5,10 @@ import io
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import tomli_w
 
@@ -21,9 +21,6 @@ from seedframe.project import Project
 from seedframe.report import Report
 from seedframe.testing.databases import Database
 from seedframe.testing.quietly import Quietly
-
-if TYPE_CHECKING:
-    from seedframe.testing.outcome import Convergence
 
 # Variables that would lead a test to the developer's own databases, seeds and services.
 _OUTSIDE: Final = ("PG", "DATABASE_URL", "SEED", "SUPABASE")
@@ -42,7 +39,7 @@ class CommandResult:
 
 
 @dataclass(slots=True)
-class SeedRunner:
+class ProjectRunner:
     """A project in a folder, on a database.
 
     Attributes:
@@ -107,19 +104,6 @@ class SeedRunner:
     def verify(self, *seeds: str, env: str | None = None, **options: Any) -> Report:
         """`seedframe verify SEEDS`. Errors: as `Project.verify`."""
         return self.load(env=env).verify(VerifyOptions(selection=Selection(names=seeds), **options))
-
-    def assert_converges(self, *seeds: str, breaking: Sequence[str] = ()) -> "Convergence":
-        """As `seedframe.testing.assert_converges`, for seeds of this project on this database; default: all of them.
-
-        Args:
-            breaking: SQL statements, after each of which the `verify` of one of these seeds has to find something.
-
-        Errors: AssertionError, naming the promise that was broken.
-        """
-        __tracebackhide__ = True
-        from seedframe.testing.proof import converge
-
-        return converge(self, seeds, breaking)
 
     def run(self, *arguments: str, stdin: str = "") -> CommandResult:
         """`seedframe ARGUMENTS` in this process, in the project's folder.

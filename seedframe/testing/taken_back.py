@@ -9,7 +9,7 @@ from psycopg import Error as ServerError
 from seedframe.testing import sql
 from seedframe.testing.outcome import REPAIRED, ConvergenceError
 from seedframe.testing.report_reading import trouble
-from seedframe.testing.runner import SeedRunner
+from seedframe.testing.runner import ProjectRunner
 
 _TRIED: Final = 12
 _LISTED: Final = 100_000
@@ -29,7 +29,7 @@ class TakenBack:
 
 
 def take_back(
-    runner: SeedRunner, names: Collection[str], given: Collection[sql.Given], settle: Callable[[SeedRunner], None]
+    runner: ProjectRunner, names: Collection[str], given: Collection[sql.Given], settle: Callable[[ProjectRunner], None]
 ) -> TakenBack:
     """Take back some of what was given, one after the other, in a copy of the runner's database.
 

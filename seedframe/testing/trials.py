@@ -20,7 +20,7 @@ from seedframe.testing.databases import Database
 from seedframe.testing.outcome import DETECTED, MISSED, NO_MORE, REPAIRED, ConvergenceError, LeftOut, Mutation
 from seedframe.testing.report_reading import names_row, trouble
 from seedframe.testing.rewriting import RightRows
-from seedframe.testing.runner import SeedRunner
+from seedframe.testing.runner import ProjectRunner
 
 _TOGETHER: Final = 12
 """Rows of a table that are changed at once, spread over it."""
@@ -77,10 +77,10 @@ class Trials:
 
     def __init__(
         self,
-        runner: SeedRunner,
+        runner: ProjectRunner,
         names: Sequence[str],
         search_path: Sequence[str],
-        settle: Callable[[SeedRunner], None],
+        settle: Callable[[ProjectRunner], None],
         since: int,
     ) -> None:
         """`since` is the transaction id before the first apply."""
@@ -336,7 +336,7 @@ class Trials:
             raise ConvergenceError(REPAIRED, f"{row.place} is not made again")
 
     def _repair(
-        self, runner: SeedRunner, what: str, copy: Database, right: RightRows, *, rows: int | None = None
+        self, runner: ProjectRunner, what: str, copy: Database, right: RightRows, *, rows: int | None = None
     ) -> None:
         """`rows` is how many the table had before one was deleted; default: as many as now."""
         __tracebackhide__ = True
