@@ -732,6 +732,27 @@ def test_two_seeds_that_declare_the_same_cells_are_told_of(project: ProjectFacto
     assert [outcome.findings for outcome in apply(folder).seeds] == [(), (), ()], "other columns are nobody's quarrel"
 
 
+def test_a_rehearsal_does_not_look_at_what_it_did_not_make(project: ProjectFactory, sql: Sql, table: None) -> None:
+    own = (
+        'from seedframe import Change\nWRITES = ["items"]\n'
+        "def check(db):\n    if not db.scalar('select count(*) from items'): yield Change('create', {'sku': 'own'})\n"
+        "def apply(db):\n    db.execute(\"insert into items values ('own')\")\n"
+        "def verify(db):\n    if not db.scalar('select count(*) from items'): yield 'no items'\n"
+    )
+    folder = project({"seeds/10_own.py": own})
+    report = apply(folder, rehearse=True)
+    (finding,) = only(report).findings
+    assert (report.exit_code, finding.severity) == (0, "info")
+    assert "its `apply`, and so its `verify`, is not called in a rehearsal" in finding.text
+    applied(folder)
+    assert sql("select sku from items") == [("own",)]
+    # Where it has nothing to make, what it looks at is there.
+    folder.write(
+        {"seeds/10_own.py": own.replace("if not db.scalar('select count(*) from items'): yield 'no", "yield 'no")}
+    )
+    assert "no items" in [finding.text for finding in only(apply(folder, rehearse=True)).findings]
+
+
 def test_a_rehearsal_does_not_count_on_a_seed_that_failed(project: ProjectFactory, sql: Sql) -> None:
     sql("create table p (id serial primary key, code text unique); create table c (code text, p_id int references p)")
     sql("create unique index on c (code)")

@@ -68,7 +68,9 @@ class Applying:
 
     def _apply_own(self, plan: Plan) -> None:
         if not self._scene.writes_elsewhere:
-            self._db.note("its `apply` is not called in a rehearsal: whether that works is not known")
+            self._db.note(
+                "its `apply`, and so its `verify`, is not called in a rehearsal: whether they work is not known"
+            )
             return
         if not hooks.has_hook(self._seed, "apply"):
             raise HookFailed(

@@ -104,7 +104,8 @@ class Attempt:
         self._outcomes = tuple(outcomes)
         for outcome in outcomes:
             self._observer.resource_finished(outcome)
-        findings = self._findings(changed=any(outcome.changes for outcome in outcomes))
+        unmade = self._scene.mode == "rehearse" and own is not None and bool(own.changes)
+        findings = self._findings(changed=any(outcome.changes for outcome in outcomes), unmade=unmade)
         if self._scene.mode == "verify":
             outcomes += [ResourceOutcome(name, Verdict.ORPHAN, Changes()) for name in self._undeclared()]
         return Attempted(tuple(self._bounded(outcome) for outcome in outcomes), findings)
@@ -184,11 +185,13 @@ class Attempt:
 
     # Verifying
 
-    def _findings(self, *, changed: bool) -> tuple[Finding, ...]:
-        """What a person should be told; the seed's own `verify` is called, but not in a dry run."""
+    def _findings(self, *, changed: bool, unmade: bool) -> tuple[Finding, ...]:
+        """What a person should be told; the seed's own `verify` is called, but not in a dry run, and not where what it
+        would look at was not made."""
         findings: list[Finding] = []
         if self._scene.mode != "dry_run":
-            findings += [*self._validate(), *self._guarded_places(changed=changed), *self._calls.hook("verify")]
+            findings += [*self._validate(), *self._guarded_places(changed=changed)]
+            findings += self._calls.hook("verify") if not unmade else ()
         if self._calls.uncounted and "track_counts" not in self._scene.told:
             self._scene.told.add("track_counts")
             self._db.note("which tables a seed's own code wrote was not checked: track_counts is off")
