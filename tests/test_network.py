@@ -15,6 +15,7 @@ from seedframe.database.address import parse_address
 from tests.conftest import Folder, ProjectFactory, Sql, clean_variables
 from tests.machines import Machine, machine, no_network_apart
 from tests.proxy import Break, Proxy, proxied_tcp
+from tests.running import verify
 from tests.servers import Server
 
 SEED = """
@@ -51,6 +52,16 @@ def test_a_server_that_does_not_answer(answers: int, folder: Folder, tcp: tuple[
     result = folder.run("verify")
     assert result.returncode == 3, result
     assert re.fullmatch(r"error: 127\.0\.0\.1:\d+ did not answer in time\n hint: .*\n", result.stderr), result
+
+
+@pytest.mark.promise("a server that is older than those seedframe is made for", "one line with its version; exit 3")
+def test_a_server_that_is_too_old(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verify(folder).error is None
+    monkeypatch.setattr("seedframe.database.supported.OLDEST_MAJOR", 99)
+    report = verify(folder)
+    assert (report.exit_code, report.error is not None) == (3, True)
+    told = rf"on 127\.0\.0\.1:\d+ as postgres is PostgreSQL {server.major}\.\d+, and seedframe needs 99 or later"
+    assert re.search(told, str(report.error)), report.error
 
 
 @pytest.mark.promise(

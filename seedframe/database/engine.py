@@ -13,6 +13,7 @@ from seedframe.database.address import Address, configured_address, parse_addres
 from seedframe.database.connection_problems import connection_problem
 from seedframe.database.one_statement import OneStatementCursor
 from seedframe.database.session import Session
+from seedframe.database.supported import require_supported
 from seedframe.errors import ConnectionFailed
 from seedframe.retrying import Pauses
 
@@ -101,6 +102,7 @@ class _Dial:
         try:
             # A pooler welcomes whoever comes, and only says when it is asked that there is no server behind it.
             connection.execute("SELECT 1")
+            require_supported(connection.info.server_version, self._address)
             connection.autocommit = False
         except BaseException:
             connection.close()
