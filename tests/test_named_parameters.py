@@ -85,3 +85,11 @@ def test_a_run_loads_no_sqlalchemy(project: ProjectFactory) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder.path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done
+
+
+def test_a_secret_is_a_value_as_any_other(project: ProjectFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "seventeen letters")
+    code = "from seedframe import Secret, Setting\nSETTINGS = [Setting('TOKEN', Secret)]\n"
+    code += "def verify(db, settings):\n    if db.scalar('select length(:token)', token=settings['TOKEN']) != 17:\n"
+    report = verify(project({"seeds/10_a.py": code + "        yield 'another'\n"}))
+    assert (report.exit_code, report.seeds[0].findings) == (0, ())

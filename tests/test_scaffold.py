@@ -285,6 +285,8 @@ def test_numbers_and_tables_of_a_seed(tmp_path: Path, seedframe_database: Databa
         (("plugin", "Seedframe_ICD-10"), "begins with what every plugin's name does", "give the topic: icd-10"),
         (("plugin", "seedframe"), "begins with what every plugin's name does", "give the topic: countries"),
         (("plugin", "seedframe-icd10"), "begins with what every plugin's name does", "give the topic: icd10"),
+        (("plugin", "pg-class"), "PostgreSQL's own tables begin with pg_", "give another: class"),
+        (("seed", "pg_class"), "PostgreSQL's own tables begin with pg_", "give another: class"),
         (("plugin", "ICD 10"), "'ICD 10' is no name for a plugin's topic", ": icd-10"),
         (("plugin", "40_icd10"), "'40_icd10' is no name for a plugin's topic", ": icd10"),
         (("plugin", "lambda"), "'lambda' is a word of Python", "lambda-data"),

@@ -968,6 +968,13 @@ def test_a_name_near_an_installed_plugins_is_not_to_be_installed(root: Path, sit
         assert "did you mean 'seedframe-acme', which is installed?" in out
 
 
+def test_a_name_near_one_that_is_named_too_is_no_slip(root: Path, site: Site, run: Run) -> None:
+    (root / "seedframe.toml").write_text(ALLOW.replace('"seedframe-acme', '"seedframe-acme2>=1", "seedframe-acme'))
+    out = run("plugins")[1]
+    assert "pip install 'seedframe-acme2>=1'" in out
+    assert "did you mean" not in out
+
+
 def test_a_table_for_a_plugins_seed_that_takes_no_part_is_no_mistake(root: Path, site: Site, run: Run) -> None:
     table = "[seeds.acme]\nregion = 'EU'\n"
     for allow in ("", "[plugins]\nallow = []\n", '[plugins]\nallow = ["seedframe-acme>=7"]\n'):

@@ -54,7 +54,7 @@ class _Commands(click.Group):
             found = plugin_commands(ctx)
             if args[0] not in found:
                 commands = (*COMMANDS, *found)
-                known = f"the commands are {', '.join(commands)}"
+                known = f"the commands are {', '.join(commands)}; one of a plugin needs [plugins] allow"
                 raise UsageError(f"no command {args[0]!r}", hint=did_you_mean(args[0], commands) or known)
         return super().resolve_command(ctx, args)
 

@@ -29,6 +29,7 @@ from seedframe.database.views import as_table
 from seedframe.errors import DeclarationError, HookFailed, SeedframeError
 from seedframe.recorder import Recorder
 from seedframe.secrecy.masking import tells
+from seedframe.secrets import Secret
 from seedframe.sources.files import BUILT_IN
 from seedframe.verdicts import Baseline, OnConflict
 
@@ -328,7 +329,8 @@ class Db:
             ) from None
         try:
             with nullcontext() if self._at_work else self._session.savepoint(read_only=True):
-                return self._session.run(statement, params)
+                values = {name: each.reveal() if isinstance(each, Secret) else each for name, each in params.items()}
+                return self._session.run(statement, values)
         except psycopg.Error as error:
             explained = self._session.explained(error)
             if self._first_error is None:

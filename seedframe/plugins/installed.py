@@ -100,7 +100,8 @@ def installed(
     for key, requirement in wanted.items():
         if key not in offered:
             found.append(_judged(requirement.name, None, (), wanted, config, lock, key))
-    found = [_perhaps_misspelt(dist, found) for dist in found]
+    strangers = [dist for dist in found if canonicalize_name(dist.name) not in wanted]
+    found = [_perhaps_misspelt(dist, strangers) for dist in found]
     ordered = tuple(sorted(found, key=lambda dist: canonicalize_name(dist.name)))
     return ordered, (*mistakes, *_unknown_names(config, ordered))
 
@@ -162,12 +163,12 @@ def _judged(
     return replace(found, state="blocked", reason=why, hint=what_to_do(found.lock, found.installed), locked=False)
 
 
-def _perhaps_misspelt(dist: Distribution, found: Iterable[Distribution]) -> Distribution:
-    """One that is missing, with the installed one that its name is near to: whoever installs what a slip of the pen
-    names installs what somebody put there for those who slip."""
+def _perhaps_misspelt(dist: Distribution, strangers: Iterable[Distribution]) -> Distribution:
+    """One that is missing, with the installed one that its name is near to, of those that nobody has named: whoever
+    installs what a slip of the pen names installs what somebody put there for those who slip."""
     if dist.state != "missing":
         return dist
-    there = {word: other.name for other in found if other.version is not None for word in _words(other)}
+    there = {word: other.name for other in strangers if other.version is not None for word in _words(other)}
     near = get_close_matches(canonicalize_name(dist.name).removeprefix(_PREFIX), there, n=1)
     if not near:
         return dist

@@ -55,6 +55,11 @@ def _require(given: str, pattern: re.Pattern[str], what: str, joint: str) -> Non
         raise UsageError(
             f"{given!r} is a word of Python, and no name for {what}", hint=f"add a word: {given}{joint}data"
         )
+    if given.startswith("pg" + joint):
+        raise UsageError(
+            f"{given!r} is no name for {what}: PostgreSQL's own tables begin with pg_",
+            hint=f"give another: {given[3:]}",
+        )
     if len(given) > _LONGEST:
         raise UsageError(f"a name for {what} has {_LONGEST} characters at most", hint="give a shorter one")
 
