@@ -145,7 +145,7 @@ def test_each_bad_row_names_its_place(case: str, project: ProjectFactory, sql: S
 DECLARATIONS = {
     "no unique index": ('"items", key="name", rows=[{"name": "a"}]', "no unique index of public.items covers exactly the key (name)"),
     "a view": ('"looks", key="sku", rows=[{"sku": "a"}]', "view public.looks cannot be inserted into and updated"),
-    "no table": ('"itms", key="sku", rows=[{"sku": "a"}]', "table public.itms does not exist (did you mean 'items'?)"),
+    "no table": ('"itms", key="sku", rows=[{"sku": "a"}]', "table public.itms does not exist (did you mean 'items'? Else run migrations first: seedframe db init;"),
     "generated": ('"made", key="id", rows=[{"id": 1, "twice": 2}]', "column 'twice' of public.made is generated"),
     "unknown mode": ('"items", key="sku", mode="upset", rows=[]', "mode='upset' is not known (did you mean 'upsert'?)"),
     "no source": ('"items", key="sku"', "give rows= or file=, one of the two"),

@@ -454,7 +454,9 @@ def test_no_permission(refused: Refusals, sql: Sql, monkeypatch: pytest.MonkeyPa
 @pytest.mark.promise("a table that does not exist", "the name, and the nearest one that does")
 def test_no_table(refused: Refusals) -> None:
     folder = refused.folder(seed('"itms", key="sku", rows=[{"sku": "a"}]'), {})
-    refused.everywhere(folder, "table public.itms does not exist (did you mean 'items'?)", verified=2)
+    refused.everywhere(
+        folder, "table public.itms does not exist (did you mean 'items'? Else run migrations first", verified=2
+    )
 
 
 @pytest.mark.promise("no unique index on the key", "said so, before anything is compared")

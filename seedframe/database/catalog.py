@@ -240,7 +240,8 @@ class Catalog:
         near = did_you_mean(table, [row[0] for row in self._session.query(_NEIGHBOURS, [place])])
         error = MissingTable(
             f"table {place}.{table} does not exist",
-            hint=hint or near or "run migrations first: seedframe db init; or create the table",
+            hint=hint
+            or f"{f'{near} Else ' if near else ''}run migrations first: seedframe db init; or create the table",
         )
         error.table = name
         return error
