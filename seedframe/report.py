@@ -1,6 +1,6 @@
 """The report of a run: plain data that every format is derived from. It knows nothing of databases or terminals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -183,6 +183,25 @@ class Report:
         if self.error is not None and self.more_errors:
             document["errors"] = [problem_dict(problem) for problem in (self.error, *self.more_errors)]
         return document
+
+
+def done_seeds(outcomes: Iterable[SeedOutcome]) -> list[str]:
+    """The seeds of an apply whose changes stay, or that had none to make."""
+    return [outcome.seed for outcome in outcomes if outcome.status in (Status.CHANGED, Status.IN_SYNC)]
+
+
+def done_text(done: Sequence[str], *, of: int) -> str:
+    """What stays of a run that was ended early, for a person.
+
+    Args:
+        done: the seeds that are done.
+        of: how many were chosen.
+    """
+    if not done:
+        return "nothing was changed"
+    if len(done) == of:
+        return "all seeds are done"
+    return f"{', '.join(done)} {'is' if len(done) == 1 else 'are'} done"
 
 
 # The database could be looked at, and is not what it must be: for a monitor that is CRITICAL, not UNKNOWN.

@@ -16,6 +16,7 @@ from seedframe import Project
 from seedframe.cli.options import Context
 from seedframe.cli.reports import Destination, deliver
 from seedframe.database.locks import run_lock
+from seedframe.observer import Observer
 from seedframe.report import Report, SeedOutcome, Status, Target
 from seedframe.reporting.formats import Reporter
 from seedframe.reporting.page import Page
@@ -310,6 +311,33 @@ def test_an_interrupt_in_the_library_rolls_back(folder: Folder, sql: Sql) -> Non
     with pytest.raises(KeyboardInterrupt):
         Project.load(folder.path).apply()
     only_the_first(sql)
+
+
+@pytest.mark.parametrize(
+    ("moment", "told"), [("run_started", "nothing was changed"), ("run_finished", "all seeds are done")]
+)
+def test_before_the_first_seed_and_after_the_last_one(folder: Folder, moment: str, told: str) -> None:
+    class Interrupts(Observer):
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    setattr(Interrupts, moment, interrupt)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        Project.load(folder.path).apply(observer=Interrupts())
+    assert stopped.value.__notes__ == [told]
+
+
+def test_while_the_report_is_written(folder: Folder, sql: Sql) -> None:
+    os.mkfifo(folder.path / "report")
+    with started(folder, "apply", "--output", "report", "--format", "json") as command:
+        wait_for(sql, "exists (select from pg_tables where schemaname = 'seedframe')")
+        wait_for(sql, f"not exists (select {_OTHERS})")
+        returned, said = command.stop(signal.SIGTERM)
+    # Just before it is written, or while it waits for a reader.
+    told = ("all seeds are done", "the run is done, only its report was not written")
+    assert (returned, said) in [(143, f"stopped by SIGTERM: {each}\n") for each in told]
 
 
 @pytest.mark.promise(

@@ -13,6 +13,7 @@ from seedframe.cli.reports import Destination, deliver, report_options
 from seedframe.configuration.account_options import PasswordOptions
 from seedframe.errors import UsageError
 from seedframe.options import ApplyOptions, Selection, Transaction, refused_beside_plan
+from seedframe.report import done_seeds, done_text
 from seedframe.reporting.cells import visible
 from seedframe.verdicts import OnConflict
 
@@ -109,10 +110,16 @@ def command(
         raise UsageError("--out and --output name one file", hint="the report and the plan are two files")
     project = context.project()
     reporter = to.reporter(project)
-    with password_screen(for_people=to.output is None and reporter.for_people) as screen:
-        with watching(context, screen) as observer:
-            report = project.apply(options, observer)
-        code = deliver(report, to, reporter, context)
+    report = None
+    try:
+        with password_screen(for_people=to.output is None and reporter.for_people) as screen:
+            with watching(context, screen) as observer:
+                report = project.apply(options, observer)
+            code = deliver(report, to, reporter, context)
+    except KeyboardInterrupt as stopped:
+        if report is not None and report.mode == "apply" and not getattr(stopped, "__notes__", ()):
+            stopped.add_note(done_text(done_seeds(report.seeds), of=len(report.seeds)))
+        raise
     if out is not None and report.plan is not None and context.verbosity >= 0:
         command_line = visible(shlex.join(["seedframe", "apply", *context.given, "--plan", str(out)]))
         click.echo(f"plan saved: {command_line} makes exactly this, once", err=True)

@@ -18,7 +18,7 @@ from seedframe.options import ApplyOptions, VerifyOptions
 from seedframe.ordering import missing_requirements
 from seedframe.plugins.uninstalled import gone_seeds
 from seedframe.recorder import Recorder
-from seedframe.report import Mode, Report, Target
+from seedframe.report import Mode, Report, Target, done_seeds, done_text
 from seedframe.retrying import reconnect_s, run_again
 from seedframe.running.reading import Reading
 from seedframe.running.run import Job, Run
@@ -63,6 +63,11 @@ class _Runner:
         with hiding(self._run.secrets):
             try:
                 return self._report()
+            except KeyboardInterrupt as stopped:
+                # Before anything was written, or when all was at its end: else it has been told already.
+                if self._run.mode == "apply" and not getattr(stopped, "__notes__", ()):
+                    stopped.add_note(done_text(done_seeds(self._run.outcomes), of=len(self._run.job.chosen)))
+                raise
             finally:
                 self._run.accounts.close()
 
@@ -76,10 +81,6 @@ class _Runner:
                 ) as target:
                     self._write(target)
         except (DiscoveryError, PlanRefused):
-            raise
-        except KeyboardInterrupt as stopped:
-            if self._run.mode == "apply" and not getattr(stopped, "__notes__", ()):
-                stopped.add_note("nothing was changed")
             raise
         except SeedframeError as error:
             nothing = self._run.job.nothing

@@ -18,7 +18,7 @@ from seedframe.database.planned import PlannedRows
 from seedframe.database.run_log import Audited, RunLog
 from seedframe.database.session import Session
 from seedframe.errors import ConnectionFailed, LockTimeout, Problem, SeedError, SeedframeError, TransactionEnded
-from seedframe.report import SeedOutcome, Status, worst_status
+from seedframe.report import SeedOutcome, Status, done_seeds, done_text, worst_status
 from seedframe.retrying import ATTEMPTS, may_succeed_again
 from seedframe.running.run import Run
 from seedframe.running.run_start import run_start
@@ -150,17 +150,18 @@ class Writing:
                 committed = self._transactions.took_place(budget_s=_SOON_S)
                 self._enter_end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", problem)
             self._session.rollback()
-        seeds = [outcome.seed for outcome in self._run.outcomes if outcome.status in (Status.CHANGED, Status.IN_SYNC)]
-        done = [] if together else seeds
+        chosen = len(self._run.job.chosen)
+        done = [] if together else done_seeds(self._run.outcomes)
         if sent is not None and sent.seeds and not set(sent.seeds) <= set(done):
             if committed is None:
-                return f"whether {sent.what} was committed is not known: `seedframe apply` finds out; {_kept(done)}"
+                kept = done_text(done, of=chosen)
+                return f"whether {sent.what} was committed is not known: `seedframe apply` finds out; {kept}"
             done += sent.seeds if committed else ()
-        if len(done) == len(self._run.job.chosen):
-            return "all seeds are done"
+        if len(done) == chosen:
+            return done_text(done, of=chosen)
         reached = {outcome.seed for outcome in self._run.outcomes}
         at_work = next((f"seed {seed.label}" for seed in self._run.job.chosen if seed.label not in reached), "")
-        return f"{at_work if at_work and not together else 'the run'} was rolled back; {_kept(done)}"
+        return f"{at_work if at_work and not together else 'the run'} was rolled back; {done_text(done, of=chosen)}"
 
     def _write_one(self, seed: Seed) -> SeedOutcome:
         """One seed in a transaction of its own, again from its top when that may help."""
@@ -378,12 +379,6 @@ class Writing:
 
     def _recorded_failure(self, seed: Seed, error: SeedframeError, started: float) -> SeedOutcome:
         return self._record_apart(self._run.failed(seed, error, started))
-
-
-def _kept(done: Sequence[str]) -> str:
-    if not done:
-        return "nothing was changed"
-    return f"{', '.join(done)} {'is' if len(done) == 1 else 'are'} done"
 
 
 def _is_of_the_run(error: SeedframeError) -> bool:

@@ -13,6 +13,7 @@ from seedframe.changes import CHECK_RESOURCE, Action, Change, Changes, Counts, F
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.loading.contract import what_it_is
 from seedframe.resources.storable import why_unstorable
+from seedframe.seeding.own_code import is_built_in
 
 Guard: TypeAlias = Callable[[str], AbstractContextManager[None]]
 """Runs code of the seed that has the name it is given: "Flag: describe"."""
@@ -63,7 +64,7 @@ def require_resource(item: object, seed: str, where: str, guard: Guard) -> bool:
             where=where,
         )
     environments = _member(item, "environments", kind, guard)
-    for mistake, hint in _mistakes(members, None if environments is _ABSENT else environments, kind, guard):
+    for mistake, hint in _mistakes(item, members, None if environments is _ABSENT else environments, guard):
         raise DeclarationError(f"{mistake}, in seed {seed}", hint=hint, where=where)
     return True
 
@@ -78,9 +79,9 @@ def _member(item: object, name: str, kind: str, guard: Guard) -> Any:
             return _ABSENT
 
 
-def _mistakes(members: Mapping[str, Any], environments: object, kind: str, guard: Guard) -> Iterator[tuple[str, str]]:
+def _mistakes(item: Any, members: Mapping[str, Any], environments: object, guard: Guard) -> Iterator[tuple[str, str]]:
     """What is wrong with a resource's members, and what to write; the first is to be told, and ends it."""
-    name = members["name"]
+    kind, name = type(item).__name__, members["name"]
     wrong = _wrong_text(name)
     if wrong is None and name == CHECK_RESOURCE:
         wrong = f"is {CHECK_RESOURCE!r}, under which the seed's own `check` is reported"
@@ -99,6 +100,8 @@ def _mistakes(members: Mapping[str, Any], environments: object, kind: str, guard
     for method in _CALLED:
         if not callable(members[method]):
             yield f"`{method}` of {name} is {what_it_is(members[method])}", "write it as a method"
+    if is_built_in(item):
+        return  # its text has what the seed gave it, a file's name say, of which it says itself what is wrong
     with guard(f"{name}: describe"):
         wrong = _wrong_text(members["describe"](), may_be_empty=True)
     if wrong is not None:
