@@ -14,12 +14,12 @@ from seedframe.database.session import Session
 from seedframe.database.table import Table
 from seedframe.errors import DeclarationError, SeedframeError
 from seedframe.plugins.manager import SeedManager
+from seedframe.resources.built_in import is_built_in
 from seedframe.resources.environments import skipped_in
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
 from seedframe.seeding import hooks
-from seedframe.seeding.own_code import is_built_in
 
 _SHOWN: Final = 5
 

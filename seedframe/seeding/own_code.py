@@ -263,13 +263,3 @@ class OwnCode:
 
     def _name(self, table: Touched) -> str:
         return written_name(None if table.schema == self._session.schema else table.schema, table.name)
-
-
-def is_built_in(resource: Resource) -> bool:
-    """True for what is seedframe's own code, account backends included: what it writes is what was declared."""
-    backend = getattr(resource, "backend", None)
-    return all(
-        type(part).__module__.partition(".")[0] == __name__.partition(".")[0]
-        for part in (resource, backend)
-        if part is not None
-    )

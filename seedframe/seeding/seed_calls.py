@@ -8,11 +8,12 @@ from seedframe.changes import Changes, Plan
 from seedframe.configuration.settings import Settings
 from seedframe.database.db import Db
 from seedframe.errors import HookFailed
+from seedframe.resources.built_in import is_built_in
 from seedframe.resources.protocol import Resource
 from seedframe.resources.rows import Rows
 from seedframe.seed import Seed
 from seedframe.seeding import hooks
-from seedframe.seeding.own_code import OwnCode, is_built_in
+from seedframe.seeding.own_code import OwnCode
 from seedframe.seeding.scene import Scene
 from seedframe.seeding.shapes import wrong_with_changes
 

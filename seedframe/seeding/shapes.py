@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias, get_args
 from seedframe.changes import CHECK_RESOURCE, Action, Change, Changes, Counts, Finding, Severity, Verdict
 from seedframe.errors import DeclarationError, HookFailed
 from seedframe.loading.contract import what_it_is
+from seedframe.resources.built_in import is_built_in
 from seedframe.resources.storable import why_unstorable
-from seedframe.seeding.own_code import is_built_in
 
 Guard: TypeAlias = Callable[[str], AbstractContextManager[None]]
 """Runs code of the seed that has the name it is given: "Flag: describe"."""

@@ -13,12 +13,12 @@ from seedframe.markers import hookimpl
 from seedframe.options import ApplyOptions, Selection, VerifyOptions
 from seedframe.project import Project
 from seedframe.report import Report, ResourceOutcome
+from seedframe.resources.built_in import is_built_in
 from seedframe.resources.extension import Extension
 from seedframe.resources.rows import Rows
 from seedframe.resources.tables import Tables
 from seedframe.secrecy.masking import hide, one_command
 from seedframe.seed import Seed
-from seedframe.seeding.own_code import is_built_in
 from seedframe.testing import sql
 from seedframe.testing.at_once import OVERLAP_S, at_once
 from seedframe.testing.databases import Database
